@@ -1,0 +1,1 @@
+"""Device descriptions, one TOML each; read through ``tvmedge.resources``."""

@@ -1,0 +1,83 @@
+"""What a bundle says about itself: the typed form of ``manifest.json``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tvmedge.types import Signature
+
+SCHEMA_VERSION = "1.0"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model a bundle was made from; ``sha256`` is of the ONNX file."""
+
+    name: str
+    sha256: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class TargetInfo:
+    """The device a bundle is for; ``features`` are CPU flags it needs (LLVM names)."""
+
+    name: str
+    family: str
+    triple: str
+    cpu: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CodeInfo:
+    """The compiled model: a TVM Relax VM library, entered at function ``main``.
+
+    ``weights`` names the tensors of ``weights.safetensors`` in the order in
+    which they follow the inputs as arguments of ``main``.
+    """
+
+    file: str
+    form: str
+    weights: tuple[str, ...]
+    kernels_total: int
+    kernels_tuned: int
+
+
+@dataclass(frozen=True)
+class CheckInfo:
+    """How ``check.safetensors`` was made and how close a board must come.
+
+    ``tolerance`` bounds max(|got - want|) / max(|want|) of every output.
+    """
+
+    reference: str
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """One file of the bundle: its path in the zip, size in bytes, hex sha256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything ``manifest.json`` holds.
+
+    ``versions`` maps tool to version (tvm, tvm_ffi, llvm, tvmedge, zig);
+    ``records_sha256`` is the hash of the tuning records used, None without any.
+    """
+
+    schema_version: str
+    model: ModelInfo
+    target: TargetInfo
+    signature: Signature
+    code: CodeInfo
+    check: CheckInfo
+    versions: dict[str, str]
+    records_sha256: str | None
+    files: tuple[FileInfo, ...]
