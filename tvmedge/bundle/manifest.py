@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from tvmedge.types import Signature
 
 SCHEMA_VERSION = "1.0"
+"""Major.minor. A reader takes its own major only; a higher minor may add keys
+and files that an older reader of the same major can do without."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class TargetInfo:
 class CodeInfo:
     """The compiled model: a TVM Relax VM library, entered at function ``main``.
 
+    ``file`` is its path in the bundle, ``code/<name>`` of ``[A-Za-z0-9._-]``.
     ``weights`` names the tensors of ``weights.safetensors`` in the order in
     which they follow the inputs as arguments of ``main``.
     """
@@ -57,7 +60,7 @@ class CheckInfo:
 
 @dataclass(frozen=True)
 class FileInfo:
-    """One file of the bundle: its path in the zip, size in bytes, hex sha256."""
+    """One file beside ``manifest.json``: its path in the zip, size in bytes, hex sha256."""
 
     path: str
     size: int
@@ -69,7 +72,8 @@ class Manifest:
     """Everything ``manifest.json`` holds.
 
     ``versions`` maps tool to version (tvm, tvm_ffi, llvm, tvmedge, zig);
-    ``records_sha256`` is the hash of the tuning records used, None without any.
+    ``records_sha256`` is the hash of the tuning records used, None without any;
+    ``files`` lists every file but the manifest, in the order of the zip.
     """
 
     schema_version: str

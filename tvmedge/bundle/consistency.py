@@ -1,0 +1,86 @@
+"""What must hold between a manifest and the tensors beside it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from tvmedge.bundle.malformed import MalformedError
+from tvmedge.types import TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tvmedge.bundle.manifest import Manifest
+
+INPUT = "input:"
+OUTPUT = "output:"
+
+_CODE_FILE = re.compile(r"code/[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Check what the types of the manifest's fields cannot say.
+
+    Raises:
+        MalformedError: a field with an impossible value.
+    """
+    code, check = manifest.code, manifest.check
+    if not _CODE_FILE.fullmatch(code.file):
+        raise MalformedError(f"its code file {code.file!r} is not of the form code/NAME")
+    if not 0 <= code.kernels_tuned <= code.kernels_total:
+        raise MalformedError("its numbers of kernels contradict each other")
+    if not (math.isfinite(check.tolerance) and check.tolerance >= 0):
+        raise MalformedError(f"its tolerance {check.tolerance} is not a finite number >= 0")
+    hashes = [manifest.model.sha256, *(file.sha256 for file in manifest.files)]
+    if manifest.records_sha256 is not None:
+        hashes.append(manifest.records_sha256)
+    for text in hashes:
+        if not _SHA256.fullmatch(text):
+            raise MalformedError(f"its manifest has {text!r} where a sha256 belongs")
+    _unique("input", (spec.name for spec in manifest.signature.inputs))
+    _unique("output", (spec.name for spec in manifest.signature.outputs))
+    _unique("weight", code.weights)
+
+
+def check_tensors(
+    manifest: Manifest,
+    weights: Iterable[str],
+    vectors: Mapping[str, np.ndarray],
+) -> None:
+    """Check the names of the weights and the check vectors against the manifest.
+
+    ``vectors`` are the tensors of ``check.safetensors``: ``input:<name>`` and
+    ``output:<name>``, which must have the signature's shapes and dtypes.
+
+    Raises:
+        MalformedError: one is missing, not listed, or of another shape or dtype.
+    """
+    _same_names("weight", manifest.code.weights, weights)
+    signature = manifest.signature
+    wanted = {INPUT + spec.name: spec for spec in signature.inputs}
+    wanted |= {OUTPUT + spec.name: spec for spec in signature.outputs}
+    _same_names("check vector", wanted, vectors)
+    for key, spec in wanted.items():
+        got = TensorSpec(spec.name, vectors[key].shape, vectors[key].dtype.name)
+        if got != spec:
+            raise MalformedError(f"its check vector {key!r} is {got} where {spec} is stated")
+
+
+def _unique(kind: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise MalformedError(f"its manifest names the {kind} {name!r} twice")
+        seen.add(name)
+
+
+def _same_names(kind: str, stated: Iterable[str], present: Iterable[str]) -> None:
+    stated, present = set(stated), set(present)
+    if missing := sorted(stated - present):
+        raise MalformedError(f"its {kind} {missing[0]!r} is missing")
+    if extra := sorted(present - stated):
+        raise MalformedError(f"it holds a {kind} {extra[0]!r} that its manifest does not name")
