@@ -1,0 +1,1 @@
+"""What makes kernels fast: rules, and later the records of tuned schedules."""

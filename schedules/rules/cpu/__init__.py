@@ -1,0 +1,8 @@
+"""Rules for CPUs (host and arm_cpu), in the order in which they are tried."""
+
+from __future__ import annotations
+
+from tvmedge.schedules.rules.cpu.last import Last
+from tvmedge.scheduling.engine import Rule
+
+RULES: tuple[Rule, ...] = (Last(),)

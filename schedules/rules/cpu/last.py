@@ -1,0 +1,70 @@
+"""The last rule: matches every kernel of blocks in plain loops.
+
+before: for n, oc, oh, ow, ic, kh, kw: out[n, oc, oh, ow] += ...   (scalar sum)
+after:  for n*oc*oh parallel:
+            for ow: out[...] = 0
+            for ic, kh, kw: for ow: out[...] += ...                (vector over ow)
+
+The innermost output axis becomes the innermost loop wherever memory is then
+read along it or not at all, which lets LLVM vectorise the sum; elementwise
+producers are inlined; independent outer axes run in parallel.
+"""
+
+from __future__ import annotations
+
+from tvm import s_tir, tirx
+from tvm.s_tir.dlight.analysis import SBlockInfo, normalize_prim_func
+from tvm.s_tir.dlight.base import try_inline
+
+MIN_INNER = 4
+
+
+class Last:
+    """Reorders reductions outwards and runs outer axes in parallel."""
+
+    name = "last"
+
+    def apply(self, func: tirx.PrimFunc) -> s_tir.Schedule | None:
+        """A schedule of ``func``; None for opaque code such as extern calls."""
+        schedule = s_tir.Schedule(func)
+        blocks = normalize_prim_func(schedule)
+        if blocks is None:
+            return None
+        for block in try_inline(schedule, blocks):
+            _schedule_block(schedule, block)
+        return schedule
+
+
+def _schedule_block(schedule: s_tir.Schedule, block: SBlockInfo) -> None:
+    loops = schedule.get_loops(block.block_rv)
+    kinds = block.dom_kind()
+    spatial = [loop for loop, kind in zip(loops, kinds, strict=True) if kind == "S"]
+    reduced = [loop for loop, kind in zip(loops, kinds, strict=True) if kind == "R"]
+    if len(spatial) + len(reduced) != len(loops) or not spatial:
+        return
+    inner = [spatial[-1]] if reduced and _streams(schedule, block, spatial[-1]) else []
+    outer = spatial[: len(spatial) - len(inner)] if inner or reduced else spatial[:-1]
+    inner = inner or ([] if reduced else [spatial[-1]])
+    schedule.reorder(*outer, *reduced, *inner)
+    # TVM proves a loop parallel only while init and update are one block.
+    if outer:
+        schedule.parallel(schedule.fuse(*outer))
+    if reduced:
+        schedule.decompose_reduction(block.block_rv, reduced[0])
+
+
+def _streams(schedule: s_tir.Schedule, block: SBlockInfo, loop: s_tir.schedule.LoopRV) -> bool:
+    """Whether every read moves along its last axis, or not at all, with ``loop``."""
+    if int(schedule.get(loop).extent) < MIN_INNER:
+        return False
+    body = schedule.get(block.block_rv)
+    var = [i.var for i in block.iters if i.kind == "S"][-1]
+    for read in body.reads:
+        indices = [axis.min for axis in read.region]
+        if any(_uses(index, var) for index in indices[:-1]):
+            return False
+    return True
+
+
+def _uses(expr: tirx.PrimExpr, var: tirx.Var) -> bool:
+    return any(used.same_as(var) for used in tirx.analysis.undefined_vars(expr))

@@ -1,0 +1,54 @@
+"""A lowered module becomes the bytes of a shared library."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tvm
+from tvm import relax
+
+from tvmedge.compiler.dump import IrDump
+from tvmedge.compiler.link import linker
+from tvmedge.compiler.passes.lift_weights import lift_weights
+from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
+from tvmedge.resources import disk_errors
+from tvmedge.target import TargetSpec
+
+
+@dataclass(frozen=True)
+class Library:
+    """A shared library for TVM's Relax VM and the weights it takes as arguments."""
+
+    code: bytes
+    weights: dict[str, npt.NDArray[np.generic]]
+    kernels: int
+
+
+def build(module: tvm.IRModule, spec: TargetSpec, dump: IrDump | None = None) -> Library:
+    """Lower, generate code and link ``module`` for ``spec``.
+
+    Raises:
+        ToolError: the linker failed or the disk is full.
+    """
+    observe = dump.write if dump else None
+    target = tvm.target.Target(dict(spec.tvm))
+    with target, tvm.transform.PassContext(opt_level=3):
+        module = run_phases(cpu_kernels(), module, observe)
+        lifted = lift_weights(module)
+        if observe:
+            observe("lift_weights", lifted.module)
+        kernels = sum(isinstance(f, tvm.tirx.PrimFunc) for f in lifted.module.functions.values())
+        lowered = run_phases(vm_lowering(), lifted.module, observe)
+        executable = relax.build(lowered, target, relax_pipeline=None)
+    with tempfile.TemporaryDirectory(prefix="tvmedge-build-") as folder:
+        library = Path(folder) / "model.so"
+        with disk_errors(library):
+            executable.export_library(
+                str(library), fcompile=linker(spec.toolchain), workspace_dir=folder
+            )
+            code = library.read_bytes()
+    return Library(code, lifted.weights, kernels)

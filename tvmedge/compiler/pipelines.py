@@ -1,0 +1,104 @@
+"""The whole lowering of a model, as lists that can be read on one page.
+
+A phase is a name and its passes; the names are those of ``--dump-ir``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tvm
+from tvm import relax
+from tvm.relax import transform
+
+from tvmedge.compiler.passes.schedule_kernels import ScheduleKernels
+
+Pass = Callable[[tvm.IRModule], tvm.IRModule]
+Observer = Callable[[str, tvm.IRModule], None]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A named step of a pipeline."""
+
+    name: str
+    passes: tuple[Pass, ...]
+
+
+def cpu_kernels() -> tuple[Phase, ...]:
+    """Relax operators -> calls of scheduled TIR kernels (host and arm_cpu)."""
+    return (
+        Phase(
+            "simplify",
+            (
+                transform.CanonicalizeBindings(),
+                transform.FoldConstant(),
+                transform.DeadCodeElimination(),
+            ),
+        ),
+        Phase("dispatch", (relax.backend.DispatchSampling(), relax.backend.DispatchSortScan())),
+        Phase(
+            "legalize",
+            (
+                transform.LegalizeOps(),
+                transform.AnnotateTIROpPattern(),
+                transform.FoldConstant(),
+            ),
+        ),
+        Phase(
+            "fuse",
+            (transform.FuseOps(), transform.FuseTIR(), transform.DeadCodeElimination()),
+        ),
+        Phase("schedule", (ScheduleKernels(),)),
+    )
+
+
+def vm_lowering() -> tuple[Phase, ...]:
+    """Calls of kernels -> what TVM's Relax VM executes (every family)."""
+    return (
+        Phase(
+            "calls",
+            (
+                transform.RewriteDataflowReshape(),
+                transform.ToNonDataflow(),
+                transform.RemovePurityChecking(),
+                transform.CallTIRRewrite(),
+            ),
+        ),
+        Phase(
+            "memory",
+            (
+                transform.StaticPlanBlockMemory(),
+                transform.LowerAllocTensor(),
+                transform.KillAfterLastUse(),
+            ),
+        ),
+        Phase(
+            "vm",
+            (
+                transform.LowerRuntimeBuiltin(),
+                transform.ComputePrimValue(),
+                transform.VMShapeLower(),
+                transform.AttachGlobalSymbol(),
+            ),
+        ),
+    )
+
+
+def run_phases(
+    phases: tuple[Phase, ...], module: tvm.IRModule, observe: Observer | None = None
+) -> tvm.IRModule:
+    """Apply ``phases`` in order, showing the module to ``observe`` after each."""
+    for phase in phases:
+        for step in phase.passes:
+            module = step(module)
+        if observe:
+            observe(phase.name, module)
+    return module
+
+
+def as_tvm_pass(*phases: Phase) -> Any:
+    """The same phases as one TVM pass, for ``tvm.compile(relax_pipeline=...)``."""
+    return tvm.transform.Sequential([step for phase in phases for step in phase.passes])

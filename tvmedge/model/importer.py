@@ -1,0 +1,137 @@
+"""A prepared ONNX graph becomes a Relax module with a static signature."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import onnx
+import onnx_ir as ir
+import tvm
+from tvm import relax
+from tvm.relax.frontend.onnx import onnx_frontend
+
+from tvmedge.errors import InputError
+from tvmedge.model.inputs import Shapes
+from tvmedge.model.load import Model, first_line
+from tvmedge.model.prepare import prepare
+from tvmedge.model.refuse import Refusal, find_refusals, node_name, qualified_op, refuse
+from tvmedge.types import Signature, TensorSpec
+
+
+@dataclass(frozen=True)
+class ImportedModel:
+    """A model as Relax: ``module`` has one function ``main`` whose parameters
+    are the signature's inputs; weights are constants inside."""
+
+    model: Model
+    module: tvm.IRModule
+    signature: Signature
+
+
+def import_model(model: Model, shapes: Shapes) -> ImportedModel:
+    """Prepare ``model``, refuse what cannot be compiled, import the rest.
+
+    Raises:
+        InputError: unknown or open inputs, or unsupported nodes, all of them
+            listed by name.
+    """
+    graph = prepare(model, shapes)
+    refuse(model, find_refusals(graph, importable_ops()))
+    module = _Importer(model, graph).run()
+    return ImportedModel(model, module, _signature(model, module))
+
+
+def importable_ops() -> frozenset[str]:
+    """Operators that TVM's importer knows by name."""
+    return frozenset(onnx_frontend._get_convert_map()) | {"If", "Constant"}
+
+
+class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
+    """TVM's importer, going on after a node it refuses so that all are reported.
+
+    A refused node is replaced by zeros of the type that ONNX's shape inference
+    gave it, and the module is then thrown away.
+    """
+
+    def __init__(self, model: Model, graph: ir.Model) -> None:
+        super().__init__(shape_dict={}, dtype_dict={}, sanitize=False)
+        self._model = model
+        self._opset_version = graph.opset_imports[""]
+        self._proto = ir.serde.serialize_model(graph)
+        self._ir_nodes = list(graph.graph)
+        self._refusals: list[Refusal] = []
+        for index, node in enumerate(self._proto.graph.node):
+            node.name = str(index)
+
+    def run(self) -> tvm.IRModule:
+        try:
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+                warnings.simplefilter("ignore")
+                module = self.from_onnx(self._proto.graph, self._opset_version)
+        except Exception as error:
+            refuse(self._model, self._refusals)
+            raise InputError(
+                f"Model '{self._model.path}' cannot be imported: {first_line(error)}."
+            ) from error
+        refuse(self._model, self._refusals)
+        return module
+
+    def _convert_operator(
+        self, op_name: str, inputs: Any, attrs: dict[str, Any], opset: int
+    ) -> relax.Expr:
+        try:
+            return super()._convert_operator(op_name, inputs, attrs, opset)
+        except Exception as error:
+            index = attrs["tvm_custom"]["name"]
+            if not index.isdigit():  # inside a branch of an If
+                raise
+            node = self._ir_nodes[int(index)]
+            self._refusals.append(Refusal(node_name(node), qualified_op(node), first_line(error)))
+            zeros = [_zeros(value) for value in node.outputs]
+            if None in zeros:
+                raise
+            return self.bb.normalize(zeros[0] if len(zeros) == 1 else relax.Tuple(zeros))
+
+
+def _zeros(value: ir.Value) -> relax.Expr | None:
+    shape, dtype = value.shape, value.dtype
+    if shape is None or dtype is None or not shape.is_static():
+        return None
+    return relax.op.zeros([int(d) for d in shape], dtype.numpy().name)  # type: ignore[arg-type]
+
+
+def _signature(model: Model, module: tvm.IRModule) -> Signature:
+    """Original names with the types that Relax derived."""
+    main = module["main"]
+    result = main.ret_ty
+    outputs = list(result.fields) if isinstance(result, relax.TupleType) else [result]
+    return Signature(
+        inputs=_specs(model, [i.name for i in _graph_inputs(model)], [p.ty for p in main.params]),
+        outputs=_specs(model, [o.name for o in model.proto.graph.output], outputs),
+    )
+
+
+def _graph_inputs(model: Model) -> list[onnx.ValueInfoProto]:
+    weights = {tensor.name for tensor in model.proto.graph.initializer}
+    return [value for value in model.proto.graph.input if value.name not in weights]
+
+
+def _specs(model: Model, names: list[str], types: list[Any]) -> tuple[TensorSpec, ...]:
+    specs = []
+    for name, type_ in zip(names, types, strict=True):
+        dims = list(type_.shape) if _has_shape(type_) else None
+        if dims is None or not all(isinstance(dim, tvm.tirx.IntImm) for dim in dims):
+            raise InputError(
+                f"Model '{model.path}': the shape of '{name}' depends on the data ({type_}), "
+                "which is not supported yet: cut the model before it."
+            )
+        specs.append(TensorSpec(name, tuple(int(dim) for dim in dims), str(type_.dtype)))
+    return tuple(specs)
+
+
+def _has_shape(type_: Any) -> bool:
+    return isinstance(type_, relax.TensorType) and isinstance(type_.shape, relax.ShapeExpr)

@@ -1,0 +1,65 @@
+"""ONNX-to-ONNX rewrites that make a model one that can be imported.
+
+One rewrite a file, each an onnx-ir pass; the order is the list below.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+from onnx_ir.passes import PassBase, Sequential
+from onnx_ir.passes.common import (
+    InlinePass,
+    RemoveInitializersFromInputsPass,
+    RemoveUnusedFunctionsPass,
+)
+
+from tvmedge.errors import InputError, TvmEdgeError
+from tvmedge.model.inputs import Shapes
+from tvmedge.model.load import Model, first_line
+from tvmedge.model.prepare.bind_shapes import BindShapes
+from tvmedge.model.prepare.convert_opset import ConvertOpset
+from tvmedge.model.prepare.drop_metadata import DropMetadata
+from tvmedge.model.prepare.fold import Fold
+from tvmedge.model.prepare.safe_names import SafeNames
+
+
+def preparation(shapes: Shapes) -> tuple[PassBase, ...]:
+    """The rewrites, in order."""
+    return (
+        RemoveInitializersFromInputsPass(),
+        DropMetadata(),
+        BindShapes(shapes),
+        InlinePass(),
+        RemoveUnusedFunctionsPass(),
+        ConvertOpset(),
+        Fold(),
+        SafeNames(),
+    )
+
+
+def prepare(model: Model, shapes: Shapes) -> ir.Model:
+    """A copy of ``model`` with static inputs, a recent opset, folded constants
+    and identifiers for names; node names stay the model's own.
+
+    Raises:
+        InputError: an input that is unknown or left open, or a rewrite that
+            the model's content made fail.
+    """
+    graph = ir.serde.deserialize_model(model.proto)
+    try:
+        return Sequential(*preparation(shapes))(graph).model
+    except Exception as error:
+        # onnx-ir wraps what a pass raises; ours are sentences already.
+        cause = _cause(error)
+        if isinstance(cause, TvmEdgeError):
+            raise type(cause)(f"Model '{model.path}': {cause}") from error
+        raise InputError(
+            f"Model '{model.path}' cannot be prepared for import: {first_line(cause)}."
+        ) from error
+
+
+def _cause(error: BaseException) -> Exception:
+    while error.__cause__ is not None and not isinstance(error, TvmEdgeError):
+        error = error.__cause__
+    assert isinstance(error, Exception)
+    return error

@@ -1,0 +1,175 @@
+"""What cannot be compiled correctly, found before any work starts.
+
+Each construct below is accepted by TVM's ONNX importer and compiled to
+something else than the model says (measured on ONNX's own backend suite). A
+constraint is a function whose docstring is the reason a user reads; it
+returns True when the node is hit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from tvmedge.errors import InputError
+from tvmedge.model.load import Model
+
+STANDARD_DOMAINS = ("", "ai.onnx")
+Constraint = Callable[[ir.Node], bool]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One node that cannot be compiled, and why."""
+
+    node: str
+    op: str
+    reason: str
+
+
+def refuse(model: Model, refusals: Iterable[Refusal]) -> None:
+    """Raise one sentence that names every refused node; nothing to refuse, nothing raised."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for refusal in refusals:
+        groups[refusal.op, refusal.reason].append(f"'{refusal.node}'")
+    if not groups:
+        return
+    count = sum(len(nodes) for nodes in groups.values())
+    text = "; ".join(
+        f"{op} ({reason}): {', '.join(nodes)}" for (op, reason), nodes in groups.items()
+    )
+    raise InputError(
+        f"Model '{model.path}' has {count} node{'s' if count > 1 else ''} "
+        f"that cannot be compiled: {text}."
+    )
+
+
+def find_refusals(graph: ir.Model, importable: frozenset[str]) -> tuple[Refusal, ...]:
+    """Every node that has no importer or hits a constraint, in graph order."""
+    found = []
+    for node in graph.graph.all_nodes():
+        reason = _reason(node, importable)
+        if reason:
+            found.append(Refusal(node_name(node), qualified_op(node), reason))
+    return tuple(found)
+
+
+def node_name(node: ir.Node) -> str:
+    """The node's name, or for a nameless node its first output's."""
+    return node.name or next((str(v.name) for v in node.outputs if v.name), "unnamed")
+
+
+def qualified_op(node: ir.Node) -> str:
+    """The operator, with its domain when that is not ONNX's own."""
+    return node.op_type if node.domain in STANDARD_DOMAINS else f"{node.domain}.{node.op_type}"
+
+
+def _reason(node: ir.Node, importable: frozenset[str]) -> str | None:
+    if node.domain not in STANDARD_DOMAINS:
+        return "an operator of a foreign domain"
+    if node.op_type not in importable:
+        return "no importer for this operator yet"
+    for constraint in CONSTRAINTS.get(node.op_type, ()):
+        if constraint(node):
+            return constraint.__doc__
+    if any(value.dtype in UNSUPPORTED_TYPES for value in (*node.inputs, *node.outputs) if value):
+        return "a tensor type without code generation: float8, float4, int4, string or complex"
+    return None
+
+
+UNSUPPORTED_TYPES = frozenset(
+    t
+    for t in ir.DataType
+    if t.name.startswith(("FLOAT8", "FLOAT4", "INT4", "UINT4", "INT2", "UINT2", "COMPLEX"))
+    or t.name == "STRING"
+)
+
+
+def _attention(node: ir.Node) -> bool:
+    """ONNX's Attention is not imported yet"""
+    return True
+
+
+def _is_inf(node: ir.Node) -> bool:
+    """detecting one sign only is not imported yet"""
+    return not (_int(node, "detect_negative", 1) and _int(node, "detect_positive", 1))
+
+
+def _space_to_depth(node: ir.Node) -> bool:
+    """only mode DCR is imported"""
+    return _text(node, "mode", "DCR") != "DCR"
+
+
+def _conv_transpose(node: ir.Node) -> bool:
+    """output_shape is not imported yet: export it with pads"""
+    return "output_shape" in node.attributes
+
+
+def _roi_align(node: ir.Node) -> bool:
+    """mode max is not imported yet"""
+    return _text(node, "mode", "avg") == "max"
+
+
+def _batch_norm(node: ir.Node) -> bool:
+    """training mode: export the model for inference"""
+    return bool(_int(node, "training_mode", 0))
+
+
+def _dropout(node: ir.Node) -> bool:
+    """training mode: export the model for inference"""
+    mode = _input(node, 2)
+    if mode is None:
+        return False
+    return mode.const_value is None or bool(mode.const_value.numpy().any())
+
+
+def _nms(node: ir.Node) -> bool:
+    """its limits and thresholds must be constants"""
+    given = [_input(node, index) for index in (2, 3, 4)]
+    return any(value is not None and value.const_value is None for value in given)
+
+
+def _resize(node: ir.Node) -> bool:
+    """only nearest, and linear upsampling, without antialias are imported"""
+    mode = _text(node, "mode", "nearest")
+    if _int(node, "antialias", 0) or mode == "cubic" or "axes" in node.attributes:
+        return True
+    return mode == "linear" and not _grows(node)
+
+
+def _grows(node: ir.Node) -> bool:
+    before, after = _input(node, 0), node.outputs[0]
+    if before is None or before.shape is None or after.shape is None:
+        return False
+    pairs = list(zip(before.shape, after.shape))
+    return all(isinstance(a, int) and isinstance(b, int) and b >= a for a, b in pairs)
+
+
+CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
+    "Attention": (_attention,),
+    "BatchNormalization": (_batch_norm,),
+    "ConvTranspose": (_conv_transpose,),
+    "Dropout": (_dropout,),
+    "IsInf": (_is_inf,),
+    "NonMaxSuppression": (_nms,),
+    "Resize": (_resize,),
+    "RoiAlign": (_roi_align,),
+    "SpaceToDepth": (_space_to_depth,),
+}
+
+
+def _int(node: ir.Node, name: str, default: int) -> int:
+    attribute = node.attributes.get(name)
+    return default if attribute is None else attribute.as_int()
+
+
+def _text(node: ir.Node, name: str, default: str) -> str:
+    attribute = node.attributes.get(name)
+    return default if attribute is None else attribute.as_string()
+
+
+def _input(node: ir.Node, index: int) -> ir.Value | None:
+    return node.inputs[index] if index < len(node.inputs) else None
