@@ -41,9 +41,9 @@ def require_runnable_here(
 
 
 def _missing_features(needed: Iterable[str]) -> tuple[str, ...]:
-    from tvmedge import target  # reads /proc and target files: only for host bundles
+    from tvmedge.target import missing_features  # only host bundles need it
 
-    return target.missing_features(tuple(needed))
+    return missing_features(needed)
 
 
 def _architecture(name: str) -> str:

@@ -105,7 +105,9 @@ def parse(view: memoryview) -> Layout:
     """
     layout = lay_out(_named_entries(view))
     if layout.tail_offset + len(layout.tail) != len(view):
-        raise MalformedError("the sizes that it states differ from the size of the file")
+        raise MalformedError(
+            "the sizes that it states differ from the file (another tool may have zipped it again)"
+        )
     if view[layout.tail_offset :] != layout.tail:
         raise MalformedError("its list of files is damaged or was made by another tool")
     for entry, offset, header in zip(

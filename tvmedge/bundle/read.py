@@ -98,7 +98,7 @@ def read_bundle(path: Path) -> Bundle:
 def _map(path: Path) -> memoryview:
     try:
         # A pipe would block open, and only a file can be mapped.
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise InputError(f"'{path}' is not a file: give the path of a .tvmedge bundle.")
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
