@@ -1,0 +1,95 @@
+"""The main job on a real model, through the command line a user has.
+
+Fetches a model, compiles it for this machine and a Raspberry Pi 4, runs both
+bundles (the Pi's in an emulated aarch64 process), checks each against
+onnxruntime's result and prints sizes, times and errors.
+
+    python scripts/demo.py [NAME of a model in models.toml]
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts import fetch_models
+from tvmedge.errors import ExitCode, TvmEdgeError
+
+_MODEL = "opennsfw"
+_HOST, _PI = "host", "raspberry-pi-4b"
+
+
+class _VerbError(TvmEdgeError):
+    """A verb failed; it has said why on stderr."""
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit code of the first verb that fails, else 0."""
+    try:
+        entry = fetch_models.find(arguments[0] if arguments else _MODEL)
+        model = fetch_models.fetch(entry)
+        print(f"{entry.name}: {entry.summary} ({fetch_models.licence(entry)})\n{model}\n")
+        with tempfile.TemporaryDirectory(prefix="tvmedge-demo-") as folder:
+            _demo(entry, model, Path(folder))
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    except TvmEdgeError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+    return int(ExitCode.OK)
+
+
+def _demo(entry: fetch_models.ModelEntry, model: Path, folder: Path) -> None:
+    shapes = [
+        f"--input={name}:{'x'.join(map(str, spec.shape))}" for name, spec in entry.inputs.items()
+    ]
+    compiled = _tvmedge("compile", str(model), "-t", _HOST, "-t", _PI, "-o", str(folder), *shapes)
+    for bundle in compiled["bundles"]:
+        sizes = bundle["files"]
+        weights = sizes["weights.safetensors"]
+        code = sum(size for name, size in sizes.items() if name.startswith("code/"))
+        print(
+            f"{bundle['target']:16} {bundle['seconds']:.1f} s to compile, bundle "
+            f"{_mb(bundle['bytes'])} (code {_mb(code)}, weights {_mb(weights)})"
+        )
+    print()
+    for bundle in compiled["bundles"]:
+        emulated = bundle["target"] == _PI and platform.machine() != "aarch64"
+        if emulated and shutil.which("qemu-aarch64") is None:
+            print(f"{_PI:16} not run: qemu-aarch64 is missing ('apt-get install qemu-user').")
+            continue
+        board = ["--board", "emulated"] if emulated else []
+        checked = _tvmedge("run", bundle["path"], "--check", *board)
+        profile = _tvmedge("profile", bundle["path"], *board)
+        print(
+            f"{bundle['target']:16} max-normalised error {checked['check']['error']:.1e} against "
+            f"{checked['check']['reference']}, {profile['latency']['p50_ms']:.1f} ms a run"
+            f"{' under emulation, which says nothing of a real Pi' if emulated else ''}"
+        )
+
+
+def _tvmedge(*arguments: str) -> dict[str, Any]:
+    """The JSON document of one verb; its messages for people go to stderr."""
+    command = [str(Path(sys.executable).with_name("tvmedge")), *arguments, "--json"]
+    print(f"$ tvmedge {' '.join(arguments)}", flush=True)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True
+    )
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.2f} MB"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
