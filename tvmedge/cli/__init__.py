@@ -1,0 +1,68 @@
+"""The command line: ``tvmedge VERB``. One file a verb; this one dispatches.
+
+Verbs are named here as text and imported when they are called, so that
+``tvmedge --help`` does not pay for TVM.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from tvmedge.errors import ExitCode, TvmEdgeError
+from tvmedge.versions import tvmedge_version
+
+VERBS = {
+    "targets": ("targets:targets", "List the devices that can be compiled for."),
+    "compile": ("compile:compile_", "Compile an ONNX model into one bundle a target."),
+    "run": ("run:run", "Run a bundle here or on a board, and check its results."),
+    "profile": ("profile:profile", "Measure a bundle's cold start and latency."),
+    "board": ("board:app", "Prepare the files that turn a device into a board."),
+    "doctor": ("doctor:doctor", "Say what this machine can do and what is missing."),
+}
+
+
+def build_app() -> App:
+    """The command line's parser."""
+    app = App(
+        name="tvmedge",
+        help="From an ONNX file to a device: compile, run, check, profile.",
+        version=tvmedge_version,
+        help_epilogue=(
+            "Exit codes: 0 ok, 1 internal error, 2 bad usage or input, 3 a check failed, "
+            "4 board or RPC, 5 signature or trust, 6 disk or a missing tool, 130 interrupted."
+        ),
+    )
+    for name, (path, summary) in VERBS.items():
+        app.command(f"tvmedge.cli.{path}", name=name, help=summary)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; every outcome becomes a documented exit code."""
+    try:
+        result = build_app()(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
+        return int(result or ExitCode.OK)
+    except TvmEdgeError as error:
+        return _fail(str(error), error.exit_code)
+    except CycloptsError as error:
+        return _fail(f"{error} See 'tvmedge --help'.", ExitCode.USAGE)
+    except KeyboardInterrupt:
+        return _fail("Interrupted; nothing was left half-written.", ExitCode.INTERRUPTED)
+    except Exception as error:
+        logging.getLogger("tvmedge").debug("internal error", exc_info=True)
+        return _fail(
+            f"Internal error ({type(error).__name__}: {str(error).strip().splitlines()[:1]}): "
+            "this is a bug in tvmedge, run again with -v for its origin.",
+            ExitCode.INTERNAL,
+        )
+
+
+def _fail(message: str, code: ExitCode) -> int:
+    print(f"tvmedge: {' '.join(message.split())}", file=sys.stderr)
+    return int(code)

@@ -7,14 +7,14 @@ after:  for n*oc*oh parallel:
 
 The innermost output axis becomes the innermost loop wherever memory is then
 read along it or not at all, which lets LLVM vectorise the sum; elementwise
-producers are inlined; independent outer axes run in parallel.
+chains become one loop (never inside a sum, which would repeat them, padding
+among them); independent outer axes run in parallel.
 """
 
 from __future__ import annotations
 
 from tvm import s_tir, tirx
 from tvm.s_tir.dlight.analysis import SBlockInfo, normalize_prim_func
-from tvm.s_tir.dlight.base import try_inline
 
 MIN_INNER = 4
 
@@ -30,9 +30,26 @@ class Last:
         blocks = normalize_prim_func(schedule)
         if blocks is None:
             return None
-        for block in try_inline(schedule, blocks):
-            _schedule_block(schedule, block)
+        for block in blocks:
+            if not _inline(schedule, block):
+                _schedule_block(schedule, block)
         return schedule
+
+
+def _inline(schedule: s_tir.Schedule, block: SBlockInfo) -> bool:
+    """Inline an elementwise block into elementwise consumers; says whether it went."""
+    consumers = [schedule.get(consumer) for consumer in schedule.get_consumers(block.block_rv)]
+    if not consumers or not block.is_injective() or any(_reduces(c) for c in consumers):
+        return False
+    try:
+        schedule.compute_inline(block.block_rv)
+    except s_tir.ScheduleError:
+        return False
+    return True
+
+
+def _reduces(block: s_tir.SBlock) -> bool:
+    return any(axis.iter_type == tirx.IterVar.CommReduce for axis in block.iter_vars)
 
 
 def _schedule_block(schedule: s_tir.Schedule, block: SBlockInfo) -> None:

@@ -5,6 +5,7 @@ One rewrite a file, each an onnx-ir pass; the order is the list below.
 
 from __future__ import annotations
 
+import onnx
 import onnx_ir as ir
 from onnx_ir.passes import PassBase, Sequential
 from onnx_ir.passes.common import (
@@ -45,7 +46,10 @@ def prepare(model: Model, shapes: Shapes) -> ir.Model:
         InputError: an input that is unknown or left open, or a rewrite that
             the model's content made fail.
     """
-    graph = ir.serde.deserialize_model(model.proto)
+    # onnx-ir keeps references into the proto and renames through them.
+    proto = onnx.ModelProto()
+    proto.CopyFrom(model.proto)
+    graph = ir.serde.deserialize_model(proto)
     try:
         return Sequential(*preparation(shapes))(graph).model
     except Exception as error:

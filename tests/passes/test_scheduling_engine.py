@@ -1,0 +1,59 @@
+"""Rules are tried in order; a failing one is passed over and said."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import tvm
+from tvm import s_tir, te, tirx, topi
+
+from tvmedge.scheduling.engine import schedule
+
+
+class _Rule:
+    def __init__(self, name: str, result: str) -> None:
+        self.name = name
+        self.result = result
+
+    def apply(self, func: tirx.PrimFunc) -> s_tir.Schedule | None:
+        if self.result == "raise":
+            raise ValueError("cannot\nand more")
+        return s_tir.Schedule(func) if self.result == "apply" else None
+
+
+@pytest.fixture
+def module() -> tvm.IRModule:
+    x = te.placeholder((4,), name="x")
+    return tvm.IRModule({"kernel": te.create_prim_func([x, topi.exp(x)])})
+
+
+def test_the_first_rule_that_matches_wins(module: tvm.IRModule) -> None:
+    rules = (_Rule("no", "none"), _Rule("first", "apply"), _Rule("second", "apply"))
+    result = schedule(module, rules)
+    assert result.rules == {"kernel": "first"}
+    assert result.module["kernel"].attrs["tirx.is_scheduled"]
+
+
+def test_a_scheduled_kernel_is_left_alone(module: tvm.IRModule) -> None:
+    once = schedule(module, (_Rule("first", "apply"),)).module
+    assert schedule(once, (_Rule("again", "apply"),)).rules == {}
+
+
+def test_a_rule_that_raises_is_passed_over_and_named(
+    module: tvm.IRModule, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="tvmedge"):
+        result = schedule(module, (_Rule("broken", "raise"), _Rule("next", "apply")))
+    assert result.rules == {"kernel": "next"}
+    assert "kernel kernel: rule broken failed: cannot" in caplog.text
+
+
+def test_no_rule_keeps_the_kernel_and_says_so(
+    module: tvm.IRModule, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="tvmedge"):
+        result = schedule(module, (_Rule("no", "none"),))
+    assert result.rules == {}
+    tvm.ir.assert_structural_equal(result.module, module)
+    assert "no rule applies" in caplog.text

@@ -1,0 +1,39 @@
+"""Lifting old opsets."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+import pytest
+from onnx import helper
+
+from tests.onnx_models import conv_net, model, tensor
+from tvmedge.errors import InputError
+from tvmedge.model.prepare.convert_opset import CONVERTED_OPSET, NEWEST_OPSET, ConvertOpset
+
+
+def _old_slice() -> ir.Model:
+    node = helper.make_node("Slice", ["x"], ["y"], name="s", starts=[0], ends=[2])
+    proto = model([node], [tensor("x", [4])], [tensor("y", [2])], opset=9)
+    return ir.serde.deserialize_model(proto)
+
+
+def test_attributes_become_inputs() -> None:
+    converted = ConvertOpset()(_old_slice()).model
+    node = next(n for n in converted.graph if n.op_type == "Slice")
+    assert converted.opset_imports[""] == CONVERTED_OPSET
+    assert not node.attributes
+    assert len(node.inputs) >= 3
+
+
+def test_a_recent_model_is_left_alone() -> None:
+    result = ConvertOpset()(ir.serde.deserialize_model(conv_net()))
+    assert not result.modified
+    assert result.model.opset_imports[""] == 17
+
+
+def test_an_opset_from_the_future_is_refused() -> None:
+    graph = ir.serde.deserialize_model(conv_net())
+    graph.opset_imports[""] = NEWEST_OPSET + 1
+    with pytest.raises(Exception) as caught:
+        ConvertOpset()(graph)
+    assert isinstance(caught.value.__cause__ or caught.value, InputError)

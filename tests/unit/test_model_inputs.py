@@ -1,0 +1,53 @@
+"""The ``--input NAME:SHAPE`` flag."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tvmedge.errors import InputError
+from tvmedge.model.inputs import parse_shapes
+
+
+def test_names_may_hold_colons_and_a_scalar_has_no_dimensions() -> None:
+    assert parse_shapes(["input:0:1x3x8x8", "n:", "v:7", "w:2,3"]) == {
+        "input:0": (1, 3, 8, 8),
+        "n": (),
+        "v": (7,),
+        "w": (2, 3),
+    }
+
+
+@given(
+    st.text(min_size=1).filter(lambda name: name.strip()),
+    st.lists(st.integers(1, 2**31 - 1), max_size=6),
+    st.sampled_from("x,"),
+)
+def test_what_is_written_is_read_back(name: str, shape: list[int], separator: str) -> None:
+    flag = f"{name}:{separator.join(map(str, shape))}"
+    assert parse_shapes([flag]) == {name: tuple(shape)}
+
+
+@pytest.mark.parametrize(
+    ("flag", "says"),
+    [
+        ("x", "no shape"),
+        (":1x2", "no shape"),
+        ("x:1x-2", "dimension '-2'"),
+        ("x:0", "dimension '0'"),
+        ("x:1xN", "dimension 'N'"),
+        ("x:1..8x3", "open dimensions are not supported yet"),
+        ("x:1xx3", "dimension ''"),
+        ("x:99999999999999", "dimension '99999999999999'"),
+    ],
+)
+def test_bad_flags(flag: str, says: str) -> None:
+    with pytest.raises(InputError, match="--input") as caught:
+        parse_shapes([flag])
+    assert says in str(caught.value)
+
+
+def test_an_input_given_twice() -> None:
+    with pytest.raises(InputError, match="given twice"):
+        parse_shapes(["x:1", "x:2"])

@@ -1,0 +1,124 @@
+"""Refusals: everything that would be compiled to something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+from onnx import TensorProto, helper
+
+from tests.onnx_models import model, tensor
+from tvmedge.errors import InputError
+from tvmedge.model.load import Model
+from tvmedge.model.refuse import CONSTRAINTS, Refusal, find_refusals, refuse
+
+KNOWN = frozenset(CONSTRAINTS) | {"Relu", "Cast", "If", "Identity"}
+
+
+def _refusals(proto: onnx.ModelProto) -> tuple[Refusal, ...]:
+    graph = ir.serde.deserialize_model(proto)
+    for value in graph.graph.initializers.values():
+        assert value.const_value is not None
+    return find_refusals(graph, KNOWN)
+
+
+def _one(op: str, inputs: list[str], shape: list[int], **attributes: Any) -> onnx.ModelProto:
+    node = helper.make_node(op, inputs, ["y"], name="the node", **attributes)
+    names = [name for name in inputs if name and name != "const"]
+    weights = {"const": np.array([True])} if "const" in inputs else {}
+    return model(
+        [node], [tensor(name, shape) for name in names], [tensor("y", shape)], weights, opset=21
+    )
+
+
+@pytest.mark.parametrize(
+    "proto",
+    [
+        _one("Attention", ["x", "k", "v"], [1, 2, 4, 8]),
+        _one("IsInf", ["x"], [4], detect_negative=0),
+        _one("IsInf", ["x"], [4], detect_positive=0),
+        _one("SpaceToDepth", ["x"], [1, 1, 2, 2], blocksize=2, mode="CRD"),
+        _one("ConvTranspose", ["x", "w"], [1, 1, 2, 2], output_shape=[4, 4]),
+        _one("RoiAlign", ["x", "r", "b"], [1, 1, 2, 2], mode="max"),
+        _one("BatchNormalization", ["x", "s", "b", "m", "v"], [1, 1], training_mode=1),
+        _one("Dropout", ["x", "", "const"], [4]),
+        _one("Dropout", ["x", "", "mode"], [4]),
+        _one("NonMaxSuppression", ["b", "s", "limit"], [1, 1, 4]),
+        _one("Resize", ["x", "", "s"], [1, 1, 2, 2], mode="cubic"),
+        _one("Resize", ["x", "", "s"], [1, 1, 2, 2], mode="linear", antialias=1),
+        _one("Resize", ["x", "", "s"], [1, 1, 2, 2], axes=[2, 3]),
+    ],
+    ids=lambda proto: proto.graph.node[0].op_type,
+)
+def test_each_wrong_construct_is_found(proto: onnx.ModelProto) -> None:
+    (refusal,) = _refusals(proto)
+    assert refusal.node == "the node"
+    assert refusal.op == proto.graph.node[0].op_type
+
+
+@pytest.mark.parametrize(
+    "proto",
+    [
+        _one("IsInf", ["x"], [4]),
+        _one("SpaceToDepth", ["x"], [1, 1, 2, 2], blocksize=2),
+        _one("RoiAlign", ["x", "r", "b"], [1, 1, 2, 2]),
+        _one("Dropout", ["x"], [4]),
+        _one("Resize", ["x", "", "s"], [1, 1, 2, 2], mode="nearest"),
+        _one("Resize", ["x", "", "s"], [1, 1, 2, 2], mode="linear"),
+    ],
+    ids=lambda proto: proto.graph.node[0].op_type,
+)
+def test_the_right_form_of_it_passes(proto: onnx.ModelProto) -> None:
+    assert _refusals(proto) == ()
+
+
+def test_linear_downsampling_is_refused_and_upsampling_not() -> None:
+    node = helper.make_node("Resize", ["x", "", "s"], ["y"], name="r", mode="linear")
+    for size, count in ((2, 1), (8, 0)):
+        proto = model(
+            [node],
+            [tensor("x", [1, 1, 4, 4]), tensor("s", [4])],
+            [tensor("y", [1, 1, size, size])],
+        )
+        assert len(_refusals(proto)) == count
+
+
+def test_foreign_domains_unknown_operators_and_types_are_all_listed() -> None:
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], name="alien", domain="com.microsoft"),
+        helper.make_node("LSTM", ["a"], ["b"], name="memory"),
+        helper.make_node("Cast", ["x"], ["y"], name="tiny", to=TensorProto.FLOAT8E4M3FN),
+        helper.make_node("Relu", ["x"], ["c"], name="fine"),
+    ]
+    proto = model(
+        nodes, [tensor("x", [1])], [tensor("y", [1], TensorProto.FLOAT8E4M3FN)], opset=21
+    )
+    found = _refusals(proto)
+    assert [r.node for r in found] == ["alien", "memory", "tiny"]
+    assert found[0].op == "com.microsoft.Relu"
+
+
+def test_nodes_inside_branches_are_found() -> None:
+    inner = helper.make_graph(
+        [helper.make_node("LSTM", ["x"], ["b"], name="inside")], "b", [], [tensor("b", [1])]
+    )
+    node = helper.make_node("If", ["c"], ["y"], name="if", then_branch=inner, else_branch=inner)
+    proto = model(
+        [node], [tensor("c", [], TensorProto.BOOL), tensor("x", [1])], [tensor("y", [1])]
+    )
+    assert {r.node for r in _refusals(proto)} == {"inside"}
+
+
+def test_the_sentence_groups_by_reason_and_names_every_node() -> None:
+    anything = Model("m", Path("m.onnx"), onnx.ModelProto(), "", "")
+    refusals = [Refusal("a", "LSTM", "why"), Refusal("b", "LSTM", "why"), Refusal("c", "X", "no")]
+    with pytest.raises(InputError) as caught:
+        refuse(anything, refusals)
+    assert str(caught.value) == (
+        "Model 'm.onnx' has 3 nodes that cannot be compiled: LSTM (why): 'a', 'b'; X (no): 'c'."
+    )
+    refuse(anything, [])

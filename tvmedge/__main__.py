@@ -1,0 +1,7 @@
+"""``python -m tvmedge``."""
+
+import sys
+
+from tvmedge.cli import main
+
+sys.exit(main())

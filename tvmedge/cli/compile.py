@@ -1,0 +1,89 @@
+"""``tvmedge compile MODEL -t TARGET -o DIR``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tvmedge.cli.output import Output
+from tvmedge.target import target
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to compile for, and how."""
+
+    target: Annotated[tuple[str, ...], Parameter(name=["--target", "-t"], negative=())]
+    "A target's name; repeat for several (see 'tvmedge targets')."
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path()
+    "Folder that receives <model>-<target>.tvmedge."
+    input: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "NAME:SHAPE such as x:1x3x224x224; fixes an input's open dimensions."
+    check_input: Annotated[tuple[str, ...], Parameter(negative=())] = ("random",)
+    "NAME=FILE, or 'random' for the rest: the input of the bundle's own check."
+    seed: int = 0
+    "Seed of random check inputs."
+    dump_ir: Path | None = None
+    "Folder that receives the IR after every phase, one subfolder a target."
+
+
+def compile_(model: Path, /, *, options: Options, output: Output | None = None) -> None:
+    """Compile an ONNX model into one bundle a target.
+
+    Parameters
+    ----------
+    model
+        The ONNX file.
+    """
+    output = (output or Output()).start()
+    specs = [target(name) for name in options.target]
+
+    from tvmedge.bundle import write_bundle
+    from tvmedge.compiler.compile import CompileOptions, compile_frontend, open_frontend
+    from tvmedge.model.inputs import parse_shapes
+    from tvmedge.model.load import load
+
+    compile_options = CompileOptions(
+        shapes=parse_shapes(options.input),
+        check_inputs=options.check_input,
+        seed=options.seed,
+        dump_ir=options.dump_ir,
+    )
+    started = time.perf_counter()
+    frontend = open_frontend(load(model), compile_options)
+    import_s = time.perf_counter() - started
+    output.say(f"imported {model} in {import_s:.1f} s")
+    bundles = []
+    for spec in specs:
+        started = time.perf_counter()
+        contents = compile_frontend(frontend, spec, compile_options)
+        path = options.out / f"{contents.model.name}-{spec.name}.tvmedge"
+        manifest = write_bundle(path, contents)
+        seconds = time.perf_counter() - started
+        sizes = {file.path: file.size for file in manifest.files}
+        output.say(
+            f"{path}: {path.stat().st_size} bytes (code {sizes[contents.code.file]}, weights "
+            f"{sizes['weights.safetensors']}), {contents.code.kernels_total} kernels, "
+            f"0 tuned, {seconds:.1f} s"
+        )
+        bundles.append(
+            {
+                "target": spec.name,
+                "path": str(path),
+                "bytes": path.stat().st_size,
+                "files": sizes,
+                "seconds": round(seconds, 3),
+                "kernels": {
+                    "total": contents.code.kernels_total,
+                    "tuned": contents.code.kernels_tuned,
+                },
+            }
+        )
+    output.document(
+        "compile", {"model": str(model), "import_seconds": round(import_s, 3), "bundles": bundles}
+    )

@@ -1,0 +1,115 @@
+"""The stage ``model -> bundle contents``, for one target or for several."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tvm
+
+from tvmedge.bundle import BundleContents, CheckInfo, CodeInfo, ModelInfo, TargetInfo
+from tvmedge.compiler.build import build
+from tvmedge.compiler.dump import IrDump
+from tvmedge.compiler.notice import notice
+from tvmedge.compiler.reference import CheckVectors, check_vectors
+from tvmedge.device.zig import zig_version
+from tvmedge.model.importer import ImportedModel, import_model
+from tvmedge.model.inputs import Shapes
+from tvmedge.model.load import Model
+from tvmedge.target import TargetSpec
+from tvmedge.tensors import ImageOptions, read_inputs
+from tvmedge.versions import require_tvm, tvmedge_version
+
+FP32_TOLERANCE = 1e-4
+CODE_FILE = "code/model.so"
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """``shapes`` fixes inputs by name; ``check_inputs`` are NAME=FILE or
+    "random" for the bundle's own check; ``dump_ir`` receives the IR after
+    every phase, one folder a target."""
+
+    shapes: Shapes = field(default_factory=dict)
+    check_inputs: tuple[str, ...] = ("random",)
+    seed: int = 0
+    dump_ir: Path | None = None
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """What all targets share: the imported model and its check vectors."""
+
+    imported: ImportedModel
+    vectors: CheckVectors
+
+
+def compile_model(
+    model: Model, spec: TargetSpec, options: CompileOptions | None = None
+) -> BundleContents:
+    """Import ``model`` and build it for ``spec``.
+
+    Raises:
+        InputError: inputs or nodes that cannot be compiled, all named.
+        ToolError: the linker is missing or failed, or the disk is full.
+    """
+    options = options or CompileOptions()
+    return compile_frontend(open_frontend(model, options), spec, options)
+
+
+def open_frontend(model: Model, options: CompileOptions) -> Frontend:
+    """Import ``model`` and compute its reference outputs, once for all targets."""
+    require_tvm()
+    imported = import_model(model, options.shapes)
+    inputs = read_inputs(
+        imported.signature, options.check_inputs, image=ImageOptions(), seed=options.seed
+    )
+    return Frontend(imported, check_vectors(model, imported.signature, inputs))
+
+
+def compile_frontend(
+    frontend: Frontend, spec: TargetSpec, options: CompileOptions
+) -> BundleContents:
+    """Build an imported model for one target."""
+    imported, vectors = frontend.imported, frontend.vectors
+    dump = IrDump(options.dump_ir / spec.name) if options.dump_ir else None
+    library = build(imported.module, spec, dump)
+    model = imported.model
+    return BundleContents(
+        model=ModelInfo(model.name, model.sha256, model.licence),
+        target=TargetInfo(
+            name=spec.name,
+            family=spec.family.value,
+            triple=str(spec.tvm["mtriple"]),
+            cpu=str(spec.tvm["mcpu"]),
+            features=spec.features,
+        ),
+        signature=imported.signature,
+        code=CodeInfo(
+            file=CODE_FILE,
+            form="vm",
+            weights=tuple(library.weights),
+            kernels_total=library.kernels,
+            kernels_tuned=0,
+        ),
+        check=CheckInfo(reference=vectors.tool, tolerance=FP32_TOLERANCE),
+        versions=_versions(),
+        records_sha256=None,
+        library=library.code,
+        weights=library.weights,
+        check_inputs=vectors.inputs,
+        check_outputs=vectors.outputs,
+        notice=notice(model),
+    )
+
+
+def _versions() -> Mapping[str, str]:
+    return {
+        "llvm": str(tvm.target.codegen.llvm_version_major()),
+        "tvm": importlib.metadata.version("apache-tvm"),
+        "tvm_ffi": importlib.metadata.version("apache-tvm-ffi"),
+        "tvmedge": tvmedge_version(),
+        "zig": zig_version(),
+    }

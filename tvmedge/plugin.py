@@ -1,0 +1,33 @@
+"""TVM's entry point: target tags and Relax pipelines, nothing else.
+
+TVM calls ``autoload`` at the end of every ``import tvm`` (entry point group
+``tvm.backends``), so it must be quick, and safe to call again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tvmedge.target import Family, target, target_names
+
+TAG_PREFIX = "tvmedge/"
+
+
+def autoload() -> None:
+    """Register ``tvmedge/<name>`` for every target and ``tvmedge_<family>`` pipelines."""
+    from tvm.relax import pipeline
+    from tvm.target import tag_registry
+
+    for name in target_names():
+        tag_registry.registry.register_tag(
+            TAG_PREFIX + name, dict(target(name).tvm), override=True
+        )
+    for family in Family:
+        pipeline.PIPELINE_MAP.setdefault(f"tvmedge_{family.value}", _cpu_pipeline)
+
+
+def _cpu_pipeline() -> Any:
+    """The lowering of the CPU families as one TVM pass, weights kept as constants."""
+    from tvmedge.compiler.pipelines import as_tvm_pass, cpu_kernels, vm_lowering
+
+    return as_tvm_pass(*cpu_kernels(), *vm_lowering())
