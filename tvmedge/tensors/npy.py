@@ -1,0 +1,149 @@
+"""Arrays from .npy and .npz files: the header is judged before any data is read."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from tvmedge.errors import InputError
+from tvmedge.types import TensorSpec
+
+_MOST_ENTRIES = 4096
+_LONGEST_HEADER = 10_000
+# By format version: the bytes that hold the header's length, and its parser.
+_HEADERS = {
+    (1, 0): (2, np.lib.format.read_array_header_1_0),
+    (2, 0): (4, np.lib.format.read_array_header_2_0),
+}
+_UNREADABLE = (
+    EOFError,
+    MemoryError,  # what ast.literal_eval makes of deep nesting
+    RuntimeError,  # a zip that is encrypted or compressed in a way that Python lacks
+    SyntaxError,
+    TypeError,
+    ValueError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def read_npy(path: Path, spec: TensorSpec) -> np.ndarray:
+    """The array in a .npy file, which must have the shape and dtype of ``spec``.
+
+    Raises:
+        InputError: cannot be read, is cut short, or holds something else.
+    """
+    with _reading(path, ".npy"), path.open("rb") as file:
+        return _read_array(file, spec, f"'{path}'")
+
+
+def read_npz(path: Path, wanted: dict[str, TensorSpec]) -> dict[str, np.ndarray]:
+    """The entries named in ``wanted`` of an .npz file, by entry name.
+
+    An entry is unpacked no further than its ``TensorSpec`` is long, so a bomb
+    costs no memory.
+
+    Raises:
+        InputError: cannot be read, lacks an entry, or one holds something else.
+    """
+    with _reading(path, ".npz"), zipfile.ZipFile(path) as archive:
+        arrays = {}
+        for entry, spec in wanted.items():
+            with archive.open(f"{entry}.npy") as file:
+                arrays[entry] = _read_array(file, spec, f"'{entry}' in '{path}'")
+        return arrays
+
+
+def npz_entries(path: Path) -> tuple[str, ...]:
+    """The names of the arrays in an .npz file.
+
+    Raises:
+        InputError: cannot be read, or is not what ``np.savez`` writes.
+    """
+    with _reading(path, ".npz"), zipfile.ZipFile(path) as archive:
+        files = archive.namelist()
+        if len(files) > _MOST_ENTRIES or len(set(files)) != len(files):
+            raise ValueError("too many arrays, or one twice")
+        if not all(name.endswith(".npy") for name in files):
+            raise ValueError("it holds other files than arrays")
+        return tuple(name[: -len(".npy")] for name in files)
+
+
+def check_array(shape: tuple[int, ...], dtype: np.dtype, spec: TensorSpec, origin: str) -> None:
+    """Check that an array from ``origin`` is what the input takes; nothing is cast.
+
+    Raises:
+        InputError: another shape or dtype; says how to convert it.
+    """
+    advice = []
+    if shape == spec.shape[1:] and spec.shape[:1] == (1,):
+        advice.append("add the batch dimension with array[None]")
+    elif shape != spec.shape:
+        advice.append("give it that shape")
+    # The name says nothing of the byte order, which converts without loss.
+    if dtype.name != spec.dtype:
+        advice.append(f"convert it with .astype('{spec.dtype}')")
+    if advice:
+        raise InputError(
+            f"The input {spec.name!r} takes {describe(spec.shape, spec.dtype)}, but {origin} "
+            f"holds {describe(shape, dtype.name)}: {' and '.join(advice)}."
+        )
+
+
+def describe(shape: tuple[int, ...], dtype: str) -> str:
+    """A shape and dtype as in messages: ``1x3x224x224 float32``, ``scalar int64``."""
+    return f"{'x'.join(map(str, shape)) or 'scalar'} {dtype}"
+
+
+def _read_array(file: IO[bytes], spec: TensorSpec, origin: str) -> np.ndarray:
+    shape, fortran_order, dtype = _read_header(file)
+    check_array(shape, dtype, spec, origin)
+    size = dtype.itemsize * math.prod(shape)
+    data = file.read(size)
+    if len(data) != size:
+        raise EOFError(f"it is cut short: {len(data)} of {size} bytes")
+    # Asking for more also makes zipfile compare the checksum.
+    if file.read(1):
+        raise ValueError("it holds more than its header says")
+    array = np.frombuffer(bytearray(data), dtype)
+    ordered = array.reshape(shape, order="F" if fortran_order else "C")
+    return ordered.astype(spec.dtype, order="C", copy=False)
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"format version {version[0]}.{version[1]} holds no plain arrays")
+    width, parse = _HEADERS[version]
+    length = file.read(width)
+    # numpy reads a header of any length before it looks at the length.
+    if int.from_bytes(length, "little") > _LONGEST_HEADER:
+        raise ValueError("its header is longer than that of any plain array")
+    return parse(io.BytesIO(length + file.read(int.from_bytes(length, "little"))))
+
+
+@contextlib.contextmanager
+def _reading(path: Path, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"Cannot read the input file '{path}': {error.strerror or error}; check the path."
+        ) from error
+    except KeyError as error:
+        raise InputError(f"'{path}' changed while it was read: try again.") from error
+    except _UNREADABLE as error:
+        first_line = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"'{path}' is not a readable {kind} file ({first_line}): save it again with numpy."
+        ) from error
