@@ -1,0 +1,68 @@
+"""Builds the board's server on first use: C sources in, one small program out."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from importlib import metadata
+from pathlib import Path
+
+from tvmedge.device.runtime_wheels import RuntimeFiles
+from tvmedge.device.zig import zig_cc, zig_version
+from tvmedge.errors import ToolError
+from tvmedge.resources import atomic_path, cache_dir, device_sources
+
+_FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-Os", "-s", "-Wall", "-Wextra", "-Werror")
+
+
+def build_server(triple: str, runtime: RuntimeFiles) -> Path:
+    """The server for a zig target triple, linked against the board's own runtime libraries.
+
+    Built when it is not cached; processes that build at the same time each write the
+    same file. The result is a plain file without the executable bit.
+
+    Raises:
+        ToolError: the compiler is missing or fails, or the disk is full.
+    """
+    sources = sorted(device_sources().glob("server*.[ch]"))
+    server = cache_dir("server") / f"tvmedge-server-{triple}-{_key(triple, sources)}"
+    if not server.is_file():
+        with atomic_path(server) as temporary:
+            zig_cc(_arguments(triple, sources, runtime, temporary), f"the server for {triple}")
+    return server
+
+
+def _arguments(triple: str, sources: list[Path], runtime: RuntimeFiles, output: Path) -> list[str]:
+    code = [str(path) for path in sources if path.suffix == ".c"]
+    libraries = [str(path) for path in runtime.libraries if "extra" not in path.name]
+    return [
+        f"--target={triple}",
+        *_FLAGS,
+        f"-I{_headers()}",
+        f'-DTVMEDGE_VERSION="{metadata.version("tvmedge")}"',
+        *code,
+        "-Wl,--no-as-needed",
+        *libraries,
+        "-ldl",
+        "-Wl,-rpath,$ORIGIN/lib",
+        "-o",
+        str(output),
+    ]
+
+
+def _key(triple: str, sources: list[Path]) -> str:
+    """Whatever the program depends on, as a short hash."""
+    digest = hashlib.sha256()
+    versions = [metadata.version(name) for name in ("tvmedge", "apache-tvm", "apache-tvm-ffi")]
+    for text in (triple, zig_version(), *versions, *_FLAGS):
+        digest.update(text.encode() + b"\0")
+    for source in sources:
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _headers() -> Path:
+    spec = importlib.util.find_spec("tvm_ffi")
+    if spec is None or spec.origin is None:
+        raise ToolError("tvm_ffi is not installed: run 'pip install apache-tvm-ffi'.")
+    return Path(spec.origin).parent / "include"

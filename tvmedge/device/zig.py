@@ -1,0 +1,75 @@
+"""The zig toolchain: the one compiler and linker used here, for every target."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from tvmedge.errors import ToolError
+from tvmedge.resources import cache_dir
+
+_FULL = ("NoSpaceLeft", "No space left", "DiskQuota")
+_LINES_SHOWN = 4
+
+
+def zig_version() -> str:
+    """The installed ziglang package's version, which is the compiler's.
+
+    Raises:
+        ToolError: ziglang is not installed.
+    """
+    try:
+        return metadata.version("ziglang")
+    except metadata.PackageNotFoundError as error:
+        raise _missing() from error
+
+
+def zig_cc(args: Sequence[str], what: str) -> None:
+    """Compile or link with ``zig cc`` and these arguments; ``what`` is for the error message.
+
+    Raises:
+        ToolError: ziglang is missing, the disk is full, or the compiler failed.
+    """
+    cache = str(cache_dir("zig"))
+    # Both, or zig leaves a .zig-cache in the current directory.
+    environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
+    try:
+        done = subprocess.run(
+            [_zig(), "cc", *args],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    except OSError as error:
+        raise ToolError(
+            f"Cannot start the zig compiler ({error.strerror}): run 'pip install ziglang'."
+        ) from error
+    if done.returncode == 0:
+        return
+    message = done.stdout.decode(errors="replace")
+    if any(sign in message for sign in _FULL):
+        raise ToolError(
+            f"No space left on disk while building {what}: free some space and run again."
+        )
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line] or lines[-_LINES_SHOWN:]
+    shown = "; ".join(errors[:_LINES_SHOWN]) or f"exit status {done.returncode}"
+    raise ToolError(f"The zig compiler could not build {what}: {shown}.")
+
+
+def _zig() -> str:
+    spec = importlib.util.find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        raise _missing()
+    # The program itself: `python -m ziglang` would start an interpreter first.
+    return str(Path(spec.origin).parent / "zig")
+
+
+def _missing() -> ToolError:
+    return ToolError("The zig compiler is not installed: run 'pip install ziglang'.")
