@@ -101,10 +101,11 @@ def _load(path: Path, mode: str, size: tuple[int, int], resize: Resize) -> Image
         ) from error
     except OSError as error:
         raise InputError(
-            f"Cannot read the input file '{path}': {error.strerror or error}."
+            f"Cannot read the image '{path}' ({error.strerror or error}): "
+            "check the path or copy it again."
         ) from error
     except (EOFError, IndexError, SyntaxError, ValueError, struct.error, zlib.error) as error:
-        raise InputError(f"The image '{path}' is damaged ({error}).") from error
+        raise InputError(f"The image '{path}' is damaged ({error}): copy it again.") from error
     if image.size == size:
         return image
     if resize is Resize.CROP:

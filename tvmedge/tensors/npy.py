@@ -136,13 +136,12 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
 def _reading(path: Path, kind: str) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        raise InputError(
-            f"Cannot read the input file '{path}': {error.strerror or error}; check the path."
-        ) from error
-    except KeyError as error:
-        raise InputError(f"'{path}' changed while it was read: try again.") from error
-    except _UNREADABLE as error:
+    except (OSError, KeyError, *_UNREADABLE) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise InputError(
+                f"Cannot read the input file '{path}': {error.strerror or error}; check the path."
+            ) from error
+        # Seeking to where a damaged zip points is an OSError without a file name.
         first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
             f"'{path}' is not a readable {kind} file ({first_line}): save it again with numpy."
