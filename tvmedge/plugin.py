@@ -19,9 +19,7 @@ def autoload() -> None:
     from tvm.target import tag_registry
 
     for name in target_names():
-        tag_registry.registry.register_tag(
-            TAG_PREFIX + name, dict(target(name).tvm), override=True
-        )
+        tag_registry.registry.register_tag(TAG_PREFIX + name, dict(target(name).tvm), override=True)
     for family in Family:
         pipeline.PIPELINE_MAP.setdefault(f"tvmedge_{family.value}", _cpu_pipeline)
 

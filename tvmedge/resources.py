@@ -17,7 +17,7 @@ import platformdirs
 from tvmedge.errors import ToolError
 
 if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+    from importlib.abc import Traversable
 
 _BLOCK = 1 << 20
 

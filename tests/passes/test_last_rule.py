@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tvm import te, tirx, topi
 from tvm.script import ir as I
 from tvm.script import tirx as T
-
 from tvmedge.schedules.rules.cpu.last import Last
+
 from tvmedge.scheduling.engine import schedule
 
 

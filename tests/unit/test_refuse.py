@@ -94,9 +94,7 @@ def test_foreign_domains_unknown_operators_and_types_are_all_listed() -> None:
         helper.make_node("Cast", ["x"], ["y"], name="tiny", to=TensorProto.FLOAT8E4M3FN),
         helper.make_node("Relu", ["x"], ["c"], name="fine"),
     ]
-    proto = model(
-        nodes, [tensor("x", [1])], [tensor("y", [1], TensorProto.FLOAT8E4M3FN)], opset=21
-    )
+    proto = model(nodes, [tensor("x", [1])], [tensor("y", [1], TensorProto.FLOAT8E4M3FN)], opset=21)
     found = _refusals(proto)
     assert [r.node for r in found] == ["alien", "memory", "tiny"]
     assert found[0].op == "com.microsoft.Relu"
@@ -107,9 +105,7 @@ def test_nodes_inside_branches_are_found() -> None:
         [helper.make_node("LSTM", ["x"], ["b"], name="inside")], "b", [], [tensor("b", [1])]
     )
     node = helper.make_node("If", ["c"], ["y"], name="if", then_branch=inner, else_branch=inner)
-    proto = model(
-        [node], [tensor("c", [], TensorProto.BOOL), tensor("x", [1])], [tensor("y", [1])]
-    )
+    proto = model([node], [tensor("c", [], TensorProto.BOOL), tensor("x", [1])], [tensor("y", [1])])
     assert {r.node for r in _refusals(proto)} == {"inside"}
 
 

@@ -12,9 +12,13 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
+from tvmedge.cli.interrupts import Interrupts
 from tvmedge.errors import ExitCode, TvmEdgeError
 from tvmedge.versions import tvmedge_version
 
+log = logging.getLogger(__name__)
+
+INTERRUPTED = "Interrupted; nothing was left half-written."
 VERBS = {
     "targets": ("targets:targets", "List the devices that can be compiled for."),
     "compile": ("compile:compile_", "Compile an ONNX model into one bundle a target."),
@@ -43,24 +47,27 @@ def build_app() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; every outcome becomes a documented exit code."""
-    try:
-        result = build_app()(
-            arguments, exit_on_error=False, print_error=False, result_action="return_value"
-        )
-        return int(result or ExitCode.OK)
-    except TvmEdgeError as error:
-        return _fail(str(error), error.exit_code)
-    except CycloptsError as error:
-        return _fail(f"{error} See 'tvmedge --help'.", ExitCode.USAGE)
-    except KeyboardInterrupt:
-        return _fail("Interrupted; nothing was left half-written.", ExitCode.INTERRUPTED)
-    except Exception as error:
-        logging.getLogger("tvmedge").debug("internal error", exc_info=True)
-        return _fail(
-            f"Internal error ({type(error).__name__}: {str(error).strip().splitlines()[:1]}): "
-            "this is a bug in tvmedge, run again with -v for its origin.",
-            ExitCode.INTERNAL,
-        )
+    with Interrupts() as interrupts:
+        try:
+            result = build_app()(
+                arguments, exit_on_error=False, print_error=False, result_action="return_value"
+            )
+            return int(result or ExitCode.OK)
+        except TvmEdgeError as error:
+            return _fail(str(error), error.exit_code)
+        except CycloptsError as error:
+            return _fail(f"{error} See 'tvmedge --help'.", ExitCode.USAGE)
+        except KeyboardInterrupt:
+            return _fail(INTERRUPTED, ExitCode.INTERRUPTED)
+        except Exception as error:
+            if interrupts.seen:
+                return _fail(INTERRUPTED, ExitCode.INTERRUPTED)
+            log.debug("internal error", exc_info=True)
+            return _fail(
+                f"Internal error ({type(error).__name__}: {str(error)[:200]}): "
+                "this is a bug in tvmedge, run again with -v for its origin.",
+                ExitCode.INTERNAL,
+            )
 
 
 def _fail(message: str, code: ExitCode) -> int:

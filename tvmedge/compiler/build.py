@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,11 +47,35 @@ def build(module: tvm.IRModule, spec: TargetSpec, dump: IrDump | None = None) ->
         kernels = sum(isinstance(f, tvm.tirx.PrimFunc) for f in lifted.module.functions.values())
         lowered = run_phases(vm_lowering(), lifted.module, observe)
         executable = relax.build(lowered, target, relax_pipeline=None)
-    with tempfile.TemporaryDirectory(prefix="tvmedge-build-") as folder:
+    return Library(_export(executable, spec), lifted.weights, kernels)
+
+
+def _export(executable: relax.VMExecutable, spec: TargetSpec) -> bytes:
+    temporary = Path(tempfile.gettempdir())
+    with (
+        disk_errors(temporary),
+        tempfile.TemporaryDirectory(prefix="tvmedge-build-") as folder,
+        _objects_in_memory(Path(folder)),
+    ):
         library = Path(folder) / "model.so"
-        with disk_errors(library):
-            executable.export_library(
-                str(library), fcompile=linker(spec.toolchain), workspace_dir=folder
-            )
-            code = library.read_bytes()
-    return Library(code, lifted.weights, kernels)
+        executable.export_library(
+            str(library), fcompile=linker(spec.toolchain), workspace_dir=folder
+        )
+        return library.read_bytes()
+
+
+@contextlib.contextmanager
+def _objects_in_memory(folder: Path) -> Iterator[None]:
+    """Let the object files that TVM writes into ``folder`` live in memory.
+
+    LLVM ends the whole process when it cannot write a file, as on a full disk.
+    """
+    handles = []
+    try:
+        for name in ("lib0.o", "devc.o"):
+            handles.append(os.memfd_create(name))
+            (folder / name).symlink_to(f"/proc/{os.getpid()}/fd/{handles[-1]}")
+        yield
+    finally:
+        for handle in handles:
+            os.close(handle)

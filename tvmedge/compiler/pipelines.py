@@ -101,4 +101,8 @@ def run_phases(
 
 def as_tvm_pass(*phases: Phase) -> Any:
     """The same phases as one TVM pass, for ``tvm.compile(relax_pipeline=...)``."""
-    return tvm.transform.Sequential([step for phase in phases for step in phase.passes])
+
+    def pipeline(module: tvm.IRModule, context: Any) -> tvm.IRModule:
+        return run_phases(phases, module)
+
+    return tvm.transform.module_pass(pipeline, opt_level=0, name="tvmedge")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 from onnx.reference import ReferenceEvaluator
 
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model, first_line
 from tvmedge.types import Signature
+
+# Before the import: from 1.3x on its wheels report usage to their maker.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
 
 Tensors = Mapping[str, npt.NDArray[np.generic]]
 
@@ -37,11 +41,12 @@ def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckV
         InputError: neither can run the model.
     """
     names = [spec.name for spec in signature.outputs]
+    outputs: Sequence[npt.ArrayLike]
     try:
         outputs, tool = _onnxruntime(model, names, inputs), f"onnxruntime {onnxruntime.__version__}"
     except Exception as refused:
         try:
-            outputs = ReferenceEvaluator(model.proto).run(names, dict(inputs))
+            outputs = list(ReferenceEvaluator(model.proto).run(names, dict(inputs)))
             tool = f"onnx.reference {onnx.__version__}"
         except Exception as error:
             raise InputError(
@@ -52,9 +57,7 @@ def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckV
     return CheckVectors(inputs, dict(zip(names, map(np.asarray, outputs), strict=True)), tool)
 
 
-def _onnxruntime(
-    model: Model, names: list[str], inputs: Tensors
-) -> list[npt.NDArray[np.generic]]:
+def _onnxruntime(model: Model, names: list[str], inputs: Tensors) -> list[npt.NDArray[np.generic]]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(

@@ -71,7 +71,7 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
         try:
             with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
                 warnings.simplefilter("ignore")
-                module = self.from_onnx(self._proto.graph, self._opset_version)
+                module = self._import()
         except Exception as error:
             refuse(self._model, self._refusals)
             raise InputError(
@@ -79,6 +79,14 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
             ) from error
         refuse(self._model, self._refusals)
         return module
+
+    def _import(self) -> tvm.IRModule:
+        try:
+            return self.from_onnx(self._proto.graph, self._opset_version)
+        except BaseException:
+            with contextlib.suppress(RuntimeError):
+                self.bb._end_block()  # or its destructor prints a warning
+            raise
 
     def _convert_operator(
         self, op_name: str, inputs: Any, attrs: dict[str, Any], opset: int

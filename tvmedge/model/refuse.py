@@ -144,7 +144,7 @@ def _grows(node: ir.Node) -> bool:
     before, after = _input(node, 0), node.outputs[0]
     if before is None or before.shape is None or after.shape is None:
         return False
-    pairs = list(zip(before.shape, after.shape))
+    pairs = list(zip(before.shape, after.shape, strict=True))
     return all(isinstance(a, int) and isinstance(b, int) and b >= a for a, b in pairs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tvmedge.schedules.rules.cpu.last import Last
+
 from tvmedge.scheduling.engine import Rule
 
 RULES: tuple[Rule, ...] = (Last(),)

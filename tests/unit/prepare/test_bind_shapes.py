@@ -32,15 +32,17 @@ def test_a_static_input_needs_no_flag() -> None:
 @pytest.mark.parametrize(
     ("batch", "shapes", "says"),
     [
-        ("N", {}, "open dimensions [N, 3, 16, 16]: fix them, for example with --input in:0:1x3x16x16"),
+        (
+            "N",
+            {},
+            "open dimensions [N, 3, 16, 16]: fix them, for example with --input in:0:1x3x16x16",
+        ),
         (1, {"in": (1, 3, 16, 16)}, "no input 'in' (nearest: in:0)"),
         ("N", {"in:0": (1, 3, 16)}, "rank 4 [N, 3, 16, 16], but --input gives rank 3"),
         ("N", {"in:0": (1, 4, 16, 16)}, "gives 4 for dimension 1"),
     ],
 )
-def test_what_does_not_fit(
-    batch: int | str, shapes: dict[str, tuple[int, ...]], says: str
-) -> None:
+def test_what_does_not_fit(batch: int | str, shapes: dict[str, tuple[int, ...]], says: str) -> None:
     with pytest.raises(Exception) as caught:
         _bind(batch, shapes)
     error = caught.value.__cause__ or caught.value

@@ -50,7 +50,7 @@ def lift_weights(module: tvm.IRModule) -> Lifted:
     return Lifted(module, lifter.weights)
 
 
-@relax.expr_functor.mutator  # type: ignore[untyped-decorator]
+@relax.expr_functor.mutator
 class _Lifter(relax.PyExprMutator):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ def preparation(shapes: Shapes) -> tuple[PassBase, ...]:
         DropMetadata(),
         BindShapes(shapes),
         InlinePass(),
-        RemoveUnusedFunctionsPass(),
+        RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
         ConvertOpset(),
         Fold(),
         SafeNames(),

@@ -56,7 +56,7 @@ class BindShapes(InPlacePass):
                 f"input '{name}' has rank {len(shape)} [{_text(shape)}], but --input gives "
                 f"rank {len(given)}."
             )
-        for index, (want, got) in enumerate(zip(shape or (), given)):
+        for index, (want, got) in enumerate(zip(shape or (), given, strict=False)):
             if isinstance(want, int) and want > 0 and want != got:
                 raise InputError(
                     f"input '{name}' is fixed to [{_text(shape)}] by the model, but --input gives "
@@ -66,5 +66,10 @@ class BindShapes(InPlacePass):
 
 
 def _text(shape: ir.Shape | None) -> str:
-    dims = shape or ()
-    return ", ".join(str(d) if isinstance(d, int) and d > 0 else (str(d.value) if isinstance(d, ir.SymbolicDim) and d.value else "?") for d in dims)
+    return ", ".join(_dimension(dim) for dim in shape or ())
+
+
+def _dimension(dim: int | ir.SymbolicDim) -> str:
+    if isinstance(dim, int):
+        return str(dim) if dim > 0 else "?"
+    return str(dim.value or "?")
