@@ -1,0 +1,49 @@
+"""``tvmedge board pack TARGET -o DIR``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from tvmedge.cli.output import Output
+from tvmedge.target import target as find_target
+
+app = App(name="board", help="Prepare the files that turn a device into a board.")
+
+
+@app.command
+def pack(
+    target: str,
+    /,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    output: Output | None = None,
+) -> None:
+    """Write the folder that a user copies to a board: server, runtime, README.
+
+    Parameters
+    ----------
+    target
+        A target's name (see 'tvmedge targets').
+    out
+        The folder to write.
+    """
+    output = (output or Output()).start()
+
+    from tvmedge.device.pack import pack_board
+
+    report = pack_board(find_target(target), out)
+    for file in report.files:
+        output.say(f"{file.size:>9}  {file.path}")
+    output.say(f"{report.total:>9}  bytes in {report.folder}")
+    output.document(
+        "board pack",
+        {
+            "target": target,
+            "folder": str(report.folder),
+            "bytes": report.total,
+            "files": {file.path: file.size for file in report.files},
+        },
+    )

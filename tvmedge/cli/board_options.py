@@ -1,0 +1,42 @@
+"""The flags of every verb that uses a board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from tvmedge.target import target
+
+if TYPE_CHECKING:
+    from tvmedge.boards.address import BoardAddress
+    from tvmedge.boards.session import SessionOptions
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class BoardOptions:
+    """Where to run."""
+
+    board: str = "local"
+    "local, emulated, or tvm://HOST:PORT[/KEY] (open servers only: it is not authenticated)."
+    threads: int | None = None
+    "Threads for kernels; default: TVM_NUM_THREADS, or what TVM finds."
+    timeout: float = 120.0
+    "Seconds that one run may take before the board is given up."
+    emulate: Annotated[str | None, Parameter(name="--emulate")] = None
+    "With --board emulated: the target to imitate instead of the bundle's own."
+
+    def address(self) -> BoardAddress:
+        """The board that ``--board`` names."""
+        from tvmedge.boards.address import parse_address
+
+        return parse_address(self.board)
+
+    def session(self) -> SessionOptions:
+        """The options of its session."""
+        from tvmedge.boards.session import SessionOptions
+
+        spec = target(self.emulate) if self.emulate else None
+        return SessionOptions(threads=self.threads, timeout_s=self.timeout, target=spec)

@@ -1,0 +1,127 @@
+"""``tvmedge run BUNDLE``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from tvmedge.cli.board_options import BoardOptions
+from tvmedge.cli.output import Output
+from tvmedge.errors import ExitCode
+from tvmedge.tensors import Channels, ImageOptions, Layout, Resize
+
+if TYPE_CHECKING:
+    from tvmedge.boards.check import CheckReport
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What goes in and out."""
+
+    input: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "NAME=FILE.npy, NAME=FILE.npz, NAME=image, FILE where there is one input, or 'random'."
+    output: Path | None = None
+    "The .npz that receives the outputs under their original names."
+    check: Annotated[bool, Parameter(negative=())] = False
+    "Compare with the bundle's own reference; exit code 3 when it differs."
+    seed: int = 0
+    "Seed of random inputs."
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ImageFlags:
+    """How an image becomes an input: (pixel * scale - mean) / std."""
+
+    resize: Resize = Resize.STRETCH
+    "stretch, crop (fill and cut) or pad (letterbox)."
+    mean: Annotated[tuple[float, ...], Parameter(negative=())] = (0.0,)
+    "One value, or one a channel."
+    std: Annotated[tuple[float, ...], Parameter(negative=())] = (1.0,)
+    "One value, or one a channel."
+    scale: float = 1 / 255
+    "Factor of the pixels, which are 0 to 255."
+    channels: Channels = Channels.RGB
+    "rgb, bgr or gray."
+    layout: Layout = Layout.AUTO
+    "auto, nchw or nhwc."
+
+    def options(self) -> ImageOptions:
+        """The same as the stage takes it."""
+        return ImageOptions(
+            resize=self.resize,
+            mean=self.mean,
+            std=self.std,
+            scale=self.scale,
+            channels=self.channels,
+            layout=self.layout,
+        )
+
+
+def run(
+    bundle: Path,
+    /,
+    *,
+    options: Options | None = None,
+    image: ImageFlags | None = None,
+    board: BoardOptions | None = None,
+    output: Output | None = None,
+) -> int:
+    """Run a bundle here or on a board, and check its results.
+
+    Parameters
+    ----------
+    bundle
+        The bundle's file.
+    """
+    output = (output or Output()).start()
+    options, board = options or Options(), board or BoardOptions()
+
+    from tvmedge.boards.run import RunRequest, run_bundle
+
+    request = RunRequest(
+        inputs=options.input,
+        output=options.output,
+        check=options.check,
+        image=(image or ImageFlags()).options(),
+        seed=options.seed,
+    )
+    report = run_bundle(bundle, board.address(), request, board.session())
+    for name, array in (report.outputs or {}).items():
+        output.say(f"{name}: {'x'.join(map(str, array.shape)) or 'scalar'} {array.dtype}")
+    if options.output:
+        output.say(f"written: {options.output}")
+    if report.check:
+        say_check(output, report.check)
+    document: dict[str, Any] = {"bundle": str(bundle), "board": board.board}
+    document["outputs"] = [
+        {"name": name, "shape": list(array.shape), "dtype": array.dtype.name}
+        for name, array in (report.outputs or {}).items()
+    ]
+    document["check"] = check_document(report.check) if report.check else None
+    output.document("run", document)
+    return ExitCode.CHECK if report.check and not report.check.ok else ExitCode.OK
+
+
+def say_check(output: Output, report: CheckReport) -> None:
+    """One line: passed or not, how close, against what."""
+    output.say(
+        f"check {'passed' if report.ok else 'FAILED'}: max-normalised error {report.error:.3g} "
+        f"(allowed {report.tolerance:g}) against {report.reference}"
+    )
+
+
+def check_document(report: CheckReport) -> dict[str, Any]:
+    """The check as JSON; an infinite error becomes null."""
+    finite = {o.name: o.error if o.error < float("inf") else None for o in report.outputs}
+    return {
+        "ok": report.ok,
+        "error": report.error if report.error < float("inf") else None,
+        "tolerance": report.tolerance,
+        "reference": report.reference,
+        "outputs": finite,
+    }
