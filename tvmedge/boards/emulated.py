@@ -1,0 +1,33 @@
+"""A board imitated on this machine by QEMU's user mode."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tvmedge.device.pack import SERVER, cached_board
+from tvmedge.errors import InputError, ToolError
+from tvmedge.target import TargetSpec
+
+
+def emulator_command(spec: TargetSpec) -> list[str]:
+    """The command that starts the board's server under QEMU, on stdin and stdout.
+
+    Raises:
+        InputError: the target has no emulator or no runtime.
+        ToolError: QEMU, the sysroot or the board's files are not on this machine.
+    """
+    emulator = spec.emulator
+    if emulator is None:
+        raise InputError(
+            f"Target {spec.name} cannot be emulated: run it with --board local or on the device."
+        )
+    program = shutil.which(emulator.program)
+    if program is None or not Path(emulator.sysroot).is_dir():
+        missing = emulator.program if program is None else f"the sysroot {emulator.sysroot}"
+        raise ToolError(
+            f"Cannot emulate {spec.name}, {missing} is not installed: "
+            f"run 'apt-get install {' '.join(emulator.packages)}'."
+        )
+    server = cached_board(spec) / SERVER
+    return [program, "-cpu", emulator.cpu, "-L", emulator.sysroot, str(server)]

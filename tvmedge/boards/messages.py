@@ -1,0 +1,168 @@
+"""What a session and its worker process say to each other.
+
+A frame is a 4-byte length, JSON, an 8-byte length, and tensors as safetensors; both
+lengths are little-endian. The session sends a job, the worker answers it with one reply.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import struct
+import time
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+_JSON_LIMIT = 1 << 20
+_CHUNK = 1 << 20
+_LENGTHS = (struct.Struct("<I"), struct.Struct("<Q"))
+
+
+class LocalPlace(msgspec.Struct, frozen=True, tag=True):
+    """Run inside the worker process."""
+
+
+class PipePlace(msgspec.Struct, frozen=True, tag=True):
+    """Run on a board behind a command that TVM's pipe client starts (the relay)."""
+
+    command: tuple[str, ...]
+
+
+class TcpPlace(msgspec.Struct, frozen=True, tag=True):
+    """Run on a TVM RPC server; ``threads`` is asked of the server, None leaves its own."""
+
+    host: str
+    port: int
+    key: str
+    threads: int | None
+
+
+class Open(msgspec.Struct, frozen=True, tag=True):
+    """Load a bundle (absolute path) at a place."""
+
+    bundle: str
+    place: LocalPlace | PipePlace | TcpPlace
+
+
+class Run(msgspec.Struct, frozen=True, tag=True):
+    """Run the model once on the tensors of this frame, by input name."""
+
+
+class Time(msgspec.Struct, frozen=True, tag=True):
+    """Run the model so often on its present inputs, and time each run on the board."""
+
+    repetitions: int
+
+
+class Close(msgspec.Struct, frozen=True, tag=True):
+    """End the worker."""
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """The job worked; after ``Run`` the frame's tensors are the outputs, by name."""
+
+
+class Times(msgspec.Struct, frozen=True, tag=True):
+    """One time a repetition, in milliseconds."""
+
+    milliseconds: tuple[float, ...]
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The job failed; ``message`` is one line. ``exit_code`` is the error's own."""
+
+    message: str
+    exit_code: int
+
+
+Job = Open | Run | Time | Close
+Reply = Done | Times | Failed
+JOBS: msgspec.json.Decoder[Job] = msgspec.json.Decoder(Job)
+REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
+Message = TypeVar("Message")
+
+
+class ChannelClosed(Exception):
+    """The process at the other end has gone."""
+
+
+class ChannelTimeout(Exception):
+    """The process at the other end did not read or answer in time."""
+
+
+class Channel:
+    """Frames over two pipe ends; every wait is bounded by a deadline."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self.reading = reading
+        self._writing = writing
+        os.set_blocking(writing, False)
+
+    def send(
+        self, message: Job | Reply, tensors: Iterable[bytes | memoryview] = (), seconds: float = 60
+    ) -> None:
+        """Send a frame.
+
+        Raises:
+            ChannelClosed: nobody reads any more.
+            ChannelTimeout: the reader did not take all of it in time.
+        """
+        pieces = list(tensors)
+        text = msgspec.json.encode(message)
+        size = sum(len(piece) for piece in pieces)
+        head = _LENGTHS[0].pack(len(text)) + text + _LENGTHS[1].pack(size)
+        deadline = time.monotonic() + seconds
+        for piece in (head, *pieces):
+            self._write(memoryview(piece), deadline)
+
+    def receive(
+        self, kind: msgspec.json.Decoder[Message], limit: int, seconds: float | None
+    ) -> tuple[Message, memoryview]:
+        """Wait for a frame: its message and its tensors' bytes, at most ``limit`` of them.
+
+        Raises:
+            ChannelClosed: the other end closed, or sent what is no frame.
+            ChannelTimeout: the deadline passed; None waits for ever.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        text = self._read_sized(_LENGTHS[0], _JSON_LIMIT, deadline)
+        tensors = self._read_sized(_LENGTHS[1], limit, deadline)
+        try:
+            return kind.decode(text), tensors
+        except msgspec.MsgspecError as error:
+            raise ChannelClosed(f"an unreadable message: {error}") from error
+
+    def _read_sized(self, length: struct.Struct, limit: int, deadline: float | None) -> memoryview:
+        (size,) = length.unpack(self._read(length.size, deadline))
+        if size > limit:
+            raise ChannelClosed(f"a message of {size} bytes; the limit is {limit}")
+        return self._read(size, deadline)
+
+    def _read(self, size: int, deadline: float | None) -> memoryview:
+        buffer = bytearray(size)
+        view, have = memoryview(buffer), 0
+        while have < size:
+            _wait(self.reading, select.POLLIN, deadline)
+            got = os.readv(self.reading, [view[have : have + _CHUNK]])
+            if got == 0:
+                raise ChannelClosed("the other end closed")
+            have += got
+        return view
+
+    def _write(self, view: memoryview, deadline: float) -> None:
+        try:
+            while view:
+                _wait(self._writing, select.POLLOUT, deadline)
+                view = view[os.write(self._writing, view[:_CHUNK]) :]
+        except BrokenPipeError as error:
+            raise ChannelClosed("the other end closed") from error
+
+
+def _wait(fd: int, event: int, deadline: float | None) -> None:
+    poller = select.poll()
+    poller.register(fd, event)
+    left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+    if not poller.poll(left):
+        raise ChannelTimeout

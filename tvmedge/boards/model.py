@@ -1,0 +1,103 @@
+"""A bundle's model, loaded and ready to run at some place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tvmedge.boards.places import Place, empty, fetched, overwrite
+from tvmedge.boards.runtime import CPU, POOLED, global_function
+from tvmedge.bundle import Bundle
+from tvmedge.errors import BoardError
+
+_MAIN = "main"
+
+
+class Model:
+    """The Relax VM of one bundle, with its weights and inputs bound once.
+
+    Where the VM keeps tensors as they are, a run overwrites the inputs in place;
+    a stock RPC server copies what it is given, so there a run binds again.
+    """
+
+    def __init__(self, bundle: Bundle, place: Place) -> None:
+        self._place = place
+        self._signature = bundle.manifest.signature
+        # The VM's tensors are views of the bundle's mapped file.
+        self._bundle = bundle
+        self._vm = place.load(bundle.code())["vm_load_executable"]()
+        self._vm["vm_initialization"](CPU, 0, POOLED)
+        self._inputs = {
+            spec.name: empty(spec.shape, spec.dtype, place.device)
+            for spec in self._signature.inputs
+        }
+        for spec in self._signature.inputs:
+            overwrite(self._inputs[spec.name], np.zeros(spec.shape, spec.dtype))
+        self._weights = [place.weight(array) for array in bundle.weights().values()]
+        self._bind()
+        self._invoke = self._vm["invoke_stateful"]
+        self._arity = self._vm["get_output_arity"]
+        self._output = self._vm["get_output"]
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name; ``inputs`` match the signature."""
+        for name, tensor in self._inputs.items():
+            overwrite(tensor, inputs[name])
+        if not self._place.keeps_tensors:
+            self._bind()
+        self._invoke(_MAIN)
+        return self._outputs()
+
+    def time(self, repetitions: int) -> tuple[float, ...]:
+        """Milliseconds of each of ``repetitions`` runs, timed where the model runs.
+
+        One run before them is not counted.
+        """
+        device = int(self._place.device.dlpack_device_type())
+        number, repeat, least_ms, zeros, pause_ms, pause_every, flush = (
+            1,
+            repetitions,
+            0,
+            1,
+            0,
+            1,
+            0,
+        )
+        evaluator = global_function("runtime.RPCTimeEvaluator")(
+            self._vm,
+            "invoke_stateful",
+            device,
+            0,
+            number,
+            repeat,
+            least_ms,
+            zeros,
+            pause_ms,
+            pause_every,
+            flush,
+            "",
+        )
+        seconds = np.frombuffer(bytes(evaluator(_MAIN)), "<f8")
+        return tuple(float(value) * 1e3 for value in seconds)
+
+    def _bind(self) -> None:
+        tensors = [*self._inputs.values(), *self._weights]
+        self._place.bind(self._vm, _MAIN, tensors)
+
+    def _outputs(self) -> dict[str, np.ndarray]:
+        specs = self._signature.outputs
+        arity = int(self._arity(_MAIN))
+        if arity != len(specs) and not (arity == -1 and len(specs) == 1):
+            raise BoardError(f"the model has {arity} outputs where its bundle lists {len(specs)}")
+        outputs = {}
+        for index, spec in enumerate(specs):
+            tensor: Any = self._output(_MAIN) if arity == -1 else self._output(_MAIN, index)
+            if tuple(tensor.shape) != spec.shape or str(tensor.dtype) != spec.dtype:
+                raise BoardError(
+                    f"output '{spec.name}' is {tuple(tensor.shape)} {tensor.dtype} where its "
+                    f"bundle lists {spec}"
+                )
+            outputs[spec.name] = fetched(tensor, spec.dtype)
+        return outputs

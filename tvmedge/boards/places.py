@@ -1,0 +1,160 @@
+"""Where a model's code and tensors live: in this process, or beyond an RPC session."""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from tvmedge.boards.messages import LocalPlace, PipePlace, TcpPlace
+from tvmedge.boards.runtime import Function, cpu_device, global_function
+
+_LIBRARY = "model.so"
+_ALIGNMENT = 64
+"""What TVM's kernels assume of every tensor's address."""
+
+
+class Place(Protocol):
+    """What a model needs of the place it runs at. Tensors and modules are TVM's."""
+
+    device: Any
+    keeps_tensors: bool
+    """Whether bound tensors stay the caller's own, so that they can be overwritten."""
+
+    def load(self, code: memoryview) -> Any:
+        """The module in a compiled library."""
+
+    def weight(self, array: np.ndarray) -> Any:
+        """A tensor that nobody will overwrite."""
+
+    def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
+        """Make ``tensors`` the arguments of the VM's next runs."""
+
+    def close(self) -> None:
+        """Give up the connection, if there is one."""
+
+
+def open_place(place: LocalPlace | PipePlace | TcpPlace) -> Place:
+    """The place that a session asks for; the runtime is loaded."""
+    if isinstance(place, LocalPlace):
+        return Local()
+    if isinstance(place, PipePlace):
+        return Remote(global_function("rpc.CreatePipeClient")(*place.command))
+    connect = global_function("rpc.Connect")
+    remote = Remote(connect(place.host, place.port, place.key, False))
+    if place.threads is not None:
+        # 1: the fast cores. The environment of a server elsewhere is not ours to set.
+        remote.session.get_function("runtime.config_threadpool")(1, place.threads)
+    return remote
+
+
+class Local:
+    """This process."""
+
+    keeps_tensors = True
+
+    def __init__(self) -> None:
+        self.device = cpu_device()
+
+    def load(self, code: memoryview) -> Any:
+        """Load through a file, which is all that a dynamic loader takes."""
+        import tvm_ffi
+
+        with tempfile.TemporaryDirectory(prefix="tvmedge-code-") as folder:
+            path = Path(folder) / _LIBRARY
+            path.write_bytes(code)
+            return tvm_ffi.load_module(str(path))
+
+    def weight(self, array: np.ndarray) -> Any:
+        """The array's own memory where it is aligned (a mapped bundle), else a copy."""
+        import tvm_ffi
+
+        if array.nbytes == 0 or array.ctypes.data % _ALIGNMENT or not array.flags.c_contiguous:
+            return copied(array, self.device)
+        # DLPack has no way to say read-only, so numpy refuses to export such arrays.
+        memory = (ctypes.c_uint8 * array.nbytes).from_address(array.ctypes.data)
+        view = np.frombuffer(memoryview(memory), array.dtype).reshape(array.shape)
+        return tvm_ffi.from_dlpack(view)
+
+    def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
+        """The VM keeps tensors of its own device as they are."""
+        vm["set_input"](function, *tensors)
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+
+class Remote:
+    """The other end of an RPC session: our server, or a stock one."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.device = cpu_device(session)
+        self._bind = _optional(session, "tvmedge.server.bind")
+        self.keeps_tensors = self._bind is not None
+
+    def load(self, code: memoryview) -> Any:
+        """Upload the library into the session's work directory and load it there."""
+        self.session.get_function("tvm.rpc.server.upload")(_LIBRARY, bytes(code))
+        module = global_function("rpc.LoadRemoteModule")(self.session, _LIBRARY)
+        self.session.get_function("tvm.rpc.server.remove")(_LIBRARY)
+        return module
+
+    def weight(self, array: np.ndarray) -> Any:
+        """A copy on the board."""
+        return copied(array, self.device)
+
+    def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
+        """A stock server's VM copies every tensor, at every call of this."""
+        if self._bind is not None:
+            self._bind(vm, function, *tensors)
+        else:
+            vm["set_input"](function, *tensors)
+
+    def close(self) -> None:
+        """Tell the server to end the session."""
+        self.session.get_function("CloseRPCConnection")()
+
+
+def copied(array: np.ndarray, device: Any) -> Any:
+    """A tensor on ``device`` with the array's content."""
+    tensor = empty(array.shape, array.dtype.name, device)
+    overwrite(tensor, array)
+    return tensor
+
+
+def empty(shape: Iterable[int], dtype: str, device: Any) -> Any:
+    """An aligned tensor with undefined content."""
+    import tvm_ffi
+
+    allocate = global_function("runtime.TVMTensorAllocWithScope")
+    return allocate(tvm_ffi.Shape(tuple(shape)), tvm_ffi.dtype(dtype), device, None)
+
+
+def overwrite(tensor: Any, array: np.ndarray) -> None:
+    """Copy an array of the same size into a tensor, wherever that is."""
+    if array.nbytes:
+        source = np.ascontiguousarray(array)
+        address = ctypes.c_void_p(source.ctypes.data)
+        global_function("runtime.TVMTensorCopyFromBytes")(tensor, address, source.nbytes)
+
+
+def fetched(tensor: Any, dtype: str) -> np.ndarray:
+    """An array with a tensor's content."""
+    array = np.empty(tuple(tensor.shape), dtype)
+    if array.nbytes:
+        address = ctypes.c_void_p(array.ctypes.data)
+        global_function("runtime.TVMTensorCopyToBytes")(tensor, address, array.nbytes)
+    return array
+
+
+def _optional(session: Any, name: str) -> Function | None:
+    try:
+        function: Function = session.get_function(name)
+    except AttributeError:
+        return None
+    return function

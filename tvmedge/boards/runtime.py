@@ -1,0 +1,57 @@
+"""TVM's runtime without ``import tvm``: 0.2 s and 46 MB instead of 1.3 s and 194 MB."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tvmedge.errors import ToolError
+
+Function = Callable[..., Any]
+
+CPU = 1
+POOLED = 2
+"""The allocator that keeps a VM's memory between runs."""
+_SESSION = 128
+"""Device types of RPC session N are those of the board plus N + 1 times this."""
+
+
+def load_runtime() -> None:
+    """Make the runtime's global functions known to ``tvm_ffi``.
+
+    Raises:
+        ToolError: TVM is not installed, or its libraries do not load.
+    """
+    spec = importlib.util.find_spec("tvm")
+    if spec is None or spec.origin is None:
+        raise ToolError("TVM is not installed: run 'pip install tvmedge' again.")
+    import tvm_ffi  # noqa: F401 (loads libtvm_ffi.so, which the others need)
+
+    # The second has sorting and random numbers.
+    for name in ("libtvm_runtime.so", "libtvm_runtime_extra.so"):
+        path = Path(spec.origin).parent / "lib" / name
+        try:
+            ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
+        except OSError as error:
+            raise ToolError(f"Cannot load TVM's runtime: {error}; install it again.") from error
+
+
+def global_function(name: str) -> Function:
+    """A function of the runtime, by its global name."""
+    import tvm_ffi
+
+    function: Function = tvm_ffi.get_global_func(name)
+    return function
+
+
+def cpu_device(session: Any = None) -> Any:
+    """This machine's CPU, or the CPU at the other end of an RPC session."""
+    import tvm_ffi
+
+    if session is None:
+        return tvm_ffi.device(CPU, 0)
+    index: int = global_function("rpc.SessTableIndex")(session)
+    return tvm_ffi.device(CPU + _SESSION * (index + 1), 0)

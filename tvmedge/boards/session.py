@@ -1,0 +1,247 @@
+"""A model on a board, from the outside: open, run, time, close.
+
+Everything that can crash or hang happens in a worker process; here it becomes one
+``BoardError``.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from tvmedge.boards import relay
+from tvmedge.boards.address import BoardAddress, BoardKind
+from tvmedge.boards.emulated import emulator_command
+from tvmedge.boards.messages import (
+    Done,
+    Failed,
+    Job,
+    LocalPlace,
+    Open,
+    PipePlace,
+    Reply,
+    Run,
+    TcpPlace,
+    Time,
+    Times,
+)
+from tvmedge.boards.process import WorkerProcess
+from tvmedge.bundle import Bundle, read_bundle, require_runnable_here, tensorfile
+from tvmedge.bundle.malformed import MalformedError
+from tvmedge.errors import (
+    BoardError,
+    ExitCode,
+    InputError,
+    ToolError,
+    TrustError,
+    TvmEdgeError,
+    nearest,
+)
+from tvmedge.target import TargetSpec, target
+from tvmedge.types import TensorSpec
+
+_log = logging.getLogger(__name__)
+
+_PACKET_LIMIT = 1 << 30
+_READY_S = 20.0
+_LEAST_OPEN_S = 30.0
+_ERRORS: dict[int, Callable[[str], TvmEdgeError]] = {
+    ExitCode.USAGE: InputError,
+    ExitCode.TRUST: TrustError,
+    ExitCode.TOOL: ToolError,
+}
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How to run: ``threads`` for kernels (None: TVM's choice, or TVM_NUM_THREADS),
+    ``timeout_s`` the longest that one run may take, in seconds (opening gets at
+    least 30), ``target`` the board to emulate (None: the bundle's own)."""
+
+    threads: int | None = None
+    timeout_s: float = 60.0
+    target: TargetSpec | None = None
+
+
+def open_session(
+    address: BoardAddress, bundle: Bundle | Path, options: SessionOptions | None = None
+) -> Session:
+    """Load a bundle's model on a board.
+
+    Raises:
+        InputError: the bundle cannot run there, or the board cannot be emulated.
+        TrustError: the bundle does not match its hashes.
+        ToolError: an emulator or TVM's runtime is missing.
+        BoardError: the board cannot be reached, or loading crashed or hung.
+    """
+    options = options or SessionOptions()
+    opened = read_bundle(bundle) if isinstance(bundle, Path) else bundle
+    return Session(address, opened, options)
+
+
+class Session:
+    """A loaded model; a context manager that ends everything it started."""
+
+    def __init__(self, address: BoardAddress, bundle: Bundle, options: SessionOptions) -> None:
+        """Use ``open_session``."""
+        self._address = address
+        self._signature = bundle.manifest.signature
+        self._timeout_s = options.timeout_s
+        threads = options.threads if address.kind is BoardKind.LOCAL else None
+        command = _board_command(address, bundle, options)
+        self._process = WorkerProcess(threads)
+        try:
+            place = self._place(command, options)
+            seconds = max(options.timeout_s, _LEAST_OPEN_S)
+            self._ask(Open(str(bundle.path.resolve()), place), "loading", seconds)
+        except BaseException:
+            self._process.kill()
+            raise
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The model's outputs for ``inputs``, both by the model's original names.
+
+        Raises:
+            InputError: a name, shape or dtype is not the model's.
+            BoardError: the model crashed or hung, or the board failed.
+        """
+        pieces = tensorfile.encode(_checked(inputs, self._signature.inputs))
+        _, tensors = self._ask(Run(), "running", self._timeout_s, pieces)
+        try:
+            outputs = tensorfile.decode(tensors)
+            return {spec.name: outputs[spec.name] for spec in self._signature.outputs}
+        except (MalformedError, KeyError) as error:
+            raise BoardError(f"Board '{self._address}' sent unusable outputs: {error}.") from error
+
+    def time(self, repetitions: int) -> tuple[float, ...]:
+        """Milliseconds of each of ``repetitions`` runs, timed on the board.
+
+        The inputs are those of the last ``run``, zeros before the first; one run
+        before them is not counted.
+
+        Raises:
+            InputError: no repetition.
+            BoardError: the model crashed or hung, or the board failed.
+        """
+        if repetitions < 1:
+            raise InputError(f"The number of repetitions must be 1 or more, not {repetitions}.")
+        seconds = self._timeout_s * (repetitions + 1)
+        reply, _ = self._ask(Time(repetitions), "running", seconds)
+        assert isinstance(reply, Times)
+        return reply.milliseconds
+
+    def close(self) -> None:
+        """End the worker and the board's session; may be called more than once."""
+        self._process.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _place(
+        self, command: list[str], options: SessionOptions
+    ) -> LocalPlace | PipePlace | TcpPlace:
+        address = self._address
+        if address.kind is BoardKind.LOCAL:
+            return LocalPlace()
+        if address.kind is BoardKind.TVM:
+            _log.warning(
+                "%s is not authenticated or encrypted: use it in networks you trust only", address
+            )
+            return TcpPlace(address.host, address.port, address.key, options.threads)
+        # -I -S: neither the user's packages nor the environment, and a quick start.
+        start = [sys.executable, "-I", "-S", relay.__file__]
+        limits = [str(self._process.report), str(_PACKET_LIMIT), str(_READY_S)]
+        return PipePlace((*start, *limits, *command))
+
+    def _ask(
+        self, job: Job, doing: str, seconds: float, pieces: list[bytes | memoryview] | None = None
+    ) -> tuple[Reply, memoryview]:
+        """Send a job and wait for its reply; a crash, hang or lost board ends the worker."""
+        limit = tensorfile.MAX_HEADER_BYTES + sum(map(_size, self._signature.outputs))
+        board = f"Board '{self._address}'"
+        try:
+            reply, tensors = self._process.ask(job, pieces or [], limit, seconds)
+        except TimeoutError as error:
+            raise BoardError(
+                f"{board} gave no answer within {seconds:g} s while {doing} the model"
+                f"{self._process.last_words()}; allow more time or check the board."
+            ) from error
+        except ConnectionError as error:
+            raise self._lost(str(error), doing) from error
+        if isinstance(reply, Failed):
+            if ending := self._process.board_ending():
+                self._process.kill()
+                raise self._lost(ending, doing)
+            if make := _ERRORS.get(reply.exit_code):
+                raise make(reply.message)
+            message = reply.message.rstrip(".")
+            raise BoardError(f"{board} failed while {doing} the model: {message}.")
+        assert isinstance(reply, Done | Times)
+        return reply, tensors
+
+    def _lost(self, ending: str, doing: str) -> BoardError:
+        """The error for a worker or board that ended during a job."""
+        words = self._process.last_words()
+        if ending.startswith(relay.CRASHED):
+            signal = ending.removeprefix(relay.CRASHED)
+            return BoardError(
+                f"The model crashed while {doing} on board '{self._address}'{signal}{words}."
+            )
+        return BoardError(f"Board '{self._address}' {ending} while {doing} the model{words}.")
+
+
+def _board_command(address: BoardAddress, bundle: Bundle, options: SessionOptions) -> list[str]:
+    """What starts the board's server; empty where nothing is to be started.
+
+    Raises:
+        InputError: the bundle's code does not run there.
+    """
+    if address.kind is BoardKind.LOCAL:
+        require_runnable_here(bundle)
+    if address.kind is not BoardKind.EMULATED:
+        return []
+    spec = options.target or target(bundle.manifest.target.name)
+    wanted = bundle.manifest.target.triple.partition("-")[0]
+    board = spec.toolchain.triple.partition("-")[0]
+    command = emulator_command(spec)
+    if wanted != board:
+        raise InputError(f"'{bundle.path}' is for {wanted}, target {spec.name} is {board}.")
+    return command + (["--threads", str(options.threads)] if options.threads else [])
+
+
+def _checked(
+    inputs: Mapping[str, np.ndarray], specs: tuple[TensorSpec, ...]
+) -> dict[str, np.ndarray]:
+    names = [spec.name for spec in specs]
+    for name in inputs:
+        if name not in names:
+            raise InputError(f"The model has no input '{name}' ({nearest(name, names)}).")
+    arrays = {}
+    for spec in specs:
+        if spec.name not in inputs:
+            raise InputError(f"The model needs the input {spec}: give it.")
+        array = np.asarray(inputs[spec.name])
+        if array.shape != spec.shape or array.dtype.name != spec.dtype:
+            got = TensorSpec(spec.name, array.shape, array.dtype.name)
+            raise InputError(f"The model's input is {spec}, not {got}.")
+        arrays[spec.name] = array
+    return arrays
+
+
+def _size(spec: TensorSpec) -> int:
+    return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize

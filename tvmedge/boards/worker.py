@@ -1,0 +1,149 @@
+"""The process that runs a model, or talks to the board that does.
+
+Kernels are compiled code: they may crash or hang. This process is the one that dies
+then; the session that started it reports it. Run as ``python -m tvmedge.boards.worker``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+from tvmedge.boards.messages import (
+    JOBS,
+    Channel,
+    ChannelClosed,
+    Close,
+    Done,
+    Failed,
+    Open,
+    PipePlace,
+    Reply,
+    Run,
+    Time,
+    Times,
+)
+from tvmedge.boards.model import Model
+from tvmedge.boards.places import Place, open_place
+from tvmedge.boards.runtime import load_runtime
+from tvmedge.bundle import read_bundle, tensorfile
+from tvmedge.errors import BoardError, TvmEdgeError
+
+_TENSORS_LIMIT = 4 << 30
+_GRACE_S = 2.0
+# How TVM says that the other end hung up in the middle of a call.
+_LOST = re.compile(r"code == RPCCode::|Channel closes before|SockChannel::|Pipe (read|write) error")
+_NOISE = re.compile(r"^(RPCError: )?Error caught from RPC call:|^Check failed: \(.*\) is false:")
+FOLDER_VARIABLE = "TVMEDGE_SESSION_DIR"
+"""The session's private folder, removed by the worker if the session cannot any more."""
+
+
+class Worker:
+    """Answers jobs one after another."""
+
+    def __init__(self) -> None:
+        self._place: Place | None = None
+        self._model: Model | None = None
+
+    def answer(
+        self, job: Open | Run | Time, tensors: memoryview
+    ) -> tuple[Reply, list[bytes | memoryview]]:
+        """Do one job: the reply and the tensors that go with it."""
+        if isinstance(job, Open):
+            self._open(job)
+            return Done(), []
+        if self._model is None:
+            raise BoardError("no model is loaded")
+        if isinstance(job, Time):
+            return Times(self._model.time(job.repetitions)), []
+        outputs = self._model.run(tensorfile.decode(tensors))
+        return Done(), tensorfile.encode(outputs)
+
+    def close(self) -> None:
+        """Release the board in order: tensors and modules before their session."""
+        self._model = None
+        if self._place is not None:
+            self._place.close()
+            self._place = None
+
+    def _open(self, job: Open) -> None:
+        if isinstance(job.place, PipePlace):
+            # The session ends a hung board by signalling the relay, and then wants our answer.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        bundle = read_bundle(Path(job.bundle))
+        load_runtime()
+        self._place = open_place(job.place)
+        self._model = Model(bundle, self._place)
+
+
+def main() -> None:
+    """Serve the session at stdin and stdout until it closes."""
+    channel = Channel(os.dup(0), os.dup(1))
+    _silence_standard_streams()
+    threading.Thread(target=_die_with_session, args=(channel.reading,), daemon=True).start()
+    worker = Worker()
+    while True:
+        try:
+            job, tensors = channel.receive(JOBS, _TENSORS_LIMIT, None)
+        except ChannelClosed:
+            break
+        if isinstance(job, Close):
+            break
+        try:
+            reply, pieces = worker.answer(job, tensors)
+        except TvmEdgeError as error:
+            reply, pieces = Failed(str(error), int(error.exit_code)), []
+        except Exception as error:  # whatever it was, the session must hear of it
+            reply, pieces = Failed(_one_line(error), int(BoardError.exit_code)), []
+        channel.send(reply, pieces)
+    worker.close()
+    _reap()
+    # Not sys.exit: TVM's objects may outlive the libraries that free them.
+    os._exit(0)
+
+
+def _silence_standard_streams() -> None:
+    """Keep what libraries print, and programs they start, away from the channel."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+
+
+def _die_with_session(channel: int) -> None:
+    """A hung kernel must not outlive the session's process."""
+    poller = select.poll()
+    poller.register(channel, 0)
+    poller.poll()
+    time.sleep(_GRACE_S)
+    shutil.rmtree(os.environ.get(FOLDER_VARIABLE, ""), ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _reap() -> None:
+    """Wait for the relay, which TVM's pipe client kills and forgets."""
+    deadline = time.monotonic() + _GRACE_S
+    try:
+        while time.monotonic() < deadline and os.waitpid(-1, os.WNOHANG)[0] == 0:
+            time.sleep(0.002)
+    except ChildProcessError:
+        return
+
+
+def _one_line(error: Exception) -> str:
+    """What an error of TVM's says, without the trace of where in TVM it was."""
+    text = str(error)
+    if _LOST.search(text):
+        return "the connection was closed"
+    lines = (_NOISE.sub("", line).strip() for line in text.splitlines())
+    return next(filter(None, lines), type(error).__name__)
+
+
+if __name__ == "__main__":
+    main()
