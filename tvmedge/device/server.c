@@ -40,6 +40,7 @@ static const char kHelp[] =
     "                         reaches the port can run any code as this user\n"
     "  --key KEY              the key that clients of --listen must name (default: empty)\n"
     "  --max-packet-mb N      refuse larger packets (default: 1024)\n"
+    "  --stall-seconds N      give up on a client silent inside a packet (default: 60)\n"
     "  --threads N            threads for kernels (sets TVM_NUM_THREADS)\n"
     "  --help, --version\n"
     "\n"
@@ -52,6 +53,7 @@ typedef struct {
   const char *key;
   int any_address;
   uint64_t packet_limit;
+  int stall_ms;
 } Options;
 
 volatile sig_atomic_t stop_signal = 0;
@@ -102,7 +104,7 @@ static int parse_options(int argc, char **argv, Options *options) {
       continue;
     }
     const char *value = i + 1 < argc ? argv[++i] : NULL;
-    long number = value != NULL ? parse_count(value, 1 << 20) : 0;
+    long number = value != NULL ? parse_count(value, 1000 * 1000) : 0;
     if (value != NULL && strcmp(name, "--listen") == 0) {
       options->listen = value;
     } else if (value != NULL && strcmp(name, "--key") == 0 && strlen(value) <= 200 &&
@@ -110,6 +112,8 @@ static int parse_options(int argc, char **argv, Options *options) {
       options->key = value;
     } else if (number > 0 && strcmp(name, "--max-packet-mb") == 0) {
       options->packet_limit = (uint64_t)number << 20;
+    } else if (number > 0 && strcmp(name, "--stall-seconds") == 0) {
+      options->stall_ms = (int)number * 1000;
     } else if (number > 0 && strcmp(name, "--threads") == 0) {
       setenv("TVM_NUM_THREADS", value, 1);
     } else {
@@ -215,7 +219,8 @@ static int serve_port(const Options *options, const sigset_t *unmask) {
     int client = accept4(port, NULL, NULL, SOCK_CLOEXEC);
     if (client < 0) continue;
     tune_socket(client);
-    SessionPlan plan = {client, client, options->key, options->packet_limit, unmask};
+    SessionPlan plan = {client, client, options->key, options->packet_limit, options->stall_ms,
+                        unmask};
     session_run(&plan);
     close(client);
   }
@@ -237,12 +242,12 @@ static int serve_pipe(const Options *options, const sigset_t *unmask) {
   dup2(STDERR_FILENO, STDOUT_FILENO);
   close(null);
   if (write(out, kPreamble, strlen(kPreamble)) != (ssize_t)strlen(kPreamble)) return kExitSession;
-  SessionPlan plan = {in, out, NULL, options->packet_limit, unmask};
+  SessionPlan plan = {in, out, NULL, options->packet_limit, options->stall_ms, unmask};
   return session_run(&plan);
 }
 
 int main(int argc, char **argv) {
-  Options options = {.key = "", .packet_limit = (uint64_t)1 << 30};
+  Options options = {.key = "", .packet_limit = (uint64_t)1 << 30, .stall_ms = 60 * 1000};
   int parsed = parse_options(argc, argv, &options);
   if (parsed >= 0) return parsed;
 

@@ -20,7 +20,6 @@ enum {
   kRpcMagic = 0xff271,
   kRpcMismatch = kRpcMagic + 2,
   kHandshakeMs = 10 * 1000,
-  kStallMs = 60 * 1000,
   // A client that is gone may have left a last short request; a hung kernel gets no more.
   kGraceMs = 2 * 1000,
   kKeyMax = 256,
@@ -72,7 +71,7 @@ static int serve(const SessionPlan *plan, Workspace *workspace) {
   Channel channel;
   if (plan->key != NULL && handshake(plan->in, plan->key) != 0) return kExitSession;
   if (workspace_register(workspace) != 0) return kExitSetup;
-  if (channel_open(&channel, plan->in, plan->out, plan->packet_limit, kStallMs) != 0) {
+  if (channel_open(&channel, plan->in, plan->out, plan->packet_limit, plan->stall_ms) != 0) {
     server_log("out of memory");
     return kExitSetup;
   }

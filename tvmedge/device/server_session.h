@@ -10,6 +10,7 @@ typedef struct {
   int out;                 // to the client, may equal in
   const char *key;         // what a socket client must name; NULL for pipes: no handshake
   uint64_t packet_limit;   // bytes
+  int stall_ms;            // longest silence inside a packet
   const sigset_t *unmask;  // signals the supervisor takes while it waits
 } SessionPlan;
 

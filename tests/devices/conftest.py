@@ -1,0 +1,53 @@
+"""Real parts: servers built by zig, QEMU where it is installed, models compiled by TVM."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.devices.parts import EMULATED, Board, write_model
+from tvmedge.boards.emulated import emulator_command
+from tvmedge.device.pack import SERVER, cached_board
+from tvmedge.device.runtime_wheels import ensure_runtime
+from tvmedge.target import TargetSpec, target
+
+
+@pytest.fixture(scope="session")
+def emulated_spec() -> TargetSpec:
+    """An emulated board's target, its runtime in the cache."""
+    spec = target(EMULATED)
+    assert spec.emulator is not None
+    if shutil.which(spec.emulator.program) is None:
+        pytest.skip(f"{spec.emulator.program} is not installed")
+    assert spec.runtime.platform is not None
+    ensure_runtime(spec.runtime.platform)
+    return spec
+
+
+@pytest.fixture(scope="session", params=["host", EMULATED])
+def board(request: pytest.FixtureRequest) -> Board:
+    """The server on this machine, and on the emulated board."""
+    if request.param == "host":
+        return Board("host", (str(cached_board(target("host")) / SERVER),))
+    spec = request.getfixturevalue("emulated_spec")
+    return Board(spec.name, tuple(emulator_command(spec)))
+
+
+@pytest.fixture(scope="session")
+def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """``make_bundle(model, target)``: "affine" is ``y = x * w + b``; "trouble" copies its
+    input, or crashes or hangs as the first element says (see trouble.c)."""
+    made: dict[tuple[str, str], Path] = {}
+    folder = tmp_path_factory.mktemp("bundles")
+
+    def make(model: str, name: str) -> Path:
+        if (model, name) not in made:
+            path = folder / f"{model}-{name}.tvmedge"
+            write_model(path, model, target(name), folder)
+            made[model, name] = path
+        return made[model, name]
+
+    return make

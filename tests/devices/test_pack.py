@@ -1,0 +1,223 @@
+"""Board folders, the runtime libraries in them, and the toolchain that builds the server."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from tvmedge.device import build_server as building
+from tvmedge.device import runtime_wheels, zig
+from tvmedge.device.folders import atomic_folder, sums_match
+from tvmedge.device.pack import SERVER, cached_board, pack_board
+from tvmedge.device.runtime_wheels import Wheel, cached_runtime, ensure_runtime
+from tvmedge.errors import InputError, ToolError
+from tvmedge.target import TargetSpec, target
+
+AARCH64 = "manylinux_2_28_aarch64"
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of one's own, without anything in it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def no_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> Path:
+        raise AssertionError("a download was tried")
+
+    monkeypatch.setattr(runtime_wheels, "_fetch", refuse)
+
+
+def test_a_board_folder_is_complete_and_small(emulated_spec: TargetSpec, tmp_path: Path) -> None:
+    report = pack_board(emulated_spec, tmp_path / "pi")
+    sizes = {file.path: file.size for file in report.files}
+    assert set(sizes) == {
+        SERVER,
+        "README",
+        "SHA256SUMS",
+        "lib/libtvm_ffi.so",
+        "lib/libtvm_runtime.so",
+        "lib/libtvm_runtime_extra.so",
+        "licences/apache-tvm-LICENSE",
+        "licences/apache-tvm-LICENSE.builtin_fp16.txt",
+        "licences/apache-tvm-NOTICE",
+        "licences/apache-tvm-ffi-LICENSE",
+        "licences/apache-tvm-ffi-NOTICE",
+        "licences/apache-tvm-ffi-libbacktrace-LICENSE",
+    }
+    assert report.total == sum(sizes.values())
+    # TVM's three libraries alone are 6.44 MB; without the sorting one all is under 6.
+    assert report.total < 6_600_000
+    assert report.total - sizes["lib/libtvm_runtime_extra.so"] < 6_000_000
+    readme = (report.folder / "README").read_text()
+    assert len(readme.splitlines()) == 3
+    assert "scp -r pi " in readme
+    command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    subprocess.run(command, cwd=report.folder, check=True)
+
+
+def test_a_copied_folder_serves(emulated_spec: TargetSpec, tmp_path: Path) -> None:
+    report = pack_board(emulated_spec, tmp_path / "pi")
+    copied = shutil.move(report.folder, tmp_path / "elsewhere")
+    assert emulated_spec.emulator is not None
+    command = ["qemu-aarch64", "-L", emulated_spec.emulator.sysroot, f"{copied}/{SERVER}"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert done.stdout == b"tvmedge-server 1\n"
+
+
+@pytest.mark.parametrize("name", ["raspberry-pi-2", "pixel-8"])
+def test_compile_only_targets_say_why(name: str, tmp_path: Path, no_downloads: None) -> None:
+    spec = target(name)
+    assert spec.runtime.reason
+    with pytest.raises(InputError) as raised:
+        pack_board(spec, tmp_path / "board")
+    assert spec.runtime.reason in str(raised.value)
+    assert not (tmp_path / "board").exists()
+
+
+def test_an_earlier_folder_is_replaced(tmp_path: Path) -> None:
+    spec, out = target("host"), tmp_path / "board"
+    pack_board(spec, out)
+    (out / "lib" / "old.so").touch()
+    assert not pack_board(spec, out, extra=False).folder.joinpath("lib/old.so").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["board"]
+
+
+def test_another_folder_is_not_touched(tmp_path: Path, no_downloads: None) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path, tmp_path / "file"):
+        with pytest.raises(InputError, match="not a board folder made by tvmedge"):
+            pack_board(target("host"), out)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_failed_pack_leaves_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, out = target("host"), tmp_path / "board"
+    pack_board(spec, out)
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    with pytest.raises(ToolError, match="No space left on disk"):
+        pack_board(spec, out)
+    assert sums_match(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["board"]
+
+
+def test_an_interrupted_folder_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "new") as fresh:
+        (fresh / "half").touch()
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_downloaded_to_run(empty_cache: Path, no_downloads: None) -> None:
+    if cached_runtime(AARCH64) is not None:
+        pytest.skip("this machine is an aarch64 one itself")
+    with pytest.raises(ToolError, match="run 'tvmedge board pack raspberry-pi-4b -o DIR' once"):
+        cached_board(target("raspberry-pi-4b"))
+
+
+def test_an_altered_library_is_not_used(
+    emulated_spec: TargetSpec, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    good = ensure_runtime(AARCH64)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(empty_cache))
+    copy = runtime_wheels._folder(AARCH64)
+    shutil.copytree(good.libraries[0].parent.parent, copy)
+    assert cached_runtime(AARCH64) is not None
+    library = copy / "lib" / "libtvm_runtime.so"
+    content = bytearray(library.read_bytes())
+    content[1000] ^= 1
+    library.write_bytes(content)
+    assert cached_runtime(AARCH64) is None
+
+
+@pytest.mark.network
+def test_a_wheel_with_another_hash_is_refused(empty_cache: Path, tmp_path: Path) -> None:
+    wheel = Wheel("0.1.14.post1", "3.11", "0" * 64)
+    with pytest.raises(ToolError, match=r"Cannot download apache-tvm-ffi 0\.1\.14\.post1"):
+        runtime_wheels._fetch("apache-tvm-ffi", wheel, AARCH64, tmp_path)
+
+
+def test_unknown_platforms_are_refused(no_downloads: None) -> None:
+    with pytest.raises(InputError, match="known: manylinux_2_28_aarch64"):
+        ensure_runtime("manylinux_2_28_riscv64")
+
+
+def test_a_changed_cache_is_made_again(emulated_spec: TargetSpec) -> None:
+    folder = cached_board(emulated_spec)
+    (folder / "README").write_text("changed")
+    assert cached_board(emulated_spec) == folder
+    assert sums_match(folder)
+
+
+def test_builders_at_the_same_time_agree(empty_cache: Path) -> None:
+    built: list[Path] = []
+    threads = [
+        threading.Thread(target=lambda: built.append(cached_board(target("host"))))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(built) == 3
+    assert len(set(built)) == 1
+    assert sums_match(built[0])
+
+
+def test_a_changed_source_is_built_again(
+    empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = tmp_path / "sources"
+    shutil.copytree(building.device_sources(), sources)
+    monkeypatch.setattr(building, "device_sources", lambda: sources)
+    spec = target("host")
+    runtime = cached_runtime(str(spec.runtime.platform))
+    assert runtime is not None
+    first = building.build_server(spec.toolchain.triple, runtime)
+    assert building.build_server(spec.toolchain.triple, runtime) == first
+    with (sources / "server.c").open("a") as file:
+        file.write("// changed\n")
+    assert building.build_server(spec.toolchain.triple, runtime) != first
+    (sources / "server.c").write_text("int main(void) { return undeclared; }\n")
+    with pytest.raises(ToolError, match=r"could not build the server for .*undeclared"):
+        building.build_server(spec.toolchain.triple, runtime)
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("error: NoSpaceLeft", "No space left on disk while building a test"),
+        ("error: cannot open a.o\nhint", "could not build a test: error: cannot open a.o."),
+        ("", "could not build a test: exit status 1."),
+    ],
+)
+def test_compiler_failures_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, sentence: str
+) -> None:
+    program = tmp_path / "zig"
+    program.write_text(f"#!/bin/sh\nprintf '{said}'\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(zig, "_zig", lambda: str(program))
+    with pytest.raises(ToolError) as raised:
+        zig.zig_cc([], "a test")
+    assert sentence in str(raised.value)
+
+
+def test_a_compiler_that_does_not_start_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zig, "_zig", lambda: "/no/such/zig")
+    with pytest.raises(ToolError, match="pip install ziglang"):
+        zig.zig_cc([], "a test")
