@@ -26,7 +26,7 @@ def test_a_model_is_named_after_its_file_and_hashed(path: Path) -> None:
     assert loaded.name == "my-net"
     assert loaded.licence == "unknown"
     assert len(loaded.sha256) == 64
-    assert [node.op_type for node in loaded.proto.graph.node][0] == "Conv"
+    assert next(node.op_type for node in loaded.proto.graph.node) == "Conv"
 
 
 def test_the_licence_comes_from_the_models_metadata(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_an_invalid_graph_is_refused_with_the_checkers_reason(tmp_path: Path) ->
         [tensor("x", [1])],
         [tensor("y", [1])],
     )
-    with pytest.raises(InputError, match="not valid ONNX.*nowhere"):
+    with pytest.raises(InputError, match=r"not valid ONNX.*nowhere"):
         load(save(proto, tmp_path / "m.onnx"))
 
 

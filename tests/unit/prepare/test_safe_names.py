@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_the_renamed_model_computes_the_same() -> None:
 def test_any_names_become_distinct_identifiers(names: list[str]) -> None:
     nodes = [
         helper.make_node("Relu", [before], [after], name=f"node {after}")
-        for before, after in zip(names, names[1:])
+        for before, after in itertools.pairwise(names)
     ]
     renamed = _rename(model(nodes, [tensor(names[0], [2])], [tensor(names[-1], [2])]))
     values = _value_names(renamed.graph)
