@@ -10,12 +10,12 @@ from tvmedge.errors import InputError, ToolError
 from tvmedge.target import TargetSpec
 
 
-def emulator_command(spec: TargetSpec) -> list[str]:
-    """The command that starts the board's server under QEMU, on stdin and stdout.
+def require_emulator(spec: TargetSpec) -> list[str]:
+    """QEMU's part of the command, up to the program that it runs.
 
     Raises:
-        InputError: the target has no emulator or no runtime.
-        ToolError: QEMU, the sysroot or the board's files are not on this machine.
+        InputError: the target has no emulator.
+        ToolError: QEMU or the sysroot is not on this machine.
     """
     emulator = spec.emulator
     if emulator is None:
@@ -29,5 +29,16 @@ def emulator_command(spec: TargetSpec) -> list[str]:
             f"Cannot emulate {spec.name}, {missing} is not installed: "
             f"run 'apt-get install {' '.join(emulator.packages)}'."
         )
-    server = cached_board(spec) / SERVER
-    return [program, "-cpu", emulator.cpu, "-L", emulator.sysroot, str(server)]
+    return [program, "-cpu", emulator.cpu, "-L", emulator.sysroot]
+
+
+def emulator_command(spec: TargetSpec) -> list[str]:
+    """The command that starts the board's server under QEMU, on stdin and stdout.
+
+    Builds the server when it is not cached; never downloads.
+
+    Raises:
+        InputError: the target has no emulator or no runtime.
+        ToolError: QEMU, the sysroot or the board's files are not on this machine.
+    """
+    return [*require_emulator(spec), str(cached_board(spec) / SERVER)]
