@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tvmedge.compiler.compile import CompileOptions
     from tvmedge.compiler.compile import compile_model as compile
     from tvmedge.model.load import Model, load
-    from tvmedge.target import TargetSpec, target, target_names
+    from tvmedge.targeting import TargetSpec, target, target_names
 
 __all__ = [
     "Bundle",
@@ -39,12 +39,12 @@ _HOMES = {
     "BundleContents": "tvmedge.bundle:BundleContents",
     "CompileOptions": "tvmedge.compiler.compile:CompileOptions",
     "Model": "tvmedge.model.load:Model",
-    "TargetSpec": "tvmedge.target:TargetSpec",
+    "TargetSpec": "tvmedge.targeting:TargetSpec",
     "compile": "tvmedge.compiler.compile:compile_model",
     "load": "tvmedge.model.load:load",
     "read_bundle": "tvmedge.bundle:read_bundle",
-    "target": "tvmedge.target:target",
-    "target_names": "tvmedge.target:target_names",
+    "target": "tvmedge.targeting:target",
+    "target_names": "tvmedge.targeting:target_names",
     "write_bundle": "tvmedge.bundle:write_bundle",
 }
 

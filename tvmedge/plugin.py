@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tvmedge.target import Family, target, target_names
+from tvmedge.targeting import Family, target, target_names
 
 TAG_PREFIX = "tvmedge/"
 

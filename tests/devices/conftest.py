@@ -12,7 +12,7 @@ from tests.devices.parts import EMULATED, Board, write_model
 from tvmedge.boards.emulated import emulator_command
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.device.runtime_wheels import ensure_runtime
-from tvmedge.target import TargetSpec, target
+from tvmedge.targeting import TargetSpec, target
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from tvmedge.boards import relay
 from tvmedge.boards.emulated import emulator_command
 from tvmedge.boards.runtime import global_function, load_runtime
 from tvmedge.device.pack import SERVER, cached_board, pack_board
-from tvmedge.target import target
+from tvmedge.targeting import target
 
 PI = "raspberry-pi-4b"
 

@@ -20,7 +20,7 @@ from tvmedge.bundle import (
     write_bundle,
 )
 from tvmedge.device.zig import zig_cc
-from tvmedge.target import TargetSpec
+from tvmedge.targeting import TargetSpec
 from tvmedge.types import Signature, TensorSpec
 
 EMULATED = "raspberry-pi-4b"

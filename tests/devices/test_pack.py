@@ -15,7 +15,7 @@ from tvmedge.device.folders import atomic_folder, sums_match
 from tvmedge.device.pack import SERVER, cached_board, pack_board
 from tvmedge.device.runtime_wheels import Wheel, cached_runtime, ensure_runtime
 from tvmedge.errors import InputError, ToolError
-from tvmedge.target import TargetSpec, target
+from tvmedge.targeting import TargetSpec, target
 
 AARCH64 = "manylinux_2_28_aarch64"
 

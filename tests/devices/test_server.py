@@ -16,7 +16,7 @@ import pytest
 from tests.devices.parts import Board, listening
 from tvmedge.device.build_server import build_server
 from tvmedge.device.runtime_wheels import cached_runtime
-from tvmedge.target import target
+from tvmedge.targeting import target
 
 MAGIC = 0xFF271
 

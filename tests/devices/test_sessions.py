@@ -31,7 +31,7 @@ from tvmedge.boards.session import Session, SessionOptions, open_session
 from tvmedge.bundle import read_bundle
 from tvmedge.device.pack import SERVER
 from tvmedge.errors import BoardError, ExitCode, InputError, ToolError
-from tvmedge.target import target
+from tvmedge.targeting import target
 
 MakeBundle = Callable[[str, str], Path]
 IN, OUT = "input/x:0", "output/y:0"

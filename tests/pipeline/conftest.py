@@ -10,7 +10,7 @@ from tests.onnx_models import conv_net, save
 from tvmedge.bundle import write_bundle
 from tvmedge.compiler.compile import CompileOptions, compile_frontend, open_frontend
 from tvmedge.model.load import load
-from tvmedge.target import target
+from tvmedge.targeting import target
 
 
 @pytest.fixture(scope="session")

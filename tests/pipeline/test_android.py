@@ -14,7 +14,7 @@ from tests.onnx_models import conv_net, model, save, tensor
 from tvmedge.cli import main
 from tvmedge.compiler.compile import CompileOptions, compile_model
 from tvmedge.model.load import load
-from tvmedge.target import target
+from tvmedge.targeting import target
 
 ALLOWED = Path(__file__).with_name("android_symbols.txt")
 # Every operator that becomes a call into libm or the runtime somewhere.

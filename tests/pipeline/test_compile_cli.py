@@ -15,7 +15,7 @@ import pytest
 from tests.onnx_models import conv_net, save
 from tvmedge.bundle import read_bundle
 from tvmedge.cli import main
-from tvmedge.target import target_names
+from tvmedge.targeting import target_names
 
 COMPILE = [sys.executable, "-m", "tvmedge", "compile"]
 

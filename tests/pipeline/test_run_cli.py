@@ -178,7 +178,7 @@ def test_code_that_crashes_is_one_sentence_and_exit_4(
     bundles: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from tvmedge.device.zig import zig_cc
-    from tvmedge.target import target
+    from tvmedge.targeting import target
 
     (tmp_path / "crash.c").write_text(
         "__attribute__((constructor)) void f(void) { *(volatile int *)0 = 1; }\n"

@@ -65,7 +65,6 @@ def test_a_host_bundle_on_a_lesser_cpu(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_detection_of_this_machine(tmp_path: Path) -> None:
-    pytest.importorskip("tvmedge.target")
     here = replace(HOST, triple=f"{platform.machine()}-linux-gnu", features=())
     require_runnable_here(bundle(tmp_path, here))
     with pytest.raises(InputError, match="imaginary-feature"):

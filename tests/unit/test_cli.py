@@ -13,7 +13,7 @@ import pytest
 from tvmedge import cli, versions
 from tvmedge.cli import main
 from tvmedge.errors import ExitCode, ToolError
-from tvmedge.target import target_names
+from tvmedge.targeting import target_names
 
 
 @pytest.mark.parametrize("verb", ["--help", "--version", "targets", "doctor", "run --help"])

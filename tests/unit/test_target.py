@@ -12,18 +12,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tvmedge import host_cpu, host_facts, resources, tables
+from tvmedge import resources
 from tvmedge.errors import InputError
-from tvmedge.target import (
+from tvmedge.targeting import (
     Family,
     TargetSpec,
+    host_cpu,
+    host_facts,
     host_features,
     load_target_file,
     missing_features,
+    tables,
     target,
     target_names,
 )
-from tvmedge.target_files import File
+from tvmedge.targeting.files import File
 
 PROMISED = [
     "host",
@@ -356,7 +359,7 @@ def test_an_unsupported_host_is_refused(system: str, machine: str) -> None:
 
 def test_importing_is_quick_and_needs_neither_tvm_nor_onnx() -> None:
     code = (
-        "import sys; from tvmedge.target import target_names, target\n"
+        "import sys; from tvmedge.targeting import target_names, target\n"
         "[target(name) for name in target_names()]\n"
         "print({'tvm', 'tvm_ffi', 'onnx', 'numpy'} & set(sys.modules))"
     )

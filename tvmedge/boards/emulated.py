@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.errors import InputError, ToolError
-from tvmedge.target import TargetSpec
+from tvmedge.targeting import TargetSpec
 
 
 def require_emulator(spec: TargetSpec) -> list[str]:

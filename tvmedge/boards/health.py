@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tvmedge.boards.emulated import emulator_command
+from tvmedge.boards.emulated import require_emulator
+from tvmedge.device.runtime_wheels import cached_runtime
 from tvmedge.device.zig import zig_version
-from tvmedge.errors import TvmEdgeError
-from tvmedge.target import target, target_names
+from tvmedge.errors import ToolError, TvmEdgeError
+from tvmedge.targeting import TargetSpec, target, target_names
 from tvmedge.versions import require_tvm
 
 PYTHONS = ((3, 10), (3, 13))
@@ -67,4 +68,13 @@ def _reference() -> Finding:
 
 
 def _emulator(name: str) -> Finding:
-    return _try(f"emulated {name}", False, lambda: " ".join(emulator_command(target(name))[:3]))
+    return _try(f"emulated {name}", False, lambda: _emulated(target(name)))
+
+
+def _emulated(spec: TargetSpec) -> str:
+    command = require_emulator(spec)
+    if spec.runtime.platform and cached_runtime(spec.runtime.platform) is None:
+        raise ToolError(
+            f"TVM's runtime for it is not cached: run 'tvmedge board pack {spec.name} -o DIR' once"
+        )
+    return " ".join(command)

@@ -44,7 +44,7 @@ from tvmedge.errors import (
     TvmEdgeError,
     nearest,
 )
-from tvmedge.target import TargetSpec, target
+from tvmedge.targeting import TargetSpec, target
 from tvmedge.types import TensorSpec
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ def require_runnable_here(
     """Refuse a bundle whose code would not load here or would stop at an instruction.
 
     ``missing_features`` tells which of the given LLVM feature names this CPU
-    lacks; it is ``tvmedge.target.missing_features`` unless a test passes another.
+    lacks; it is ``tvmedge.targeting.missing_features`` unless a test passes another.
 
     Raises:
         InputError: the bundle is for another architecture, or was compiled for
@@ -41,7 +41,7 @@ def require_runnable_here(
 
 
 def _missing_features(needed: Iterable[str]) -> tuple[str, ...]:
-    from tvmedge.target import missing_features  # only host bundles need it
+    from tvmedge.targeting import missing_features  # only host bundles need it
 
     return missing_features(needed)
 

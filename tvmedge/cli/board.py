@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tvmedge.cli.output import Output
-from tvmedge.target import target as find_target
+from tvmedge.targeting import target as find_target
 
 app = App(name="board", help="Prepare the files that turn a device into a board.")
 
@@ -19,6 +19,7 @@ def pack(
     /,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    extra: Annotated[bool, Parameter(negative=())] = False,
     output: Output | None = None,
 ) -> None:
     """Write the folder that a user copies to a board: server, runtime, README.
@@ -29,15 +30,20 @@ def pack(
         A target's name (see 'tvmedge targets').
     out
         The folder to write.
+    extra
+        Include TVM's library with sorting and random numbers (1.3 MB), which
+        models with TopK, Sort or NonMaxSuppression need.
     """
     output = (output or Output()).start()
 
     from tvmedge.device.pack import pack_board
 
-    report = pack_board(find_target(target), out)
+    report = pack_board(find_target(target), out, extra=extra)
     for file in report.files:
         output.say(f"{file.size:>9}  {file.path}")
     output.say(f"{report.total:>9}  bytes in {report.folder}")
+    if not extra:
+        output.say("Left out: sorting and random numbers; --extra adds them (1.3 MB).")
     output.document(
         "board pack",
         {

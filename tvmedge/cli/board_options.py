@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tvmedge.target import target
+from tvmedge.targeting import target
 
 if TYPE_CHECKING:
     from tvmedge.boards.address import BoardAddress

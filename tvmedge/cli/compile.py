@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tvmedge.cli.output import Output
-from tvmedge.target import target
+from tvmedge.targeting import target
 
 
 @Parameter(name="*")

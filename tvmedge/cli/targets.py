@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tvmedge.cli.output import Output
-from tvmedge.target import target, target_names
+from tvmedge.targeting import target, target_names
 
 
 def targets(output: Output | None = None) -> None:

@@ -19,7 +19,7 @@ from tvmedge.compiler.link import linker
 from tvmedge.compiler.passes.lift_weights import lift_weights
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.resources import disk_errors
-from tvmedge.target import TargetSpec
+from tvmedge.targeting import TargetSpec
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tvmedge.device.zig import zig_version
 from tvmedge.model.importer import ImportedModel, import_model
 from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model
-from tvmedge.target import TargetSpec
+from tvmedge.targeting import TargetSpec
 from tvmedge.tensors import ImageOptions, read_inputs
 from tvmedge.versions import require_tvm, tvmedge_version
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tvmedge.device.zig import zig_cc
-from tvmedge.target import Toolchain
+from tvmedge.targeting import Toolchain
 
 # Stripped and without a build id: the same inputs must give the same bytes.
 _SHARED = ("-shared", "-fPIC", "-s", "-O2", "-Wl,--build-id=none", "-Wl,--hash-style=gnu")

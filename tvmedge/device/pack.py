@@ -12,7 +12,7 @@ from tvmedge.device.folders import SUMS, atomic_folder, locked, sums_match, writ
 from tvmedge.device.runtime_wheels import RuntimeFiles, cached_runtime, ensure_runtime
 from tvmedge.errors import InputError, ToolError
 from tvmedge.resources import cache_dir, disk_errors
-from tvmedge.target import TargetSpec
+from tvmedge.targeting import TargetSpec
 
 SERVER = "tvmedge-server"
 EXTRA = "lib/libtvm_runtime_extra.so"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from importlib import metadata
@@ -14,6 +15,7 @@ from tvmedge.resources import cache_dir
 
 _FULL = ("NoSpaceLeft", "No space left", "DiskQuota")
 _LINES_SHOWN = 4
+_LEAST_FREE = 1 << 20
 
 
 def zig_version() -> str:
@@ -53,7 +55,7 @@ def zig_cc(args: Sequence[str], what: str) -> None:
     if done.returncode == 0:
         return
     message = done.stdout.decode(errors="replace")
-    if any(sign in message for sign in _FULL):
+    if any(sign in message for sign in _FULL) or (done.returncode < 0 and _disk_full(args)):
         raise ToolError(
             f"No space left on disk while building {what}: free some space and run again."
         )
@@ -61,6 +63,14 @@ def zig_cc(args: Sequence[str], what: str) -> None:
     errors = [line for line in lines if "error" in line] or lines[-_LINES_SHOWN:]
     shown = "; ".join(errors[:_LINES_SHOWN]) or f"exit status {done.returncode}"
     raise ToolError(f"The zig compiler could not build {what}: {shown}.")
+
+
+def _disk_full(args: Sequence[str]) -> bool:
+    """Whether the output's disk is full: zig's linker then aborts without a word."""
+    if "-o" not in args:
+        return False
+    folder = Path(args[list(args).index("-o") + 1]).parent
+    return shutil.disk_usage(folder).free < _LEAST_FREE
 
 
 def _zig() -> str:

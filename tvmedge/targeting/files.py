@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from tvmedge import resources, tables
+from tvmedge import resources
 from tvmedge.errors import InputError, nearest
-from tvmedge.target_types import BoardFacts, Count, Emulator, Family, Runtime, Toolchain
+from tvmedge.targeting import tables
+from tvmedge.targeting.types import BoardFacts, Count, Emulator, Family, Runtime, Toolchain
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable

@@ -1,4 +1,4 @@
-"""What a device is: a ``TargetSpec`` read from one TOML file under ``targets/``."""
+"""From a device's name or TOML file to its ``TargetSpec``."""
 
 from __future__ import annotations
 
@@ -7,37 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvmedge import host_facts, tables
 from tvmedge.errors import InputError, nearest
-from tvmedge.host_cpu import host_features, missing_features
-from tvmedge.target_files import File, shipped, with_parents
-from tvmedge.target_types import (
-    BoardFacts,
-    CpuFacts,
-    Emulator,
+from tvmedge.targeting import host_facts, tables
+from tvmedge.targeting.files import File, shipped, with_parents
+from tvmedge.targeting.types import (
     Family,
-    Runtime,
     TargetSpec,
-    Toolchain,
 )
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
-
-__all__ = [
-    "BoardFacts",
-    "CpuFacts",
-    "Emulator",
-    "Family",
-    "Runtime",
-    "TargetSpec",
-    "Toolchain",
-    "host_features",
-    "load_target_file",
-    "missing_features",
-    "target",
-    "target_names",
-]
 
 
 def target_names() -> tuple[str, ...]:

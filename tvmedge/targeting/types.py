@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from tvmedge.host_cpu import level_features
+from tvmedge.targeting.host_cpu import level_features
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tvmedge.errors import InputError
-from tvmedge.host_cpu import choose_cpu, host_features
-from tvmedge.host_cpu import read_or_nothing as _read
+from tvmedge.targeting.host_cpu import choose_cpu, host_features
+from tvmedge.targeting.host_cpu import read_or_nothing as _read
 
 
 def detect(root: Path = Path("/"), system: str = "", machine: str = "") -> dict[str, Any]:
