@@ -190,7 +190,9 @@ class Session:
             if make := _ERRORS.get(reply.exit_code):
                 raise make(reply.message)
             message = reply.message.rstrip(".")
-            raise BoardError(f"{board} failed while {doing} the model: {message}.")
+            raise BoardError(
+                f"{board} failed while {doing} the model: {message}{_advice(message)}."
+            )
         assert isinstance(reply, Done | Times)
         return reply, tensors
 
@@ -222,6 +224,13 @@ def _board_command(address: BoardAddress, bundle: Bundle, options: SessionOption
     if wanted != board:
         raise InputError(f"'{bundle.path}' is for {wanted}, target {spec.name} is {board}.")
     return command + (["--threads", str(options.threads)] if options.threads else [])
+
+
+def _advice(message: str) -> str:
+    """What to do about an error that TVM reports from a board, if we know."""
+    if "tvm.contrib." in message:
+        return "; pack the board with --extra, the model needs TVM's sorting library"
+    return ""
 
 
 def _checked(

@@ -41,7 +41,7 @@ class PackReport:
     total: int
 
 
-def pack_board(spec: TargetSpec, out: Path, *, extra: bool = True) -> PackReport:
+def pack_board(spec: TargetSpec, out: Path, *, extra: bool = False) -> PackReport:
     """Write the board folder of a target to ``out``, replacing an earlier one.
 
     ``extra`` includes the library with sorting and random numbers (1.3 MB), which
