@@ -13,8 +13,7 @@ import tvm
 from tvm import te
 from tvm.target import Target, codegen
 
-from tvmedge import host_cpu
-from tvmedge.targeting import Family, TargetSpec, target, target_names
+from tvmedge.targeting import Family, TargetSpec, host_cpu, target, target_names
 
 # What LLVM selects by itself. Crypto, JavaScript conversion and system features
 # show up in a CPU's list too, but only intrinsics that nobody writes reach them.
