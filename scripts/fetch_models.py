@@ -31,6 +31,7 @@ from typing import IO, Annotated, Any, Literal
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -72,11 +73,13 @@ class Package(_Strict, frozen=True):
 
 
 class ModelInput(_Strict, frozen=True):
-    """The static shape to bind an input to, and the range of data it expects."""
+    """The static shape to bind an input to, and the data it expects: noise of a
+    range, or a picture of text (NCHW) over that range."""
 
     shape: tuple[_Dim, ...]
     dtype: Literal["float32", "int32", "int64"] = "float32"
     range: tuple[float, float] = (-1.0, 1.0)
+    content: Literal["noise", "text"] = "noise"
 
 
 class RandomWeights(_Strict, frozen=True):
@@ -132,17 +135,29 @@ def licence(entry: ModelEntry) -> str:
 
 
 def sample(entry: ModelEntry, seed: int = 0) -> dict[str, NDArray[Any]]:
-    """Random inputs of the entry's shapes, within its ranges."""
+    """Inputs of the entry's shapes and content, within its ranges."""
     generator = np.random.default_rng(seed)
     values: dict[str, NDArray[Any]] = {}
     for name, spec in entry.inputs.items():
         low, high = spec.range
-        if spec.dtype == "float32":
+        if spec.content == "text":
+            values[name] = low + (high - low) * _text_picture(spec.shape)
+        elif spec.dtype == "float32":
             values[name] = generator.uniform(low, high, spec.shape).astype(np.float32)
         else:
             drawn = generator.integers(int(low), int(high), spec.shape, endpoint=True)
             values[name] = np.asarray(drawn, dtype=spec.dtype)
     return values
+
+
+def _text_picture(shape: Sequence[int]) -> NDArray[np.float32]:
+    """Dark text on light ground, 0 to 1, as large as one line of it fits."""
+    *_, height, width = shape
+    picture = Image.new("L", (width, height), 240)
+    font = ImageFont.load_default(min(height * 2 // 3, width // 8))
+    ImageDraw.Draw(picture).text((width // 16, height // 8), "Hello 4711", fill=15, font=font)
+    pixels = np.asarray(picture, dtype=np.float32) / 255
+    return np.array(np.broadcast_to(pixels, shape), dtype=np.float32)
 
 
 def fetch(entry: ModelEntry, directory: Path | None = None) -> Path:

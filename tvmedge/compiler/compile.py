@@ -66,7 +66,7 @@ def open_frontend(model: Model, options: CompileOptions) -> Frontend:
     inputs = read_inputs(
         imported.signature, options.check_inputs, image=ImageOptions(), seed=options.seed
     )
-    return Frontend(imported, check_vectors(model, imported.signature, inputs))
+    return Frontend(imported, check_vectors(model, imported.signature, inputs, FP32_TOLERANCE))
 
 
 def compile_frontend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model, first_line
+from tvmedge.tensors import max_normalised_error
 from tvmedge.types import Signature
 
 # Before the import: from 1.3x on its wheels report usage to their maker.
@@ -20,6 +22,9 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
 Tensors = Mapping[str, npt.NDArray[np.generic]]
+Outputs = Sequence[npt.NDArray[np.generic]]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,22 +36,27 @@ class CheckVectors:
     tool: str
 
 
-def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckVectors:
+def check_vectors(
+    model: Model, signature: Signature, inputs: Tensors, tolerance: float
+) -> CheckVectors:
     """Run ``model`` as it was given (not as it was prepared) on ``inputs``.
 
     onnxruntime computes the reference; where it cannot, ONNX's own reference
-    evaluator does.
+    evaluator does. Where onnxruntime with and without its optimisations disagree
+    by more than half of ``tolerance``, the input is said to be a poor one.
 
     Raises:
         InputError: neither can run the model.
     """
     names = [spec.name for spec in signature.outputs]
-    outputs: Sequence[npt.ArrayLike]
+    outputs: Outputs
     try:
         outputs, tool = _onnxruntime(model, names, inputs), f"onnxruntime {onnxruntime.__version__}"
+        _warn_of_spread(outputs, _onnxruntime(model, names, inputs, plain=True), tolerance)
     except Exception as refused:
         try:
-            outputs = list(ReferenceEvaluator(model.proto).run(names, dict(inputs)))
+            computed = ReferenceEvaluator(model.proto).run(names, dict(inputs))
+            outputs = [np.asarray(output) for output in computed]
             tool = f"onnx.reference {onnx.__version__}"
         except Exception as error:
             raise InputError(
@@ -54,12 +64,27 @@ def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckV
                 f"'{first_line(refused)}', ONNX's reference evaluator '{first_line(error)}'; "
                 "give inputs that the model accepts with --check-input NAME=FILE."
             ) from error
-    return CheckVectors(inputs, dict(zip(names, map(np.asarray, outputs), strict=True)), tool)
+    return CheckVectors(inputs, dict(zip(names, outputs, strict=True)), tool)
 
 
-def _onnxruntime(model: Model, names: list[str], inputs: Tensors) -> list[npt.NDArray[np.generic]]:
+def _warn_of_spread(optimised: Outputs, plain: Outputs, tolerance: float) -> None:
+    spread = max(map(max_normalised_error, optimised, plain))
+    if spread > tolerance / 2:
+        log.warning(
+            "onnxruntime's own results differ by %.1e on this check input with and without its "
+            "optimisations (the tolerance is %g): give a plausible one with --check-input",
+            spread,
+            tolerance,
+        )
+
+
+def _onnxruntime(
+    model: Model, names: list[str], inputs: Tensors, *, plain: bool = False
+) -> Outputs:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    if plain:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(
         str(model.path), options, providers=["CPUExecutionProvider"]
     )

@@ -1,0 +1,65 @@
+"""The reference that travels in a bundle."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from tests.onnx_models import conv_net, model, save, tensor
+from tvmedge.compiler.reference import check_vectors
+from tvmedge.errors import InputError
+from tvmedge.model.load import Model, load
+from tvmedge.types import Signature, TensorSpec
+
+
+def _signature(proto: onnx.ModelProto) -> Signature:
+    outputs = [TensorSpec(output.name, (), "float32") for output in proto.graph.output]
+    return Signature((), tuple(outputs))
+
+
+def _check(path: Path, inputs: dict[str, np.ndarray], tolerance: float = 1e-4) -> str:
+    loaded: Model = load(path)
+    return check_vectors(loaded, _signature(loaded.proto), inputs, tolerance).tool
+
+
+def test_onnxruntime_computes_it(tmp_path: Path) -> None:
+    x = np.ones((1, 3, 16, 16), np.float32)
+    assert _check(save(conv_net(), tmp_path / "m.onnx"), {"in:0": x}).startswith("onnxruntime ")
+
+
+def test_onnxs_own_evaluator_where_onnxruntime_cannot(tmp_path: Path) -> None:
+    kind = onnx.TensorProto.INT16  # onnxruntime has no Add of 16-bit integers
+    node = helper.make_node("Add", ["x", "x"], ["y"])
+    path = save(model([node], [tensor("x", [2], kind)], [tensor("y", [2], kind)]), tmp_path / "m")
+    assert _check(path, {"x": np.ones(2, np.int16)}).startswith("onnx.reference ")
+
+
+def test_inputs_that_no_reference_takes_are_refused(tmp_path: Path) -> None:
+    node = helper.make_node("Gather", ["table", "i"], ["y"])
+    proto = model(
+        [node],
+        [tensor("i", [1], onnx.TensorProto.INT64)],
+        [tensor("y", [1])],
+        {"table": np.zeros(3, np.float32)},
+    )
+    path = save(proto, tmp_path / "m.onnx")
+    with pytest.raises(InputError, match=r"no reference result.*--check-input"):
+        _check(path, {"i": np.array([7])})
+
+
+def test_an_input_on_which_onnxruntime_disagrees_with_itself_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1, 3, 16, 16)).astype(np.float32)
+    path = save(conv_net(), tmp_path / "m.onnx")
+    with caplog.at_level(logging.WARNING, logger="tvmedge"):
+        _check(path, {"in:0": x})
+        assert not caplog.records
+        _check(path, {"in:0": x}, tolerance=-1.0)
+    assert "--check-input" in caplog.text
