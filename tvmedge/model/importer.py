@@ -15,6 +15,7 @@ from tvm import relax
 from tvm.relax.frontend.onnx import onnx_frontend
 
 from tvmedge.errors import InputError
+from tvmedge.model.converters import CONVERTERS, Node
 from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model, first_line
 from tvmedge.model.prepare import prepare
@@ -47,7 +48,7 @@ def import_model(model: Model, shapes: Shapes) -> ImportedModel:
 
 def importable_ops() -> frozenset[str]:
     """Operators that TVM's importer knows by name."""
-    return frozenset(onnx_frontend._get_convert_map()) | {"If", "Constant"}
+    return frozenset(onnx_frontend._get_convert_map()) | set(CONVERTERS) | {"If", "Constant"}
 
 
 class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
@@ -80,6 +81,9 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
         refuse(self._model, self._refusals)
         return module
 
+    def _check_for_unsupported_ops(self, graph: onnx.GraphProto) -> None:
+        """Done before, with every node's name (``refuse``)."""
+
     def _import(self) -> tvm.IRModule:
         try:
             return self.from_onnx(self._proto.graph, self._opset_version)
@@ -92,6 +96,10 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
         self, op_name: str, inputs: Any, attrs: dict[str, Any], opset: int
     ) -> relax.Expr:
         try:
+            if op_name in CONVERTERS:
+                return self.bb.normalize(
+                    CONVERTERS[op_name](self.bb, _node(op_name, inputs, attrs, opset))
+                )
             return super()._convert_operator(op_name, inputs, attrs, opset)
         except Exception as error:
             index = attrs["tvm_custom"]["name"]
@@ -103,6 +111,11 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
             if None in zeros:
                 raise
             return self.bb.normalize(zeros[0] if len(zeros) == 1 else relax.Tuple(zeros))
+
+
+def _node(op: str, inputs: Any, attributes: dict[str, Any], opset: int) -> Node:
+    own = {name: value for name, value in attributes.items() if name != "tvm_custom"}
+    return Node(op, tuple(inputs), own, attributes["tvm_custom"]["num_outputs"], opset)
 
 
 def _zeros(value: ir.Value) -> relax.Expr | None:

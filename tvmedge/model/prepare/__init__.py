@@ -20,8 +20,12 @@ from tvmedge.model.load import Model, first_line
 from tvmedge.model.prepare.bind_shapes import BindShapes
 from tvmedge.model.prepare.convert_opset import ConvertOpset
 from tvmedge.model.prepare.drop_metadata import DropMetadata
-from tvmedge.model.prepare.fold import Fold
+from tvmedge.model.prepare.fixpoint import Fixpoint
+from tvmedge.model.prepare.lp_normalization import LpNormalization
 from tvmedge.model.prepare.safe_names import SafeNames
+
+# Rewrites of single nodes, run together with folding until nothing changes.
+REWRITES = (LpNormalization(),)
 
 
 def preparation(shapes: Shapes) -> tuple[PassBase, ...]:
@@ -33,7 +37,7 @@ def preparation(shapes: Shapes) -> tuple[PassBase, ...]:
         InlinePass(),
         RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
         ConvertOpset(),
-        Fold(),
+        Fixpoint(REWRITES),
         SafeNames(),
     )
 

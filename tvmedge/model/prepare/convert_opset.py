@@ -3,8 +3,9 @@
 before: opset 9:  Slice(x, starts=[0], ends=[2])        attributes
 after:  opset 18: Slice(x, [0], [2])                    inputs
 
-Opset 13 moved most attributes to inputs; from there on the importer's own
-version dispatch is reliable, so newer models are left alone.
+Opset 18 moved the last attributes to inputs. From there on the importer's own
+version dispatch is reliable and our rewrites know which form to write, so
+newer models are left alone.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from onnx_ir.passes import FunctionalPass, PassResult
 
 from tvmedge.errors import InputError
 
-RELIABLE_OPSET = 13
+RELIABLE_OPSET = 18
 CONVERTED_OPSET = 18
 NEWEST_OPSET = 26
 
 
 class ConvertOpset(FunctionalPass):
-    """Converts opsets below 13 to 18 with ONNX's own version converter."""
+    """Converts opsets below 18 to 18 with ONNX's own version converter."""
 
     def call(self, model: ir.Model) -> PassResult:
         opset = model.opset_imports.get("", onnx.defs.onnx_opset_version())

@@ -1,0 +1,78 @@
+"""What the rewrites of single nodes share.
+
+A rewrite is a subclass in a file of its own. It names the operators it looks
+at and returns the values that replace a node's outputs, or None to leave it.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+from onnx_ir.convenience import replace_nodes_and_values
+from onnx_ir.passes import InPlacePass, PassResult
+from onnx_ir.tape import Tape
+
+MICROSOFT = "com.microsoft"
+
+
+class NodeRewrite(InPlacePass):
+    """Replaces every node of ``operators`` that ``rewrite`` takes, in subgraphs too."""
+
+    operators: ClassVar[frozenset[str]]
+    domain: ClassVar[str] = ""
+
+    @abc.abstractmethod
+    def rewrite(self, tape: Tape, node: ir.Node) -> Sequence[ir.Value] | None:
+        """Build the replacement on ``tape``; one value for each output of ``node``."""
+
+    def call(self, model: ir.Model) -> PassResult:
+        modified = False
+        for graph in (model.graph, *model.graph.subgraphs()):
+            for node in tuple(graph):
+                if node.domain == self.domain and node.op_type in self.operators:
+                    modified |= self._replace(graph, node)
+        return PassResult(model, modified=modified)
+
+    def _replace(self, graph: ir.Graph, node: ir.Node) -> bool:
+        tape = Tape()
+        values = self.rewrite(tape, node)
+        if values is None:
+            return False
+        for new in tape.nodes:
+            # Errors name nodes: what comes of a node keeps its name.
+            new.name = node.name
+        replace_nodes_and_values(graph, node, [node], tape.nodes, node.outputs, values)
+        return True
+
+
+def constant(tape: Tape, array: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> ir.Value:
+    """A Constant node of ``array``."""
+    tensor = ir.tensor(np.asarray(array, dtype=dtype))
+    return tape.op("Constant", [], {"value": tensor})
+
+
+def const(value: ir.Value | None) -> npt.NDArray[np.generic] | None:
+    """The content of a value that is known at compile time, else None."""
+    return None if value is None or value.const_value is None else value.const_value.numpy()
+
+
+def optional(node: ir.Node, index: int) -> ir.Value | None:
+    """The input at ``index``, None where it is left out."""
+    return node.inputs[index] if index < len(node.inputs) else None
+
+
+def integer(node: ir.Node, name: str, default: int) -> int:
+    """An integer attribute."""
+    attribute = node.attributes.get(name)
+    return default if attribute is None else attribute.as_int()
+
+
+def text(node: ir.Node, name: str, default: str) -> str:
+    """A text attribute."""
+    attribute = node.attributes.get(name)
+    return default if attribute is None else attribute.as_string()
