@@ -96,18 +96,18 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
         self, op_name: str, inputs: Any, attrs: dict[str, Any], opset: int
     ) -> relax.Expr:
         try:
-            if op_name in CONVERTERS:
-                return self.bb.normalize(
-                    CONVERTERS[op_name](self.bb, _node(op_name, inputs, attrs, opset))
-                )
+            if convert := CONVERTERS.get(op_name):
+                node = _node(op_name, inputs, attrs, opset)
+                return self.bb.normalize(convert(self.bb, node))
             return super()._convert_operator(op_name, inputs, attrs, opset)
         except Exception as error:
             index = attrs["tvm_custom"]["name"]
             if not index.isdigit():  # inside a branch of an If
                 raise
-            node = self._ir_nodes[int(index)]
-            self._refusals.append(Refusal(node_name(node), qualified_op(node), first_line(error)))
-            zeros = [_zeros(value) for value in node.outputs]
+            failed = self._ir_nodes[int(index)]
+            reason = first_line(error)
+            self._refusals.append(Refusal(node_name(failed), qualified_op(failed), reason))
+            zeros = [_zeros(value) for value in failed.outputs]
             if None in zeros:
                 raise
             return self.bb.normalize(zeros[0] if len(zeros) == 1 else relax.Tuple(zeros))
