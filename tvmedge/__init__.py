@@ -1,23 +1,29 @@
 """From an ONNX file to a device.
 
     import tvmedge
+    from pathlib import Path
     model = tvmedge.load("m.onnx")
     contents = tvmedge.compile(model, tvmedge.target("raspberry-pi-4b"))
-    tvmedge.write_bundle("m.tvmedge", contents)
+    tvmedge.write_bundle(Path("m.tvmedge"), contents)
+    report = tvmedge.run(Path("m.tvmedge"), tvmedge.RunRequest(inputs=("random",)))
 
 Names are imported on first use: ``import tvmedge`` loads neither TVM nor onnx.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tvmedge.lazy import exports
 
 if TYPE_CHECKING:
+    from tvmedge.boards.run import RunRequest
+    from tvmedge.boards.run import run_bundle as run
     from tvmedge.bundle import Bundle, BundleContents, read_bundle, write_bundle
     from tvmedge.compiler.compile import CompileOptions
     from tvmedge.compiler.compile import compile_model as compile
     from tvmedge.model.load import Model, load
+    from tvmedge.profiling.latency import profile_bundle as profile
     from tvmedge.targeting import TargetSpec, target, target_names
 
 __all__ = [
@@ -25,32 +31,34 @@ __all__ = [
     "BundleContents",
     "CompileOptions",
     "Model",
+    "RunRequest",
     "TargetSpec",
     "compile",
     "load",
+    "profile",
     "read_bundle",
+    "run",
     "target",
     "target_names",
     "write_bundle",
 ]
 
-_HOMES = {
-    "Bundle": "tvmedge.bundle:Bundle",
-    "BundleContents": "tvmedge.bundle:BundleContents",
-    "CompileOptions": "tvmedge.compiler.compile:CompileOptions",
-    "Model": "tvmedge.model.load:Model",
-    "TargetSpec": "tvmedge.targeting:TargetSpec",
-    "compile": "tvmedge.compiler.compile:compile_model",
-    "load": "tvmedge.model.load:load",
-    "read_bundle": "tvmedge.bundle:read_bundle",
-    "target": "tvmedge.targeting:target",
-    "target_names": "tvmedge.targeting:target_names",
-    "write_bundle": "tvmedge.bundle:write_bundle",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'tvmedge' has no attribute {name!r}")
-    module, _, attribute = _HOMES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+__getattr__ = exports(
+    __name__,
+    {
+        "Bundle": "tvmedge.bundle",
+        "BundleContents": "tvmedge.bundle",
+        "CompileOptions": "tvmedge.compiler.compile",
+        "Model": "tvmedge.model.load",
+        "RunRequest": "tvmedge.boards.run",
+        "TargetSpec": "tvmedge.targeting",
+        "compile": "tvmedge.compiler.compile:compile_model",
+        "load": "tvmedge.model.load",
+        "profile": "tvmedge.profiling.latency:profile_bundle",
+        "read_bundle": "tvmedge.bundle",
+        "run": "tvmedge.boards.run:run_bundle",
+        "target": "tvmedge.targeting",
+        "target_names": "tvmedge.targeting",
+        "write_bundle": "tvmedge.bundle",
+    },
+)

@@ -191,3 +191,16 @@ def test_code_that_crashes_is_one_sentence_and_exit_4(
     assert main(["run", str(path), "--check"]) == 4
     error = capfd.readouterr().err
     assert "SIG" in error and "local" in error and error.count("\n") == 1, error
+
+
+def test_the_python_api_mirrors_the_verbs(tmp_path: Path) -> None:
+    import tvmedge
+    from tests.onnx_models import save
+
+    model = tvmedge.load(save(conv_net(), tmp_path / "net.onnx"))
+    path = tmp_path / "net.tvmedge"
+    tvmedge.write_bundle(path, tvmedge.compile(model, tvmedge.target("host")))
+    report = tvmedge.run(path, tvmedge.RunRequest(inputs=("random",), check=True))
+    assert report.outputs is not None and report.outputs["out/0"].shape == (1, 128)
+    assert report.check is not None and report.check.ok
+    assert tvmedge.profile(path, 2).check.ok

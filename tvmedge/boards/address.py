@@ -35,6 +35,9 @@ class BoardAddress:
         return f"tvm://{host}:{self.port}" + (f"/{self.key}" if self.key else "")
 
 
+LOCAL = BoardAddress(BoardKind.LOCAL)
+
+
 def parse_address(text: str) -> BoardAddress:
     """The board that ``text`` names.
 

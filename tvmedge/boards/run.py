@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tvmedge.boards.address import BoardAddress
+from tvmedge.boards.address import LOCAL, BoardAddress
 from tvmedge.boards.check import CheckReport, check
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import read_bundle
@@ -38,9 +38,12 @@ class RunReport:
 
 
 def run_bundle(
-    path: Path, address: BoardAddress, request: RunRequest, options: SessionOptions
+    path: Path,
+    request: RunRequest,
+    address: BoardAddress = LOCAL,
+    options: SessionOptions | None = None,
 ) -> RunReport:
-    """Run a bundle on a board.
+    """Run a bundle on a board, by default on this machine.
 
     Raises:
         InputError: nothing to run, or inputs that are not the model's.

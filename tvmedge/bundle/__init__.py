@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tvmedge.lazy import exports
 
 if TYPE_CHECKING:
     from tvmedge.bundle.compat import require_runnable_here
@@ -34,18 +35,20 @@ __all__ = [
     "write_bundle",
 ]
 
-_HOMES = {
-    "Bundle": "read",
-    "BundleContents": "write",
-    "read_bundle": "read",
-    "require_runnable_here": "compat",
-    "write_bundle": "write",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # On first use: the command line's help must not pay for numpy.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'manifest')}")
-    return getattr(module, name)
+__getattr__ = exports(
+    __name__,
+    {
+        "Bundle": "tvmedge.bundle.read",
+        "BundleContents": "tvmedge.bundle.write",
+        "SCHEMA_VERSION": "tvmedge.bundle.manifest",
+        "CheckInfo": "tvmedge.bundle.manifest",
+        "CodeInfo": "tvmedge.bundle.manifest",
+        "FileInfo": "tvmedge.bundle.manifest",
+        "Manifest": "tvmedge.bundle.manifest",
+        "ModelInfo": "tvmedge.bundle.manifest",
+        "TargetInfo": "tvmedge.bundle.manifest",
+        "read_bundle": "tvmedge.bundle.read",
+        "require_runnable_here": "tvmedge.bundle.compat",
+        "write_bundle": "tvmedge.bundle.write",
+    },
+)

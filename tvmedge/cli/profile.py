@@ -33,7 +33,7 @@ def profile(
 
     from tvmedge.profiling.latency import percentile, profile_bundle
 
-    result = profile_bundle(bundle, board.address(), repetitions, board.session())
+    result = profile_bundle(bundle, repetitions, board.address(), board.session())
     samples = result.latency.samples_ms
     p50, p90 = percentile(samples, 50), percentile(samples, 90)
     manifest = result.bundle.manifest

@@ -90,7 +90,7 @@ def run(
         image=(image or ImageFlags()).options(),
         seed=options.seed,
     )
-    report = run_bundle(bundle, board.address(), request, board.session())
+    report = run_bundle(bundle, request, board.address(), board.session())
     for name, array in (report.outputs or {}).items():
         output.say(f"{name}: {'x'.join(map(str, array.shape)) or 'scalar'} {array.dtype}")
     if options.output:

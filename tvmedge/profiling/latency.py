@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvmedge.boards.address import BoardAddress
+from tvmedge.boards.address import LOCAL, BoardAddress
 from tvmedge.boards.check import CheckReport, check
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import Bundle, read_bundle
@@ -25,7 +25,10 @@ class Profile:
 
 
 def profile_bundle(
-    path: Path, address: BoardAddress, repetitions: int, options: SessionOptions
+    path: Path,
+    repetitions: int,
+    address: BoardAddress = LOCAL,
+    options: SessionOptions | None = None,
 ) -> Profile:
     """Time a bundle on its own check input, and check the result.
 

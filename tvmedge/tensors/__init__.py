@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tvmedge.lazy import exports
 
 if TYPE_CHECKING:
     from tvmedge.tensors.compare import max_normalised_error
@@ -23,17 +24,16 @@ __all__ = [
     "write_outputs",
 ]
 
-_HOMES = {
-    "max_normalised_error": "compare",
-    "random_tensor": "generate",
-    "read_inputs": "inputs",
-    "write_outputs": "outputs",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # On first use: the command line's help must not pay for numpy.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'options')}")
-    return getattr(module, name)
+__getattr__ = exports(
+    __name__,
+    {
+        "Channels": "tvmedge.tensors.options",
+        "ImageOptions": "tvmedge.tensors.options",
+        "Layout": "tvmedge.tensors.options",
+        "Resize": "tvmedge.tensors.options",
+        "max_normalised_error": "tvmedge.tensors.compare",
+        "random_tensor": "tvmedge.tensors.generate",
+        "read_inputs": "tvmedge.tensors.inputs",
+        "write_outputs": "tvmedge.tensors.outputs",
+    },
+)
