@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from scripts import fetch_models
+from scripts import board_figures, fetch_models
 from tvmedge.resources import atomic_path
 
 _RESULTS = Path(__file__).with_name("results")
@@ -53,7 +53,9 @@ def main(names: list[str]) -> int:
     report: dict[str, Any] = {
         "command": " ".join(["python", "scripts/report_models.py", *names]),
         "machine": _machine(),
-        "start_up": _start_up(),
+        "start_up_ms": _start_up(),
+        "wheel_bytes": _wheel_bytes(),
+        "board": board_figures.figures(),
         "models": [],
     }
     for entry in entries:
@@ -124,6 +126,14 @@ def _start_up() -> dict[str, Any]:
     }
 
 
+def _wheel_bytes() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", folder]
+        root = Path(__file__).resolve().parents[1]
+        subprocess.run(command, cwd=root, check=True, capture_output=True)
+        return next(Path(folder).glob("*.whl")).stat().st_size
+
+
 def _milliseconds(command: list[str]) -> dict[str, float]:
     samples = []
     for _ in range(_REPEATS + 1):
@@ -177,7 +187,19 @@ def _markdown(report: dict[str, Any]) -> str:
         "",
         *(
             f"- {name}: {value['median']:.0f} ({value['min']:.0f} to {value['max']:.0f})"
-            for name, value in report["start_up"].items()
+            for name, value in report["start_up_ms"].items()
+        ),
+        "",
+        f"The wheel has {report['wheel_bytes'] / 1e3:.0f} KB, the board folder "
+        f"{report['board']['folder']['bytes'] / 1e6:.2f} MB "
+        f"({report['board']['folder --extra']['bytes'] / 1e6:.2f} with the sorting library).",
+        "",
+        "| board server | start to first line ms | session through the relay ms | small call us |",
+        "|---|---|---|---|",
+        *(
+            f"| {name} | {server['start_ms']} | {server['session_through_relay_ms']} "
+            f"| {server['call_through_relay_us']} |"
+            for name, server in report["board"]["servers"].items()
         ),
     ]
     return "\n".join(lines) + "\n"

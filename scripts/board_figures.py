@@ -1,13 +1,18 @@
-"""Figures of boards on this machine: ``python -m tests.devices.measure``."""
+"""Figures of boards on this machine, as JSON.
+
+python scripts/board_figures.py
+"""
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from tvmedge.boards import relay
 from tvmedge.boards.emulated import emulator_command
@@ -19,7 +24,7 @@ PI = "raspberry-pi-4b"
 
 
 def start_ms(command: list[str]) -> float:
-    """Median time from spawning a server to its first line."""
+    """Median milliseconds from spawning a server to its first line."""
     samples = []
     for _ in range(11):
         started = time.perf_counter()
@@ -35,7 +40,7 @@ def start_ms(command: list[str]) -> float:
 
 
 def call_us(command: list[str], folder: str) -> tuple[float, float]:
-    """Seconds to open an RPC session through the relay, then median time of a small call."""
+    """Milliseconds to open an RPC session through the relay, then median microseconds of a small call."""
     words = [sys.executable, "-I", "-S", relay.__file__, f"{folder}/report", str(1 << 30), "20"]
     started = time.perf_counter()
     session = global_function("rpc.CreatePipeClient")(*words, *command)
@@ -50,21 +55,26 @@ def call_us(command: list[str], folder: str) -> tuple[float, float]:
     return opened, statistics.median(samples)
 
 
-def main() -> None:
-    """Print the figures."""
+def figures() -> dict[str, Any]:
+    """Start of the server, session and call through the relay, size of the folder."""
     load_runtime()
     native = [str(cached_board(target("host")) / SERVER)]
     emulated = emulator_command(target(PI))
+    found: dict[str, Any] = {"servers": {}}
     with tempfile.TemporaryDirectory() as folder:
         for name, command in (("host", native), (f"{PI} under QEMU", emulated)):
             opened, call = call_us(command, folder)
-            print(f"{name}: start to first line {start_ms(command):.1f} ms, session through")
-            print(f"  the relay {opened:.0f} ms, small call through pipe and relay {call:.0f} us")
-        report = pack_board(target(PI), Path(folder) / "pi")
-        for file in report.files:
-            print(f"{file.size:>9}  {file.path}")
-        print(f"{report.total:>9}  all")
+            found["servers"][name] = {
+                "start_ms": round(start_ms(command), 1),
+                "session_through_relay_ms": round(opened, 1),
+                "call_through_relay_us": round(call, 1),
+            }
+        for name, extra in (("folder", False), ("folder --extra", True)):
+            report = pack_board(target(PI), Path(folder) / "pi", extra=extra)
+            sizes = {file.path: file.size for file in report.files}
+            found[name] = {"bytes": report.total, "files": sizes}
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(figures(), indent=1))
