@@ -40,7 +40,7 @@ def start_ms(command: list[str]) -> float:
 
 
 def call_us(command: list[str], folder: str) -> tuple[float, float]:
-    """Milliseconds to open an RPC session through the relay, then median microseconds of a small call."""
+    """Opening a session through the relay in ms, then the median of a small call in us."""
     words = [sys.executable, "-I", "-S", relay.__file__, f"{folder}/report", str(1 << 30), "20"]
     started = time.perf_counter()
     session = global_function("rpc.CreatePipeClient")(*words, *command)
