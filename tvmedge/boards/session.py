@@ -46,6 +46,7 @@ from tvmedge.errors import (
 )
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.types import TensorSpec
+from tvmedge.versions import require_tvm
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ def open_session(
         ToolError: an emulator or TVM's runtime is missing.
         BoardError: the board cannot be reached, or loading crashed or hung.
     """
+    require_tvm()
     options = options or SessionOptions()
     opened = read_bundle(bundle) if isinstance(bundle, Path) else bundle
     return Session(address, opened, options)

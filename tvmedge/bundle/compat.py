@@ -26,7 +26,7 @@ def require_runnable_here(
     wanted = _architecture(target.triple.partition("-")[0])
     here = _architecture(platform.machine())
     if wanted != here:
-        emulated = "with --board emulated or " if wanted == "aarch64" else ""
+        emulated = "with --board emulated or " if _can_be_emulated(target.name) else ""
         raise InputError(
             f"The bundle '{bundle.path}' is for {wanted} (target {target.name}), "
             f"this machine is {here}: run it {emulated}on the device."
@@ -38,6 +38,12 @@ def require_runnable_here(
             f"The bundle '{bundle.path}' needs CPU features that this machine lacks "
             f"({', '.join(missing)}): compile the model again on this machine with -t host."
         )
+
+
+def _can_be_emulated(name: str) -> bool:
+    from tvmedge.targeting import target, target_names
+
+    return name in target_names() and target(name).emulator is not None
 
 
 def _missing_features(needed: Iterable[str]) -> tuple[str, ...]:
