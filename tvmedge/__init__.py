@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tvmedge.bundle import Bundle, BundleContents, read_bundle, write_bundle
     from tvmedge.compiler.compile import CompileOptions
     from tvmedge.compiler.compile import compile_model as compile
+    from tvmedge.model.inspect import ModelReport
+    from tvmedge.model.inspect import inspect_model as inspect
     from tvmedge.model.load import Model, load
     from tvmedge.profiling.latency import profile_bundle as profile
     from tvmedge.targeting import TargetSpec, target, target_names
@@ -31,9 +33,11 @@ __all__ = [
     "BundleContents",
     "CompileOptions",
     "Model",
+    "ModelReport",
     "RunRequest",
     "TargetSpec",
     "compile",
+    "inspect",
     "load",
     "profile",
     "read_bundle",
@@ -50,9 +54,11 @@ __getattr__ = exports(
         "BundleContents": "tvmedge.bundle",
         "CompileOptions": "tvmedge.compiler.compile",
         "Model": "tvmedge.model.load",
+        "ModelReport": "tvmedge.model.inspect",
         "RunRequest": "tvmedge.boards.run",
         "TargetSpec": "tvmedge.targeting",
         "compile": "tvmedge.compiler.compile:compile_model",
+        "inspect": "tvmedge.model.inspect:inspect_model",
         "load": "tvmedge.model.load",
         "profile": "tvmedge.profiling.latency:profile_bundle",
         "read_bundle": "tvmedge.bundle",

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 INTERRUPTED = "Interrupted; nothing was left half-written."
 VERBS = {
     "targets": ("targets:targets", "List the devices that can be compiled for."),
+    "inspect": ("inspect:inspect", "Say what a model needs and whether it compiles."),
     "compile": ("compile:compile_", "Compile an ONNX model into one bundle a target."),
     "run": ("run:run", "Run a bundle here or on a board, and check its results."),
     "profile": ("profile:profile", "Measure a bundle's cold start and latency."),

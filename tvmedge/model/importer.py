@@ -40,7 +40,11 @@ def import_model(model: Model, shapes: Shapes) -> ImportedModel:
         InputError: unknown or open inputs, or unsupported nodes, all of them
             listed by name.
     """
-    graph = prepare(model, shapes)
+    return import_prepared(model, prepare(model, shapes))
+
+
+def import_prepared(model: Model, graph: ir.Model) -> ImportedModel:
+    """The second half of ``import_model``: ``graph`` is ``model`` prepared."""
     refuse(model, find_refusals(graph, importable_ops()))
     module = _Importer(model, graph).run()
     return ImportedModel(model, module, _signature(model, module))

@@ -2,8 +2,8 @@
 
 Each construct below is accepted by TVM's ONNX importer and compiled to
 something else than the model says (measured on ONNX's own backend suite). A
-constraint is a function whose docstring is the reason a user reads; it
-returns True when the node is hit.
+constraint is a function whose docstring is the reason a user reads, after a
+colon the way out; it returns True when the node is hit.
 """
 
 from __future__ import annotations
@@ -23,27 +23,39 @@ Constraint = Callable[[ir.Node], bool]
 
 @dataclass(frozen=True)
 class Refusal:
-    """One node that cannot be compiled, and why."""
+    """One node that cannot be compiled, why, and where there is one the way out."""
 
     node: str
     op: str
     reason: str
+    way_out: str | None = None
+
+
+class RefusedNodesError(InputError):
+    """A model with nodes that cannot be compiled, all of them in ``refusals``."""
+
+    def __init__(self, message: str, refusals: tuple[Refusal, ...]) -> None:
+        super().__init__(message)
+        self.refusals = refusals
 
 
 def refuse(model: Model, refusals: Iterable[Refusal]) -> None:
     """Raise one sentence that names every refused node; nothing to refuse, nothing raised."""
+    refusals = tuple(refusals)
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for refusal in refusals:
-        groups[refusal.op, refusal.reason].append(f"'{refusal.node}'")
+        why = ": ".join(filter(None, (refusal.reason, refusal.way_out)))
+        groups[refusal.op, why].append(f"'{refusal.node}'")
     if not groups:
         return
     count = sum(len(nodes) for nodes in groups.values())
     text = "; ".join(
         f"{op} ({reason}): {', '.join(nodes)}" for (op, reason), nodes in groups.items()
     )
-    raise InputError(
+    raise RefusedNodesError(
         f"Model '{model.path}' has {count} node{'s' if count > 1 else ''} "
-        f"that cannot be compiled: {text}."
+        f"that cannot be compiled: {text}.",
+        refusals,
     )
 
 
@@ -51,9 +63,10 @@ def find_refusals(graph: ir.Model, importable: frozenset[str]) -> tuple[Refusal,
     """Every node that has no importer or hits a constraint, in graph order."""
     found = []
     for node in graph.graph.all_nodes():
-        reason = _reason(node, importable)
-        if reason:
-            found.append(Refusal(node_name(node), qualified_op(node), reason))
+        text = _reason(node, importable)
+        if text:
+            reason, _, way_out = text.partition(": ")
+            found.append(Refusal(node_name(node), qualified_op(node), reason, way_out or None))
     return tuple(found)
 
 
@@ -69,14 +82,14 @@ def qualified_op(node: ir.Node) -> str:
 
 def _reason(node: ir.Node, importable: frozenset[str]) -> str | None:
     if node.domain not in STANDARD_DOMAINS:
-        return "an operator of a foreign domain"
+        return "an operator of a foreign domain: export it with standard operators"
     if node.op_type not in importable:
         return "no importer for this operator yet"
     for constraint in CONSTRAINTS.get(node.op_type, ()):
         if constraint(node):
             return constraint.__doc__
     if any(value.dtype in UNSUPPORTED_TYPES for value in (*node.inputs, *node.outputs) if value):
-        return "a tensor type without code generation: float8, float4, int4, string or complex"
+        return "a tensor type without code generation (float8, float4, int4, string or complex)"
     return None
 
 
