@@ -146,19 +146,8 @@ def _nms(node: ir.Node) -> bool:
 
 
 def _resize(node: ir.Node) -> bool:
-    """only nearest, and linear upsampling, without antialias are imported"""
-    mode = _text(node, "mode", "nearest")
-    if _int(node, "antialias", 0) or mode == "cubic" or "axes" in node.attributes:
-        return True
-    return mode == "linear" and not _grows(node)
-
-
-def _grows(node: ir.Node) -> bool:
-    before, after = _input(node, 0), node.outputs[0]
-    if before is None or before.shape is None or after.shape is None:
-        return False
-    pairs = list(zip(before.shape, after.shape, strict=True))
-    return all(isinstance(a, int) and isinstance(b, int) and b >= a for a, b in pairs)
+    """its extents, scales or sizes, and roi must be constants; give tf_crop_and_resize sizes"""
+    return True
 
 
 CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {

@@ -22,10 +22,12 @@ from tvmedge.model.prepare.convert_opset import ConvertOpset
 from tvmedge.model.prepare.drop_metadata import DropMetadata
 from tvmedge.model.prepare.fixpoint import Fixpoint
 from tvmedge.model.prepare.lp_normalization import LpNormalization
+from tvmedge.model.prepare.old_resize import OldResize
+from tvmedge.model.prepare.resize import Resize
 from tvmedge.model.prepare.safe_names import SafeNames
 
 # Rewrites of single nodes, run together with folding until nothing changes.
-REWRITES = (LpNormalization(),)
+REWRITES = (LpNormalization(), Resize(),)
 
 
 def preparation(shapes: Shapes) -> tuple[PassBase, ...]:
@@ -36,6 +38,7 @@ def preparation(shapes: Shapes) -> tuple[PassBase, ...]:
         BindShapes(shapes),
         InlinePass(),
         RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
+        OldResize(),
         ConvertOpset(),
         Fixpoint(REWRITES),
         SafeNames(),

@@ -76,3 +76,9 @@ def text(node: ir.Node, name: str, default: str) -> str:
     """A text attribute."""
     attribute = node.attributes.get(name)
     return default if attribute is None else attribute.as_string()
+
+
+def number(node: ir.Node, name: str, default: float) -> float:
+    """A floating-point attribute."""
+    attribute = node.attributes.get(name)
+    return default if attribute is None else attribute.as_float()
