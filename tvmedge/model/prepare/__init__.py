@@ -23,11 +23,12 @@ from tvmedge.model.prepare.drop_metadata import DropMetadata
 from tvmedge.model.prepare.fixpoint import Fixpoint
 from tvmedge.model.prepare.lp_normalization import LpNormalization
 from tvmedge.model.prepare.old_resize import OldResize
+from tvmedge.model.prepare.quantised import QUANTISED
 from tvmedge.model.prepare.resize import Resize
 from tvmedge.model.prepare.safe_names import SafeNames
 
 # Rewrites of single nodes, run together with folding until nothing changes.
-REWRITES = (LpNormalization(), Resize(),)
+REWRITES = (LpNormalization(), Resize(), *QUANTISED)
 
 
 def preparation(shapes: Shapes) -> tuple[PassBase, ...]:
