@@ -20,6 +20,7 @@ from tvmedge.model.load import Model, first_line
 from tvmedge.model.prepare.bind_shapes import BindShapes
 from tvmedge.model.prepare.convert_opset import ConvertOpset
 from tvmedge.model.prepare.drop_metadata import DropMetadata
+from tvmedge.model.prepare.expand_functions import ExpandFunctions
 from tvmedge.model.prepare.fixpoint import Fixpoint
 from tvmedge.model.prepare.lp_normalization import LpNormalization
 from tvmedge.model.prepare.old_resize import OldResize
@@ -28,7 +29,7 @@ from tvmedge.model.prepare.resize import Resize
 from tvmedge.model.prepare.safe_names import SafeNames
 
 # Rewrites of single nodes, run together with folding until nothing changes.
-REWRITES = (LpNormalization(), Resize(), *QUANTISED)
+REWRITES = (ExpandFunctions(), LpNormalization(), Resize(), *QUANTISED)
 
 
 def preparation(shapes: Shapes) -> tuple[PassBase, ...]:

@@ -19,7 +19,7 @@ from tvmedge.errors import InputError
 
 RELIABLE_OPSET = 18
 CONVERTED_OPSET = 18
-NEWEST_OPSET = 26
+NEWEST_OPSET = 28
 
 
 class ConvertOpset(FunctionalPass):
