@@ -71,15 +71,16 @@ def _attributes(draw: st.DrawFn) -> dict[str, Any]:
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), attributes=_attributes())
 def test_every_mode_computes_the_same(data: st.DataObject, attributes: dict[str, Any]) -> None:
-    sides = st.integers(2, 9)
+    # Nearest is compared where ONNX's evaluator computes coordinates without rounding.
+    sides = st.sampled_from([2, 4, 8]) if attributes["mode"] == "nearest" else st.integers(2, 9)
     shape = [2, data.draw(sides), data.draw(sides)]
     attributes["axes"] = data.draw(st.sampled_from([[1, 2], [2, 1], [2]]))
     count = len(attributes["axes"])
     sizes = data.draw(st.lists(sides, min_size=count, max_size=count))
     roi = None
     if attributes["coordinate_transformation_mode"] == "tf_crop_and_resize":
-        starts = st.sampled_from([-0.25, 0.0, 0.3])
-        ends = st.sampled_from([0.6, 1.0, 1.2])
+        starts = st.sampled_from([-0.25, 0.0, 0.5])
+        ends = st.sampled_from([0.75, 1.0, 1.25])
         roi = [data.draw(starts) for _ in sizes] + [data.draw(ends) for _ in sizes]
         attributes["extrapolation_value"] = 7.5
     else:
