@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,11 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
     def _check_for_unsupported_ops(self, graph: onnx.GraphProto) -> None:
         """Done before, with every node's name (``refuse``)."""
 
+    def _parse_attr(self, attributes: Iterable[onnx.AttributeProto]) -> dict[str, Any]:
+        """Empty lists too, which TVM's own method takes for a failure."""
+        values = ((a.name, onnx.helper.get_attribute_value(a)) for a in attributes)
+        return {n: tuple(v) if _is_list(v) else v for n, v in values}
+
     def _import(self) -> tvm.IRModule:
         try:
             return self.from_onnx(self._proto.graph, self._opset_version)
@@ -115,6 +121,10 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
             if None in zeros:
                 raise
             return self.bb.normalize(zeros[0] if len(zeros) == 1 else relax.Tuple(zeros))
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, bytes)
 
 
 def _node(op: str, inputs: Any, attributes: dict[str, Any], opset: int) -> Node:

@@ -19,6 +19,8 @@ from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model, first_line
 from tvmedge.model.prepare.bind_shapes import BindShapes
 from tvmedge.model.prepare.convert_opset import ConvertOpset
+from tvmedge.model.prepare.constant_forms import ConstantForms
+from tvmedge.model.prepare.densify import densify
 from tvmedge.model.prepare.drop_metadata import DropMetadata
 from tvmedge.model.prepare.expand_functions import ExpandFunctions
 from tvmedge.model.prepare.fixpoint import Fixpoint
@@ -29,7 +31,7 @@ from tvmedge.model.prepare.resize import Resize
 from tvmedge.model.prepare.safe_names import SafeNames
 
 # Rewrites of single nodes, run together with folding until nothing changes.
-REWRITES = (ExpandFunctions(), LpNormalization(), Resize(), *QUANTISED)
+REWRITES = (ConstantForms(), ExpandFunctions(), LpNormalization(), Resize(), *QUANTISED)
 
 
 def preparation(shapes: Shapes) -> tuple[PassBase, ...]:
@@ -58,8 +60,9 @@ def prepare(model: Model, shapes: Shapes) -> ir.Model:
     # onnx-ir keeps references into the proto and renames through them.
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)
-    graph = ir.serde.deserialize_model(proto)
     try:
+        densify(proto)
+        graph = ir.serde.deserialize_model(proto)
         return Sequential(*preparation(shapes))(graph).model
     except Exception as error:
         # onnx-ir wraps what a pass raises; ours are sentences already.
