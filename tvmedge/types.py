@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from tvmedge.shapes import Shape, describe
 
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A named tensor: the model's original name, static shape, numpy dtype name."""
+    """A named tensor: the model's original name, shape, numpy dtype name."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: Shape
     dtype: str
 
     def __str__(self) -> str:
-        return f"{self.name}:{'x'.join(map(str, self.shape)) or 'scalar'} {self.dtype}"
+        return f"{self.name}:{describe(self.shape)} {self.dtype}"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What sizes a symbol may take, both ends included; no ``high``: any."""
+
+    low: int = 1
+    high: int | None = None
 
 
 @dataclass(frozen=True)
 class Signature:
-    """Inputs and outputs of a model, in calling order."""
+    """Inputs and outputs of a model, in calling order; ``symbols`` are the open
+    dimensions of the inputs, empty for a static model."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    symbols: dict[str, Bounds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tvmedge.errors import InputError
-from tvmedge.model.inputs import parse_shapes
+from tvmedge.model.inputs import OpenDim, parse_shapes
+from tvmedge.types import Bounds
 
 
 def test_names_may_hold_colons_and_a_scalar_has_no_dimensions() -> None:
@@ -36,8 +37,9 @@ def test_what_is_written_is_read_back(name: str, shape: list[int], separator: st
         (":1x2", "no shape"),
         ("x:1x-2", "dimension '-2'"),
         ("x:0", "dimension '0'"),
-        ("x:1xN", "dimension 'N'"),
-        ("x:1..8x3", "open dimensions are not supported yet"),
+        ("x:8..1x3", "dimension '8..1'"),
+        ("x:0..1x3", "dimension '0..1'"),
+        ("x:N=x3", "dimension 'N='"),
         ("x:1xx3", "dimension ''"),
         ("x:99999999999999", "dimension '99999999999999'"),
     ],
@@ -46,6 +48,14 @@ def test_bad_flags(flag: str, says: str) -> None:
     with pytest.raises(InputError, match="--input") as caught:
         parse_shapes([flag])
     assert says in str(caught.value)
+
+
+def test_open_dimensions_are_symbols_and_ranges() -> None:
+    assert parse_shapes(["a:Nx3", "b:1..8x3", "c:N=2..4,max,3"]) == {
+        "a": (OpenDim("N"), 3),
+        "b": (OpenDim("", Bounds(1, 8)), 3),
+        "c": (OpenDim("N", Bounds(2, 4)), OpenDim("max"), 3),
+    }
 
 
 def test_an_input_given_twice() -> None:

@@ -11,6 +11,8 @@ from tvmedge.boards.places import Place, empty, fetched, overwrite
 from tvmedge.boards.runtime import CPU, POOLED, global_function
 from tvmedge.bundle import Bundle
 from tvmedge.errors import BoardError
+from tvmedge.shapes import resolve
+from tvmedge.tensors.sizes import bind_sizes, default_sizes, resolved
 
 _MAIN = "main"
 
@@ -29,20 +31,19 @@ class Model:
         self._bundle = bundle
         self._vm = place.load(bundle.code())["vm_load_executable"]()
         self._vm["vm_initialization"](CPU, 0, POOLED)
-        self._inputs = {
-            spec.name: empty(spec.shape, spec.dtype, place.device)
-            for spec in self._signature.inputs
-        }
-        for spec in self._signature.inputs:
-            overwrite(self._inputs[spec.name], np.zeros(spec.shape, spec.dtype))
         self._weights = [place.weight(array) for array in bundle.weights().values()]
-        self._bind()
+        self._inputs: dict[str, Any] = {}
+        self._sizes: dict[str, int] | None = None
+        self._resize(default_sizes(self._signature, {}))
         self._invoke = self._vm["invoke_stateful"]
         self._arity = self._vm["get_output_arity"]
         self._output = self._vm["get_output"]
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name; ``inputs`` match the signature."""
+        sizes = bind_sizes(self._signature, {n: array.shape for n, array in inputs.items()})
+        if sizes != self._sizes:
+            self._resize(sizes)
         for name, tensor in self._inputs.items():
             overwrite(tensor, inputs[name])
         if not self._place.keeps_tensors:
@@ -82,6 +83,16 @@ class Model:
         seconds = np.frombuffer(bytes(evaluator(_MAIN)), "<f8")
         return tuple(float(value) * 1e3 for value in seconds)
 
+    def _resize(self, sizes: dict[str, int]) -> None:
+        """Bind zeros of the inputs' shapes with these sizes of the open dimensions."""
+        for open_spec in self._signature.inputs:
+            spec = resolved(open_spec, sizes)
+            shape = resolve(spec.shape, {})
+            self._inputs[spec.name] = empty(shape, spec.dtype, self._place.device)
+            overwrite(self._inputs[spec.name], np.zeros(shape, spec.dtype))
+        self._sizes = sizes
+        self._bind()
+
     def _bind(self) -> None:
         tensors = [*self._inputs.values(), *self._weights]
         self._place.bind(self._vm, _MAIN, tensors)
@@ -92,7 +103,9 @@ class Model:
         if arity != len(specs) and not (arity == -1 and len(specs) == 1):
             raise BoardError(f"the model has {arity} outputs where its bundle lists {len(specs)}")
         outputs = {}
-        for index, spec in enumerate(specs):
+        assert self._sizes is not None
+        for index, open_spec in enumerate(specs):
+            spec = resolved(open_spec, self._sizes)
             tensor: Any = self._output(_MAIN) if arity == -1 else self._output(_MAIN, index)
             if tuple(tensor.shape) != spec.shape or str(tensor.dtype) != spec.dtype:
                 raise BoardError(

@@ -44,7 +44,9 @@ from tvmedge.errors import (
     TvmEdgeError,
     nearest,
 )
+from tvmedge.shapes import resolve
 from tvmedge.targeting import TargetSpec, target
+from tvmedge.tensors.sizes import bind_sizes, fits, resolved
 from tvmedge.types import TensorSpec
 from tvmedge.versions import require_tvm
 
@@ -114,8 +116,14 @@ class Session:
             InputError: a name, shape or dtype is not the model's.
             BoardError: the model crashed or hung, or the board failed.
         """
-        pieces = tensorfile.encode(_checked(inputs, self._signature.inputs))
-        _, tensors = self._ask(Run(), "running", self._timeout_s, pieces)
+        arrays = _checked(inputs, self._signature.inputs)
+        sizes = bind_sizes(self._signature, {name: a.shape for name, a in arrays.items()})
+        try:
+            expected = sum(_size(resolved(spec, sizes)) for spec in self._signature.outputs)
+        except ValueError as error:
+            raise InputError(f"The bundle's signature is unusable: {error}.") from error
+        pieces = tensorfile.encode(arrays)
+        _, tensors = self._ask(Run(), "running", self._timeout_s, pieces, expected)
         try:
             outputs = tensorfile.decode(tensors)
             return {spec.name: outputs[spec.name] for spec in self._signature.outputs}
@@ -171,10 +179,16 @@ class Session:
         return PipePlace((*start, *limits, *command))
 
     def _ask(
-        self, job: Job, doing: str, seconds: float, pieces: list[bytes | memoryview] | None = None
+        self,
+        job: Job,
+        doing: str,
+        seconds: float,
+        pieces: list[bytes | memoryview] | None = None,
+        reply_bytes: int = 0,
     ) -> tuple[Reply, memoryview]:
-        """Send a job and wait for its reply; a crash, hang or lost board ends the worker."""
-        limit = tensorfile.MAX_HEADER_BYTES + sum(map(_size, self._signature.outputs))
+        """Send a job and wait for its reply, which carries tensors of at most
+        ``reply_bytes``; a crash, hang or lost board ends the worker."""
+        limit = tensorfile.MAX_HEADER_BYTES + reply_bytes
         board = f"Board '{self._address}'"
         try:
             reply, tensors = self._process.ask(job, pieces or [], limit, seconds)
@@ -247,7 +261,7 @@ def _checked(
         if spec.name not in inputs:
             raise InputError(f"The model needs the input {spec}: give it.")
         array = np.asarray(inputs[spec.name])
-        if array.shape != spec.shape or array.dtype.name != spec.dtype:
+        if not fits(spec.shape, array.shape) or array.dtype.name != spec.dtype:
             got = TensorSpec(spec.name, array.shape, array.dtype.name)
             raise InputError(f"The model's input is {spec}, not {got}.")
         arrays[spec.name] = array
@@ -255,4 +269,4 @@ def _checked(
 
 
 def _size(spec: TensorSpec) -> int:
-    return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
+    return math.prod(resolve(spec.shape, {})) * np.dtype(spec.dtype).itemsize

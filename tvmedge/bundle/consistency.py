@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tvmedge.bundle.malformed import MalformedError
+from tvmedge.errors import InputError
+from tvmedge.tensors.sizes import bind_sizes, resolved
 from tvmedge.types import TensorSpec
 
 if TYPE_CHECKING:
@@ -64,9 +66,19 @@ def check_tensors(
     wanted = {INPUT + spec.name: spec for spec in signature.inputs}
     wanted |= {OUTPUT + spec.name: spec for spec in signature.outputs}
     _same_names("check vector", wanted, vectors)
+    try:
+        sizes = bind_sizes(
+            signature, {s.name: vectors[INPUT + s.name].shape for s in signature.inputs}
+        )
+    except (InputError, KeyError) as error:
+        raise MalformedError(f"its check vectors contradict its signature: {error}") from error
     for key, spec in wanted.items():
         got = TensorSpec(spec.name, vectors[key].shape, vectors[key].dtype.name)
-        if got != spec:
+        try:
+            expected = resolved(spec, sizes)
+        except ValueError as error:
+            raise MalformedError(f"its signature is unusable: {error}") from error
+        if got != expected:
             raise MalformedError(f"its check vector {key!r} is {got} where {spec} is stated")
 
 

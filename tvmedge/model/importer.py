@@ -1,9 +1,10 @@
-"""A prepared ONNX graph becomes a Relax module with a static signature."""
+"""A prepared ONNX graph becomes a Relax module with a signature."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ from tvmedge.errors import InputError
 from tvmedge.model.converters import CONVERTERS, Node
 from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model, first_line
-from tvmedge.model.prepare import prepare
+from tvmedge.model.prepare import Prepared, prepare
 from tvmedge.model.refuse import Refusal, find_refusals, node_name, qualified_op, refuse
-from tvmedge.types import Signature, TensorSpec
+from tvmedge.model.signature import bound_symbols, signature
+from tvmedge.types import Signature
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,34 @@ def import_model(model: Model, shapes: Shapes) -> ImportedModel:
     """Prepare ``model``, refuse what cannot be compiled, import the rest.
 
     Raises:
-        InputError: unknown or open inputs, or unsupported nodes, all of them
-            listed by name.
+        InputError: unknown inputs, or unsupported nodes, all of them listed by
+            name.
     """
     return import_prepared(model, prepare(model, shapes))
 
 
-def import_prepared(model: Model, graph: ir.Model) -> ImportedModel:
-    """The second half of ``import_model``: ``graph`` is ``model`` prepared."""
+def import_prepared(model: Model, prepared: Prepared) -> ImportedModel:
+    """The second half of ``import_model``."""
+    graph, symbols = prepared.graph, prepared.symbols
     refuse(model, find_refusals(graph, importable_ops()))
-    module = _Importer(model, graph).run()
-    return ImportedModel(model, module, _signature(model, module))
+    try:
+        module = bound_symbols(_Importer(model, graph).run(), symbols)
+        return ImportedModel(model, module, signature(model, module, symbols))
+    except InputError as error:
+        if not symbols or type(error) is not InputError:
+            raise
+        raise InputError(
+            f"{str(error).rstrip('.')} (with {', '.join(symbols)} open: "
+            "fixing dimensions with --input NAME:SHAPE may help)."
+        ) from error
 
 
 def importable_ops() -> frozenset[str]:
     """Operators that TVM's importer knows by name."""
     return frozenset(onnx_frontend._get_convert_map()) | set(CONVERTERS) | {"If", "Constant"}
+
+
+_NODE = re.compile(r"\bNode (\d+)\b")
 
 
 class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
@@ -80,11 +94,13 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
                 module = self._import()
         except Exception as error:
             refuse(self._model, self._refusals)
-            raise InputError(
-                f"Model '{self._model.path}' cannot be imported: {first_line(error)}."
-            ) from error
+            reason = _NODE.sub(self._original_name, first_line(error))
+            raise InputError(f"Model '{self._model.path}' cannot be imported: {reason}.") from error
         refuse(self._model, self._refusals)
         return module
+
+    def _original_name(self, number: re.Match[str]) -> str:
+        return f"node '{node_name(self._ir_nodes[int(number[1])])}'"
 
     def _check_for_unsupported_ops(self, graph: onnx.GraphProto) -> None:
         """Done before, with every node's name (``refuse``)."""
@@ -137,36 +153,3 @@ def _zeros(value: ir.Value) -> relax.Expr | None:
     if shape is None or dtype is None or not shape.is_static():
         return None
     return relax.op.zeros([int(d) for d in shape], dtype.numpy().name)  # type: ignore[arg-type]
-
-
-def _signature(model: Model, module: tvm.IRModule) -> Signature:
-    """Original names with the types that Relax derived."""
-    main = module["main"]
-    result = main.ret_ty
-    outputs = list(result.fields) if isinstance(result, relax.TupleType) else [result]
-    return Signature(
-        inputs=_specs(model, [i.name for i in _graph_inputs(model)], [p.ty for p in main.params]),
-        outputs=_specs(model, [o.name for o in model.proto.graph.output], outputs),
-    )
-
-
-def _graph_inputs(model: Model) -> list[onnx.ValueInfoProto]:
-    weights = {tensor.name for tensor in model.proto.graph.initializer}
-    return [value for value in model.proto.graph.input if value.name not in weights]
-
-
-def _specs(model: Model, names: list[str], types: list[Any]) -> tuple[TensorSpec, ...]:
-    specs = []
-    for name, type_ in zip(names, types, strict=True):
-        dims = list(type_.shape) if _has_shape(type_) else None
-        if dims is None or not all(isinstance(dim, tvm.tirx.IntImm) for dim in dims):
-            raise InputError(
-                f"Model '{model.path}': the shape of '{name}' depends on the data ({type_}), "
-                "which is not supported yet: cut the model before it."
-            )
-        specs.append(TensorSpec(name, tuple(int(dim) for dim in dims), str(type_.dtype)))
-    return tuple(specs)
-
-
-def _has_shape(type_: Any) -> bool:
-    return isinstance(type_, relax.TensorType) and isinstance(type_.shape, relax.ShapeExpr)

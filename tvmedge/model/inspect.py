@@ -84,9 +84,9 @@ def inspect_model(model: Model, shapes: Shapes) -> ModelReport:
 def _try(model: Model, shapes: Shapes) -> tuple[Cost | None, TvmEdgeError | None]:
     found = None
     try:
-        graph = prepare(model, shapes)
-        found = cost(graph.graph)
-        import_prepared(model, graph)
+        prepared = prepare(model, shapes)
+        found = cost(prepared.graph.graph)
+        import_prepared(model, prepared)
     except TvmEdgeError as error:
         return found, error
     return found, None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tvmedge.errors import InputError
+from tvmedge.shapes import is_static, resolve
 from tvmedge.tensors.npy import describe
 from tvmedge.tensors.options import Channels, ImageOptions, Layout, Resize
 from tvmedge.types import TensorSpec
@@ -33,10 +34,14 @@ def read_image(path: Path, spec: TensorSpec, options: ImageOptions) -> np.ndarra
         InputError: the input takes no image, the file is none or is damaged, or
             it has more pixels than Pillow's limit (about 89 million).
     """
+    # One image is a batch of one.
+    batch = tuple(1 if isinstance(dim, str) else dim for dim in spec.shape[:1])
+    spec = TensorSpec(spec.name, batch + spec.shape[1:], spec.dtype)
     layout = _layout(path, spec, options.layout)
     channels_at = 1 if layout is Layout.NCHW else 3
-    channels = spec.shape[channels_at]
-    height, width = (spec.shape[i] for i in range(1, 4) if i != channels_at)
+    shape = resolve(spec.shape, {})
+    channels = shape[channels_at]
+    height, width = (shape[i] for i in range(1, 4) if i != channels_at)
     gray = channels == 1 or options.channels is Channels.GRAY
     if gray and channels == 4:
         raise InputError(f"The input {spec.name!r} takes colour and alpha, not --channels gray.")
@@ -65,6 +70,8 @@ def _layout(path: Path, spec: TensorSpec, layout: Layout) -> Layout:
         problem = "an image needs four dimensions, one of them 1, 3 or 4 channels"
     elif shape[0] != 1:
         problem = f"one image does not fill a batch of {shape[0]}"
+    elif not is_static(shape):
+        problem = "its height or width is open"
     elif 0 in shape:
         problem = "it is empty"
     elif np.dtype(spec.dtype).kind != "f" and spec.dtype != "uint8":

@@ -12,6 +12,7 @@ from tvmedge.tensors.generate import random_tensor
 from tvmedge.tensors.images import read_image
 from tvmedge.tensors.npy import describe, npz_entries, read_npy, read_npz
 from tvmedge.tensors.options import ImageOptions
+from tvmedge.tensors.sizes import bind_sizes, default_sizes, resolved
 from tvmedge.types import Signature, TensorSpec
 
 RANDOM = "random"
@@ -30,7 +31,8 @@ def read_inputs(
     - ``FILE`` where the model has one input;
     - ``random``, which fills every input that is not given otherwise.
 
-    A file that is called ``random`` is given as ``./random``.
+    A file that is called ``random`` is given as ``./random``. Open dimensions
+    take the sizes of the files; with only random inputs their highest, or lowest.
 
     Raises:
         InputError: an unknown name (with the nearest), an input twice or not at
@@ -38,25 +40,27 @@ def read_inputs(
     """
     wanted = {spec.name: spec for spec in signature.inputs}
     found: dict[str, np.ndarray] = {}
-    fill = False
+    fill: set[str] = set()
     for text in specs:
         name, source = _split(text, wanted)
-        if name is None and source == RANDOM:
-            fill = True
+        if source == RANDOM:
+            fill |= set(wanted) if name is None else {name}
             continue
-        for key, array in _read(name, source, wanted, image, seed).items():
+        for key, array in _read(name, source, wanted, image).items():
             if key in found:
                 raise InputError(f"The input {key!r} is given twice: leave one --input out.")
             found[key] = array
-    missing = [spec for spec in signature.inputs if spec.name not in found]
-    if missing and not fill:
+    missing = [spec for spec in signature.inputs if spec.name not in found | dict.fromkeys(fill)]
+    if missing:
         listed = ", ".join(f"{x.name!r} ({describe(x.shape, x.dtype)})" for x in missing)
         raise InputError(
             f"Missing input {listed}: give --input NAME=FILE for each, "
             "or --input random to fill them."
         )
-    found |= {spec.name: random_tensor(spec, seed) for spec in missing}
-    return {name: found[name] for name in wanted}
+    sizes = bind_sizes(signature, {name: array.shape for name, array in found.items()})
+    sizes = default_sizes(signature, sizes)
+    random = {name: random_tensor(resolved(wanted[name], sizes), seed) for name in fill}
+    return {name: found[name] if name in found else random[name] for name in wanted}
 
 
 def _split(text: str, wanted: Mapping[str, TensorSpec]) -> tuple[str | None, str]:
@@ -77,11 +81,10 @@ def _read(
     source: str,
     wanted: Mapping[str, TensorSpec],
     image: ImageOptions,
-    seed: int,
 ) -> dict[str, np.ndarray]:
-    """The inputs that one file holds, or the one that is random."""
+    """The inputs that one file holds."""
     path = Path(source)
-    if source != RANDOM and not _exists(source):
+    if not _exists(source):
         raise InputError(f"There is no input file '{path}': check the path.")
     if path.suffix == ".npz":
         entries = _choose(name, path, wanted)
@@ -94,8 +97,6 @@ def _read(
                 f"the model has {', '.join(map(repr, wanted)) or 'none'}."
             )
         (name,) = wanted
-    if source == RANDOM:
-        return {name: random_tensor(wanted[name], seed)}
     if path.suffix == ".npy":
         return {name: read_npy(path, wanted[name])}
     return {name: read_image(path, wanted[name], image)}

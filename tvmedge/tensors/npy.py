@@ -14,7 +14,10 @@ from typing import IO
 
 import numpy as np
 
+from tvmedge import shapes
 from tvmedge.errors import InputError
+from tvmedge.shapes import Shape
+from tvmedge.tensors.sizes import fits
 from tvmedge.types import TensorSpec
 
 _MOST_ENTRIES = 4096
@@ -88,7 +91,7 @@ def check_array(shape: tuple[int, ...], dtype: np.dtype, spec: TensorSpec, origi
     advice = []
     if shape == spec.shape[1:] and spec.shape[:1] == (1,):
         advice.append("add the batch dimension with array[None]")
-    elif shape != spec.shape:
+    elif not fits(spec.shape, shape):
         advice.append("give it that shape")
     # The name says nothing of the byte order, which converts without loss.
     if dtype.name != spec.dtype:
@@ -100,9 +103,9 @@ def check_array(shape: tuple[int, ...], dtype: np.dtype, spec: TensorSpec, origi
         )
 
 
-def describe(shape: tuple[int, ...], dtype: str) -> str:
+def describe(shape: Shape, dtype: str) -> str:
     """A shape and dtype as in messages: ``1x3x224x224 float32``, ``scalar int64``."""
-    return f"{'x'.join(map(str, shape)) or 'scalar'} {dtype}"
+    return f"{shapes.describe(shape)} {dtype}"
 
 
 def _read_array(file: IO[bytes], spec: TensorSpec, origin: str) -> np.ndarray:

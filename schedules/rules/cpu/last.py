@@ -72,7 +72,8 @@ def _schedule_block(schedule: s_tir.Schedule, block: SBlockInfo) -> None:
 
 def _streams(schedule: s_tir.Schedule, block: SBlockInfo, loop: s_tir.schedule.LoopRV) -> bool:
     """Whether every read moves along its last axis, or not at all, with ``loop``."""
-    if int(schedule.get(loop).extent) < MIN_INNER:
+    extent = schedule.get(loop).extent
+    if isinstance(extent, tirx.IntImm) and int(extent) < MIN_INNER:
         return False
     body = schedule.get(block.block_rv)
     var = [i.var for i in block.iters if i.kind == "S"][-1]

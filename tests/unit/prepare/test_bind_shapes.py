@@ -7,18 +7,20 @@ import pytest
 
 from tests.onnx_models import conv_net
 from tvmedge.errors import InputError
+from tvmedge.model.inputs import Shapes, parse_shapes
 from tvmedge.model.prepare.bind_shapes import BindShapes
+from tvmedge.types import Bounds
 
 
 def _graph(batch: int | str) -> ir.Model:
     return ir.serde.deserialize_model(conv_net(batch=batch))
 
 
-def _bind(batch: int | str, shapes: dict[str, tuple[int, ...]]) -> list[int | str]:
+def _bind(batch: int | str, shapes: Shapes) -> list[int | str]:
     graph = BindShapes(shapes)(_graph(batch)).model.graph
     shape = graph.inputs[0].shape
     assert shape is not None
-    return list(shape.numpy())
+    return [dim if isinstance(dim, int) else str(dim.value) for dim in shape]
 
 
 def test_an_open_dimension_is_bound() -> None:
@@ -32,22 +34,44 @@ def test_a_static_input_needs_no_flag() -> None:
 @pytest.mark.parametrize(
     ("batch", "shapes", "says"),
     [
-        (
-            "N",
-            {},
-            "open dimensions [N, 3, 16, 16]: fix them, for example with --input in:0:1x3x16x16",
-        ),
         (1, {"in": (1, 3, 16, 16)}, "no input 'in' (nearest: in:0)"),
         ("N", {"in:0": (1, 3, 16)}, "rank 4 [N, 3, 16, 16], but --input gives rank 3"),
         ("N", {"in:0": (1, 4, 16, 16)}, "gives 4 for dimension 1"),
     ],
 )
-def test_what_does_not_fit(batch: int | str, shapes: dict[str, tuple[int, ...]], says: str) -> None:
+def test_what_does_not_fit(batch: int | str, shapes: Shapes, says: str) -> None:
     with pytest.raises(Exception) as caught:
         _bind(batch, shapes)
     error = caught.value.__cause__ or caught.value
     assert isinstance(error, InputError)
     assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    ("batch", "flags", "dim", "bounds"),
+    [
+        ("N", [], "N", Bounds()),
+        ("p2o.Dynamic.0", [], "p2o_Dynamic_0", Bounds()),
+        (-1, [], "in_0_0", Bounds()),
+        ("N", ["in:0:Bx3x16x16"], "B", Bounds()),
+        ("N", ["in:0:B=2..8x3x16x16"], "B", Bounds(2, 8)),
+        ("N", ["in:0:1..8,3,16,16"], "in_0_0", Bounds(1, 8)),
+    ],
+)
+def test_a_dimension_stays_open_under_an_identifier(
+    batch: int | str, flags: list[str], dim: str, bounds: Bounds
+) -> None:
+    bind = BindShapes(parse_shapes(flags))
+    shape = bind(_graph(batch)).model.graph.inputs[0].shape
+    assert shape is not None and str(shape[0].value) == dim  # type: ignore[union-attr]
+    assert bind.symbols == {dim: bounds}
+
+
+def test_bounds_that_leave_no_size_are_refused() -> None:
+    x = ir.Value(name="x", shape=ir.Shape([None, None]))
+    graph = ir.Model(ir.Graph([x], [], nodes=[], opset_imports={"": 18}), ir_version=8)
+    with pytest.raises(Exception, match="leave no size"):
+        BindShapes(parse_shapes(["x:N=1..2xN=3..4"]))(graph)
 
 
 def test_shapes_inside_the_graph_are_dropped() -> None:

@@ -6,25 +6,15 @@ rewrite in ``prepare`` instead; here is what needs Relax or TIR of ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
-from tvm import relax
+from tvmedge.model.converters.node import Converter, Node
+from tvmedge.model.converters.rnn import gru, lstm, rnn
 
+__all__ = ["CONVERTERS", "Converter", "Node"]
 
-@dataclass(frozen=True)
-class Node:
-    """An ONNX node as a converter sees it: ``inputs`` as Relax expressions, None
-    where left out; ``attributes`` as Python values; ``outputs`` counts them."""
-
-    op: str
-    inputs: tuple[relax.Expr | None, ...]
-    attributes: Mapping[str, Any]
-    outputs: int
-    opset: int
-
-
-Converter = Callable[[relax.BlockBuilder, Node], relax.Expr]
-
-CONVERTERS: Mapping[str, Converter] = {}
+CONVERTERS: Mapping[str, Converter] = {
+    "GRU": gru,
+    "LSTM": lstm,
+    "RNN": rnn,
+}

@@ -5,6 +5,8 @@ One rewrite a file, each an onnx-ir pass; the order is the list below.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes import PassBase, Sequential
@@ -29,17 +31,26 @@ from tvmedge.model.prepare.old_resize import OldResize
 from tvmedge.model.prepare.quantised import QUANTISED
 from tvmedge.model.prepare.resize import Resize
 from tvmedge.model.prepare.safe_names import SafeNames
+from tvmedge.types import Bounds
 
 # Rewrites of single nodes, run together with folding until nothing changes.
 REWRITES = (ConstantForms(), ExpandFunctions(), LpNormalization(), Resize(), *QUANTISED)
 
 
-def preparation(shapes: Shapes) -> tuple[PassBase, ...]:
+@dataclass(frozen=True)
+class Prepared:
+    """A graph that can be imported, and the bounds of its open dimensions."""
+
+    graph: ir.Model
+    symbols: dict[str, Bounds]
+
+
+def preparation(bind: BindShapes) -> tuple[PassBase, ...]:
     """The rewrites, in order."""
     return (
         RemoveInitializersFromInputsPass(),
         DropMetadata(),
-        BindShapes(shapes),
+        bind,
         InlinePass(),
         RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
         OldResize(),
@@ -49,21 +60,22 @@ def preparation(shapes: Shapes) -> tuple[PassBase, ...]:
     )
 
 
-def prepare(model: Model, shapes: Shapes) -> ir.Model:
-    """A copy of ``model`` with static inputs, a recent opset, folded constants
+def prepare(model: Model, shapes: Shapes) -> Prepared:
+    """A copy of ``model`` with inputs bound, a recent opset, folded constants
     and identifiers for names; node names stay the model's own.
 
     Raises:
-        InputError: an input that is unknown or left open, or a rewrite that
+        InputError: an input that is unknown or does not fit, or a rewrite that
             the model's content made fail.
     """
     # onnx-ir keeps references into the proto and renames through them.
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)
+    bind = BindShapes(shapes)
     try:
         densify(proto)
         graph = ir.serde.deserialize_model(proto)
-        return Sequential(*preparation(shapes))(graph).model
+        return Prepared(Sequential(*preparation(bind))(graph).model, bind.symbols)
     except Exception as error:
         # onnx-ir wraps what a pass raises; ours are sentences already.
         cause = _cause(error)

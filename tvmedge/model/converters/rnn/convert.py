@@ -1,0 +1,125 @@
+"""LSTM, GRU and RNN nodes to Relax: the product with W for all steps, then the kernel.
+
+float16 and bfloat16 are computed in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tvm import relax, tirx
+
+from tvmedge.model.converters.node import Node
+from tvmedge.model.converters.rnn.attributes import Attributes
+from tvmedge.model.converters.rnn.cells import GruCell, LstmCell, RnnCell
+from tvmedge.model.converters.rnn.kernel import recurrent_kernel
+from tvmedge.model.converters.rnn.layer import Layer
+from tvmedge.model.converters.rnn.tiles import tiles
+from tvmedge.model.converters.rnn.weights import Weights
+
+INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
+
+
+def lstm(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """LSTM: three activation functions a direction, peepholes, a cell state."""
+    cell = LstmCell(couple=bool(node.attributes.get("input_forget", 0)))
+    return _layer(bb, node, cell, ("Sigmoid", "Tanh", "Tanh"))
+
+
+def gru(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """GRU, with the reset before or after the product (linear_before_reset)."""
+    cell = GruCell(bool(node.attributes.get("linear_before_reset", 0)))
+    return _layer(bb, node, cell, ("Sigmoid", "Tanh"))
+
+
+def rnn(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """RNN: one gate."""
+    return _layer(bb, node, RnnCell(), ("Tanh",))
+
+
+def _layer(
+    bb: relax.BlockBuilder,
+    node: Node,
+    cell: LstmCell | GruCell | RnnCell,
+    functions: Sequence[str],
+) -> relax.Expr:
+    attributes = Attributes.read(node.attributes, functions)
+    given = {name: e for name, e in zip(INPUTS, node.inputs, strict=False) if e is not None}
+    outer = str(given["X"].ty.dtype)
+    dtype = "float64" if outer == "float64" else "float32"
+    if outer != dtype:
+        lens = given.pop("sequence_lens", None)
+        given = {name: bb.normalize(relax.op.astype(e, dtype)) for name, e in given.items()}
+        given |= {} if lens is None else {"sequence_lens": lens}
+    gates = sum(len(part) for part in cell.parts)
+    hidden = _hidden(given, attributes, gates)
+    cuts = tuple(tiles(len(part) * hidden) for part in cell.parts)
+    weights = Weights(bb, cell.parts, cuts, hidden)
+
+    operands = {"x": _projected(bb, weights, given, gates, cell.separate)}
+    operands |= {f"r{part}": weights.packed(given["R"], part) for part in range(len(cuts))}
+    if "B" in given:
+        operands |= {f"b{part}": weights.rows(given["B"], part, gates) for part in cell.separate}
+    operands |= {name: given[name] for name in INPUTS[4:] if name in given}
+
+    steps, batch = _outer_sizes(given["X"], attributes)
+    layer = Layer(
+        cell,
+        attributes,
+        steps=_open(steps, "steps"),
+        batch=_open(batch, "batch"),
+        hidden=hidden,
+        dtype=dtype,
+        tiles=cuts,
+        given={name: str(e.ty.dtype) for name, e in operands.items()},
+    )
+    kernel = bb.add_func(recurrent_kernel(layer), node.op.lower())
+    shapes = layer.outputs(steps, batch).values()
+    call = relax.call_tir(
+        kernel, list(operands.values()), [relax.TensorType(list(s), dtype) for s in shapes]
+    )
+    results = bb.emit(call)
+    values = [bb.emit(relax.TupleGetItem(results, index)) for index in range(node.outputs)]
+    if outer != dtype:
+        values = [bb.emit(relax.op.astype(value, outer)) for value in values]
+    return values[0] if len(values) == 1 else relax.Tuple(values)
+
+
+def _hidden(given: dict[str, relax.Expr], attributes: Attributes, gates: int) -> int:
+    """The hidden size, after a look at the shapes of the weights."""
+    for name in ("W", "R"):
+        if not all(isinstance(dim, tirx.IntImm) for dim in given[name].ty.shape):
+            raise ValueError(f"the shape of {name} is not known")
+    hidden = int(given["R"].ty.shape[2])
+    directions = len(attributes.backward)
+    want = [directions, gates * hidden]
+    for name in ("W", "R"):
+        if [int(dim) for dim in given[name].ty.shape][:2] != want:
+            raise ValueError(f"{name} does not have {directions} x {gates * hidden} rows")
+    if attributes.hidden not in (None, hidden):
+        raise ValueError(f"hidden_size is {attributes.hidden}, but R is for {hidden}")
+    return hidden
+
+
+def _projected(
+    bb: relax.BlockBuilder,
+    weights: Weights,
+    given: dict[str, relax.Expr],
+    gates: int,
+    separate: frozenset[int],
+) -> relax.Expr:
+    product = bb.normalize(relax.op.matmul(given["X"], weights.columns(given["W"])))
+    if "B" not in given:
+        return product
+    return bb.normalize(relax.op.add(product, weights.bias(given["B"], gates, separate)))
+
+
+def _outer_sizes(x: relax.Expr, attributes: Attributes) -> tuple[Any, Any]:
+    first, second = x.ty.shape[0], x.ty.shape[1]
+    return (second, first) if attributes.batch_first else (first, second)
+
+
+def _open(size: Any, name: str) -> Any:
+    """A number, or the kernel's own variable where the size is open."""
+    return int(size) if isinstance(size, tirx.IntImm) else tirx.Var(name, "int64")
