@@ -18,8 +18,12 @@ from tvmedge.types import Signature, TensorSpec
 
 
 def _signature(proto: onnx.ModelProto) -> Signature:
-    outputs = [TensorSpec(output.name, (), "float32") for output in proto.graph.output]
-    return Signature((), tuple(outputs))
+    def spec(value: onnx.ValueInfoProto) -> TensorSpec:
+        kind = value.type.tensor_type
+        dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+        return TensorSpec(value.name, tuple(d.dim_value for d in kind.shape.dim), dtype)
+
+    return Signature(tuple(map(spec, proto.graph.input)), tuple(map(spec, proto.graph.output)))
 
 
 def _check(path: Path, inputs: dict[str, np.ndarray], tolerance: float = 1e-4) -> str:
@@ -63,3 +67,13 @@ def test_an_input_on_which_onnxruntime_disagrees_with_itself_is_said(
         assert not caplog.records
         _check(path, {"in:0": x}, tolerance=-1.0)
     assert "--check-input" in caplog.text
+
+
+def test_an_output_that_was_imported_with_another_shape_is_refused(tmp_path: Path) -> None:
+    proto = conv_net()
+    wrong = conv_net(channels=16)
+    wrong.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 64
+    loaded = load(save(proto, tmp_path / "m.onnx"))
+    x = np.ones((1, 3, 16, 16), np.float32)
+    with pytest.raises(InputError, match=r"'out/0' was imported as out/0:1x64 float32"):
+        check_vectors(loaded, _signature(wrong), {"in:0": x}, 1e-4)

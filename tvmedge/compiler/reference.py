@@ -15,7 +15,8 @@ from onnx.reference import ReferenceEvaluator
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model, first_line
 from tvmedge.tensors import max_normalised_error
-from tvmedge.types import Signature
+from tvmedge.tensors.sizes import bind_sizes, resolved
+from tvmedge.types import Signature, TensorSpec
 
 # Before the import: from 1.3x on its wheels report usage to their maker.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -46,7 +47,7 @@ def check_vectors(
     by more than half of ``tolerance``, the input is said to be a poor one.
 
     Raises:
-        InputError: neither can run the model.
+        InputError: neither can run the model, or an output's type is another.
     """
     names = [spec.name for spec in signature.outputs]
     outputs: Outputs
@@ -64,7 +65,24 @@ def check_vectors(
                 f"'{first_line(refused)}', ONNX's reference evaluator '{first_line(error)}'; "
                 "give inputs that the model accepts with --check-input NAME=FILE."
             ) from error
-    return CheckVectors(inputs, dict(zip(names, outputs, strict=True)), tool)
+    vectors = CheckVectors(inputs, dict(zip(names, outputs, strict=True)), tool)
+    _require_same_types(model, signature, vectors)
+    return vectors
+
+
+def _require_same_types(model: Model, signature: Signature, vectors: CheckVectors) -> None:
+    """An output of another shape or dtype than the reference's was imported wrongly."""
+    shapes = {name: array.shape for name, array in vectors.inputs.items()}
+    sizes = bind_sizes(signature, shapes)
+    for spec in signature.outputs:
+        array = vectors.outputs[spec.name]
+        got = TensorSpec(spec.name, array.shape, array.dtype.name)
+        if got != resolved(spec, sizes):
+            raise InputError(
+                f"Model '{model.path}': output '{spec.name}' was imported as {spec}, but "
+                f"{vectors.tool} computes {got}: TVM's importer gets what makes it wrong, cut the "
+                "model before it."
+            )
 
 
 def _warn_of_spread(optimised: Outputs, plain: Outputs, tolerance: float) -> None:
