@@ -5,6 +5,11 @@ from __future__ import annotations
 from tvmedge.model.prepare.conv_integer import ConvInteger
 from tvmedge.model.prepare.dynamic_quantize_linear import DynamicQuantizeLinear
 from tvmedge.model.prepare.matmul_integer import MatMulInteger
+from tvmedge.model.prepare.microsoft_dynamic_lstm import MicrosoftDynamicLSTM
+from tvmedge.model.prepare.microsoft_dynamic_matmul import MicrosoftDynamicMatMul
+from tvmedge.model.prepare.microsoft_qgemm import MicrosoftQGemm
+from tvmedge.model.prepare.microsoft_qlinear import MicrosoftQLinear
+from tvmedge.model.prepare.microsoft_standard import MicrosoftStandard
 from tvmedge.model.prepare.q_float8 import SmallFloats
 from tvmedge.model.prepare.q_narrow_integers import NarrowIntegers
 from tvmedge.model.prepare.qlinear_conv import QLinearConv
@@ -14,6 +19,11 @@ from tvmedge.model.prepare.quantize_precision import DequantizePrecision, Quanti
 
 QUANTISED = (
     NarrowIntegers(),
+    MicrosoftStandard(),
+    MicrosoftQLinear(),
+    MicrosoftQGemm(),
+    MicrosoftDynamicMatMul(),
+    MicrosoftDynamicLSTM(),
     ConvInteger(),
     MatMulInteger(),
     QLinearConv(),
