@@ -13,7 +13,7 @@ from onnx_ir.passes import InPlacePass, PassResult
 
 from tvmedge.model.prepare.fold import Fold
 
-MAX_ROUNDS = 8
+MAX_ROUNDS = 16
 
 
 class Fixpoint(InPlacePass):
