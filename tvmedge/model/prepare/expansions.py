@@ -1,0 +1,17 @@
+"""The rewrites that open up what stands for more than one operation: functions, loops."""
+
+from __future__ import annotations
+
+from onnx_ir.passes import InPlacePass
+
+from tvmedge.model.prepare.constant_forms import ConstantForms
+from tvmedge.model.prepare.expand_functions import ExpandFunctions
+from tvmedge.model.prepare.unroll_loop import UnrollLoop
+from tvmedge.model.prepare.unroll_scan import UnrollScan
+
+EXPANSIONS: tuple[InPlacePass, ...] = (
+    ConstantForms(),
+    ExpandFunctions(),
+    UnrollLoop(),
+    UnrollScan(),
+)
