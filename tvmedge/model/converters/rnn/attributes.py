@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-REQUIRED = float("nan")
-# The scales of each function, alpha before beta, by their defaults in ONNX.
-_SCALES: Mapping[str, tuple[float, ...]] = {
+# The scales of each function, alpha before beta, by their defaults; None has to be given.
+_SCALES: Mapping[str, tuple[float | None, ...]] = {
     "relu": (),
     "tanh": (),
     "sigmoid": (),
@@ -22,8 +21,8 @@ _SCALES: Mapping[str, tuple[float, ...]] = {
     "thresholdedrelu": (1.0,),
     "elu": (1.0,),
     "hardsigmoid": (0.2, 0.5),
-    "affine": (REQUIRED, REQUIRED),
-    "scaledtanh": (REQUIRED, REQUIRED),
+    "affine": (None, None),
+    "scaledtanh": (None, None),
 }
 
 
@@ -105,7 +104,7 @@ def _scales(
             yield 0.0
             continue
         value = consumed.get(at, _SCALES[name][index])
-        if value != value:
+        if value is None:
             raise ValueError(f"{name} needs {attribute}, which has no default")
         yield float(value)
 

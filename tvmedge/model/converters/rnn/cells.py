@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from tvm import tirx
 from tvm.tirx.script import builder as T
 
+from tvmedge.model.converters.rnn.hold import hold
 from tvmedge.model.converters.rnn.layer import Parts
 from tvmedge.model.converters.rnn.step import Step, serial
 
@@ -34,12 +35,12 @@ class LstmCell:
 
         with serial(hidden) as j:
             i, o, f, new = (gates[gate * hidden + j] for gate in range(4))
-            before = T.bind(at.c[j])
+            before = hold(at.c[j])
             i = at.activate(0, peephole(i, 0, before))
             f = _one(at) - i if self.couple else at.activate(0, peephole(f, 2, before))
-            c = T.bind(f * before + i * at.activate(1, new))
+            c = hold(f * before + i * at.activate(1, new))
             o = at.activate(0, peephole(o, 1, c))
-            h = T.bind(o * at.activate(2, c))
+            h = hold(o * at.activate(2, c))
             T.buffer_store(at.c, c, [j])
             T.buffer_store(at.h, h, [j])
 
@@ -73,7 +74,7 @@ class GruCell:
             new = at.product(1, reset, lambda row: at.projected(first + row))
         with serial(hidden) as j:
             x = at.projected(first + j) + reset[j] * new[j] if linear else new[j]
-            z = T.bind(update[j])
+            z = hold(update[j])
             T.buffer_store(at.h, (_one(at) - z) * at.activate(1, x) + z * at.h[j], [j])
 
 

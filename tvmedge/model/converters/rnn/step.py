@@ -10,6 +10,7 @@ from tvm import tirx
 from tvm.tirx.script import builder as T
 
 from tvmedge.model.converters.rnn.activations import activate, clamp
+from tvmedge.model.converters.rnn.hold import hold
 from tvmedge.model.converters.rnn.layer import Layer
 from tvmedge.model.converters.rnn.tiles import LANES
 
@@ -44,7 +45,8 @@ class Step:
     def projected(self, column: Any) -> Any:
         """x * W^T + bias at this time."""
         outer = (self.b, self.t) if self.layer.attributes.batch_first else (self.t, self.b)
-        return self.buffers["x"][(*outer, self.d * self.layer.columns + column)]
+        place = (*outer, self.d * self.layer.columns + column)
+        return self.buffers["x"][place]
 
     def product(self, part: int, vector: Any, start: Callable[[Any], Any]) -> Any:
         """A buffer of ``start(row) + vector * R^T`` for the rows of ``part``."""
@@ -67,9 +69,9 @@ class Step:
     def activate(self, index: int, x: Any) -> Any:
         """The ``index``-th activation function of this direction, of ``x`` clipped."""
         attributes = self.layer.attributes
-        x = T.bind(x)
+        x = hold(x)
         if attributes.clip is not None:
-            x = T.bind(clamp(x, -attributes.clip, attributes.clip))
+            x = hold(clamp(x, -attributes.clip, attributes.clip))
         functions = [direction[index] for direction in attributes.activations]
         values = [activate(function, x) for function in dict.fromkeys(functions)]
-        return values[0] if len(values) == 1 else T.bind(tirx.Select(self.d == 0, *values))
+        return values[0] if len(values) == 1 else hold(tirx.Select(self.d == 0, *values))

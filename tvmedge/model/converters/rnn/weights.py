@@ -51,9 +51,7 @@ class Weights:
         """The gates of ``part``, counted from ``first``, and zeros up to whole tiles."""
         tile = self.tiles[part]
         begin = (first + self.parts[part][0]) * self.hidden
-        taken = self.bb.normalize(
-            relax.op.strided_slice(weight, [1], [begin], [begin + tile.rows])
-        )
+        taken = self.bb.normalize(relax.op.strided_slice(weight, [1], [begin], [begin + tile.rows]))
         missing = tile.padded - tile.rows
         if not missing:
             return taken
