@@ -54,7 +54,7 @@ def test_every_unsupported_node_is_named_in_one_sentence(tmp_path: Path) -> None
     ]
     proto = model(
         nodes,
-        [tensor("x", [1]), tensor("m", [2, 2]), tensor("n", [2, 2])],
+        [tensor("x", [1]), tensor("m", [6, 6]), tensor("n", [6, 6])],
         [tensor("y", [1])],
         domains=[("com.acme", 1)],
     )

@@ -39,8 +39,6 @@ def _one(op: str, inputs: list[str], shape: list[int], **attributes: Any) -> onn
     "proto",
     [
         _one("Attention", ["x", "k", "v"], [1, 2, 4, 8]),
-        _one("IsInf", ["x"], [4], detect_negative=0),
-        _one("IsInf", ["x"], [4], detect_positive=0),
         _one("SpaceToDepth", ["x"], [1, 1, 2, 2], blocksize=2, mode="CRD"),
         _one("ConvTranspose", ["x", "w"], [1, 1, 2, 2], output_shape=[4, 4]),
         _one("RoiAlign", ["x", "r", "b"], [1, 1, 2, 2], mode="max"),
@@ -61,7 +59,6 @@ def test_each_wrong_construct_is_found(proto: onnx.ModelProto) -> None:
 @pytest.mark.parametrize(
     "proto",
     [
-        _one("IsInf", ["x"], [4]),
         _one("SpaceToDepth", ["x"], [1, 1, 2, 2], blocksize=2),
         _one("RoiAlign", ["x", "r", "b"], [1, 1, 2, 2]),
         _one("Dropout", ["x"], [4]),

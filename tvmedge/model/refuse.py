@@ -106,11 +106,6 @@ def _attention(node: ir.Node) -> bool:
     return True
 
 
-def _is_inf(node: ir.Node) -> bool:
-    """detecting one sign only is not imported yet"""
-    return not (_int(node, "detect_negative", 1) and _int(node, "detect_positive", 1))
-
-
 def _space_to_depth(node: ir.Node) -> bool:
     """only mode DCR is imported"""
     return _text(node, "mode", "DCR") != "DCR"
@@ -155,7 +150,6 @@ CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "BatchNormalization": (_batch_norm,),
     "ConvTranspose": (_conv_transpose,),
     "Dropout": (_dropout,),
-    "IsInf": (_is_inf,),
     "NonMaxSuppression": (_nms,),
     "Resize": (_resize,),
     "RoiAlign": (_roi_align,),
