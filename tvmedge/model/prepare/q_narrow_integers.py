@@ -112,7 +112,7 @@ def _produce(graph: ir.Graph, node: ir.Node, kind: ir.DataType) -> None:
     for user, index in users:
         user.replace_input_with(index, result)
     if output.is_graph_output():
-        result.name, output.name = output.name, None
+        result.name, output.name = output.name, f"{output.name}_wide"
         outputs = graph.outputs
         outputs[outputs.index(output)] = result
 
