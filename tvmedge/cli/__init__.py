@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from tvmedge.cli.interrupts import Interrupts
+from tvmedge.cli.native_noise import own_stderr
 from tvmedge.errors import ExitCode, TvmEdgeError
 from tvmedge.versions import tvmedge_version
 
@@ -48,27 +49,29 @@ def build_app() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; every outcome becomes a documented exit code."""
-    with Interrupts() as interrupts:
+    with Interrupts() as interrupts, own_stderr():
         try:
             result = build_app()(
                 arguments, exit_on_error=False, print_error=False, result_action="return_value"
             )
             return int(result or ExitCode.OK)
         except TvmEdgeError as error:
-            return _fail(str(error), error.exit_code)
+            log.debug("origin of the error", exc_info=True)
+            if not interrupts.seen:
+                return _fail(str(error), error.exit_code)
         except CycloptsError as error:
             return _fail(f"{error} See 'tvmedge --help'.", ExitCode.USAGE)
         except KeyboardInterrupt:
-            return _fail(INTERRUPTED, ExitCode.INTERRUPTED)
+            pass
         except Exception as error:
-            if interrupts.seen:
-                return _fail(INTERRUPTED, ExitCode.INTERRUPTED)
             log.debug("internal error", exc_info=True)
-            return _fail(
-                f"Internal error ({type(error).__name__}: {str(error)[:200]}): "
-                "this is a bug in tvmedge, run again with -v for its origin.",
-                ExitCode.INTERNAL,
-            )
+            if not interrupts.seen:
+                return _fail(
+                    f"Internal error ({type(error).__name__}: {str(error)[:200]}): "
+                    "this is a bug in tvmedge, run again with -v for its origin.",
+                    ExitCode.INTERNAL,
+                )
+        return _fail(INTERRUPTED, ExitCode.INTERRUPTED)
 
 
 def _fail(message: str, code: ExitCode) -> int:

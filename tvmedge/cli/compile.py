@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tvmedge.cli.native_noise import native_noise_logged
 from tvmedge.cli.output import Output
 from tvmedge.targeting import target
 
@@ -32,6 +33,7 @@ class Options:
     "Folder that receives the IR after every phase, one subfolder a target."
 
 
+@native_noise_logged()
 def compile_(model: Path, /, *, options: Options, output: Output | None = None) -> None:
     """Compile an ONNX model into one bundle a target.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from tvmedge.cli.native_noise import native_noise_logged
 from tvmedge.cli.output import Output
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting import target as find_target
@@ -29,6 +30,7 @@ class Options:
     "NAME:SHAPE such as x:1x3x224x224; fixes an input's open dimensions."
 
 
+@native_noise_logged()
 def inspect(
     model: Path, /, *, options: Options | None = None, output: Output | None = None
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -33,6 +34,8 @@ class Output:
         )
         logging.getLogger("tvmedge").setLevel(logging.DEBUG if self.verbose else logging.WARNING)
         logging.getLogger("tvmedge").disabled = False
+        if not self.verbose:
+            warnings.simplefilter("ignore")  # Python's own are for developers
         return self
 
     def say(self, text: str) -> None:

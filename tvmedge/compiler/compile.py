@@ -15,6 +15,7 @@ from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.notice import notice
 from tvmedge.compiler.reference import CheckVectors, check_vectors
 from tvmedge.device.zig import zig_version
+from tvmedge.model.failures import failures_named
 from tvmedge.model.importer import ImportedModel, import_model
 from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model
@@ -63,10 +64,12 @@ def open_frontend(model: Model, options: CompileOptions) -> Frontend:
     """Import ``model`` and compute its reference outputs, once for all targets."""
     require_tvm()
     imported = import_model(model, options.shapes)
-    inputs = read_inputs(
-        imported.signature, options.check_inputs, image=ImageOptions(), seed=options.seed
-    )
-    return Frontend(imported, check_vectors(model, imported.signature, inputs, FP32_TOLERANCE))
+    with failures_named(model, "run on a check input"):
+        inputs = read_inputs(
+            imported.signature, options.check_inputs, image=ImageOptions(), seed=options.seed
+        )
+        vectors = check_vectors(model, imported.signature, inputs, FP32_TOLERANCE)
+    return Frontend(imported, vectors)
 
 
 def compile_frontend(
@@ -75,8 +78,9 @@ def compile_frontend(
     """Build an imported model for one target."""
     imported, vectors = frontend.imported, frontend.vectors
     dump = IrDump(options.dump_ir / spec.name) if options.dump_ir else None
-    library = build(imported.module, spec, dump)
     model = imported.model
+    with failures_named(model, f"compiled for {spec.name}"):
+        library = build(imported.module, spec, dump)
     return BundleContents(
         model=ModelInfo(model.name, model.sha256, model.licence),
         target=TargetInfo(

@@ -17,6 +17,7 @@ from tvm import relax
 from tvm.relax.frontend.onnx import onnx_frontend
 
 from tvmedge.errors import InputError
+from tvmedge.model.bounded_takes import bounded_takes
 from tvmedge.model.converters import CONVERTERS, Node
 from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model, first_line
@@ -91,7 +92,7 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
         try:
             with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
                 warnings.simplefilter("ignore")
-                module = self._import()
+                module = bounded_takes(self._import())
         except Exception as error:
             refuse(self._model, self._refusals)
             reason = _NODE.sub(self._original_name, first_line(error))

@@ -91,7 +91,7 @@ def _load_external_data(path: Path, proto: onnx.ModelProto) -> list[Path]:
     for tensor in external_data_helper._get_all_tensors(proto):
         if not external_data_helper.uses_external_data(tensor):
             continue
-        location = external_data_helper.ExternalDataInfo(tensor).location
+        location = _location(path, tensor)
         file = (folder / location).resolve()
         if not file.is_relative_to(folder):
             raise InputError(
@@ -112,6 +112,20 @@ def _load_external_data(path: Path, proto: onnx.ModelProto) -> list[Path]:
             "copy the data file again."
         ) from error
     return sorted(files)
+
+
+def _location(path: Path, tensor: onnx.TensorProto) -> str:
+    """Where a tensor says its data lies; offsets and lengths must be numbers, too."""
+    try:
+        location = str(external_data_helper.ExternalDataInfo(tensor).location)
+        if "\0" in location:
+            raise ValueError("its location holds a zero byte")
+        return location
+    except ValueError as error:
+        raise InputError(
+            f"Model '{path}': tensor '{tensor.name}' has malformed external data "
+            f"({first_line(error)}): export the model again."
+        ) from error
 
 
 def _check(path: Path, proto: onnx.ModelProto) -> None:

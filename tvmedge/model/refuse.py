@@ -34,7 +34,7 @@ class Refusal:
 class RefusedNodesError(InputError):
     """A model with nodes that cannot be compiled, all of them in ``refusals``."""
 
-    def __init__(self, message: str, refusals: tuple[Refusal, ...]) -> None:
+    def __init__(self, message: str, refusals: tuple[Refusal, ...] = ()) -> None:
         super().__init__(message)
         self.refusals = refusals
 

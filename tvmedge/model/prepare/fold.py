@@ -13,11 +13,15 @@ import logging
 
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
+from onnx_ir.passes.common import ShapeInferencePass
 from onnxscript import optimizer
+
+from tvmedge.errors import InputError
 
 MAX_ROUNDS = 8
 MAX_FOLDED_INPUT = 1 << 20
 MAX_FOLDED_OUTPUT = 1 << 22
+MAX_PARTS = 4096
 
 # Its notes on deduplication are of no use to a user.
 logging.getLogger("onnx_ir").setLevel(logging.ERROR)
@@ -30,6 +34,7 @@ class Fold(InPlacePass):
     def call(self, model: ir.Model) -> PassResult:
         for output in model.graph.outputs:
             output.shape = None
+        _require_few_parts(model)
         optimizer.optimize_ir(
             model,
             num_iterations=MAX_ROUNDS,
@@ -38,3 +43,17 @@ class Fold(InPlacePass):
             output_size_limit=MAX_FOLDED_OUTPUT,
         )
         return PassResult(model, modified=True)
+
+
+def _require_few_parts(model: ir.Model) -> None:
+    """The optimizer writes SplitToSequence out, one value a part, however many."""
+    splits = [node for node in model.graph.all_nodes() if node.op_type == "SplitToSequence"]
+    if splits:
+        ShapeInferencePass()(model)
+    for node in splits:
+        shape = node.inputs[0].shape if node.inputs and node.inputs[0] is not None else None
+        if shape is not None and any(isinstance(dim, int) and dim > MAX_PARTS for dim in shape):
+            raise InputError(
+                f"node '{node.name}' (SplitToSequence) may make more than {MAX_PARTS} tensors: "
+                "split with Split instead"
+            )
