@@ -1,0 +1,143 @@
+"""LSTM, GRU and RNN compiled, against ONNX's equations and onnxruntime."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import tvm
+from hypothesis import HealthCheck, given, settings
+from numpy.typing import NDArray
+from tvm import relax
+
+from tests.onnx_models import save
+from tests.rnn_cases import Case, cases
+from tvmedge.compiler.build import build
+from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
+from tvmedge.errors import InputError
+from tvmedge.model.importer import import_model
+from tvmedge.model.load import load
+from tvmedge.targeting import target
+
+Arrays = list[NDArray[Any]]
+
+
+def _run(proto: onnx.ModelProto, inputs: Arrays, folder: Path) -> Arrays:
+    """Compile for this machine and run, in this process."""
+    module = import_model(load(save(proto, folder / "m.onnx")), {}).module
+    llvm = tvm.target.Target(dict(target("host").tvm))
+    with llvm, tvm.transform.PassContext(opt_level=3):
+        lowered = run_phases(vm_lowering(), run_phases(cpu_kernels(), module))
+        executable = relax.build(lowered, llvm, relax_pipeline=None)
+    main = relax.VirtualMachine(executable, tvm.cpu())["main"]
+    result = main(*(tvm.runtime.tensor(array) for array in inputs))
+    return [result.numpy()] if hasattr(result, "numpy") else [one.numpy() for one in result]
+
+
+def _check(case: Case, folder: Path, tolerance: float = 2e-5) -> None:
+    proto, tensors = case.model(), case.inputs()
+    got = _run(proto, [tensors[value.name] for value in proto.graph.input], folder)
+    for ours, want in zip(got, case.expected(), strict=True):
+        assert ours.dtype == case.dtype
+        np.testing.assert_allclose(ours, want, rtol=tolerance, atol=tolerance)
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(case=cases())
+def test_any_layer_computes_what_onnx_says(case: Case, tmp_path: Path) -> None:
+    _check(case, tmp_path)
+
+
+FULL = ("B", "sequence_lens", "initial_h")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("LSTM", optional=(*FULL, "initial_c", "P"), direction="bidirectional", layout=1),
+        Case("LSTM", optional=("B",), flag=True, clip=0.5, direction="reverse"),
+        Case("LSTM", optional=("B",), hidden=130, steps=3, weights=False),
+        Case("GRU", optional=FULL, direction="bidirectional", flag=True),
+        Case("GRU", optional=FULL, direction="reverse", layout=1, outputs=1),
+        Case("RNN", optional=FULL, direction="bidirectional", clip=0.3),
+        Case("LSTM", optional=(*FULL, "P"), dtype="float64"),
+    ],
+    ids=lambda case: f"{case.op}-{case.direction}-{case.dtype}",
+)
+def test_layers_of_every_kind(case: Case, tmp_path: Path) -> None:
+    _check(case, tmp_path, 1e-12 if case.dtype == "float64" else 2e-5)
+
+
+def test_float16_is_computed_in_float32(tmp_path: Path) -> None:
+    _check(Case("GRU", optional=FULL, dtype="float16", steps=9), tmp_path, 2e-3)
+
+
+@pytest.mark.parametrize("op", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("flag", [False, True])
+@pytest.mark.parametrize("clip", [None, 0.4])
+def test_the_equations_are_onnxruntimes_too(op: str, flag: bool, clip: float | None) -> None:
+    case = Case(op, optional=FULL, flag=flag, clip=clip, direction="bidirectional", steps=9)
+    session = onnxruntime.InferenceSession(
+        case.model(opset=17).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    tensors = case.inputs()
+    got = session.run(None, {value.name: tensors[value.name] for value in session.get_inputs()})
+    for theirs, want in zip(got, case.expected(), strict=True):
+        np.testing.assert_allclose(theirs, want, rtol=1e-4, atol=1e-5)
+
+
+def test_not_a_number_and_infinity_are_kept(tmp_path: Path) -> None:
+    case = Case("LSTM", optional=("B",), batch=3, steps=2)
+    proto, x = case.model(), case.inputs()["X"]
+    x[0, 0, 0], x[0, 1, 0] = np.nan, np.inf
+    y, _, _ = _run(proto, [x], tmp_path)
+    assert np.isnan(y[:, :, 0]).all()
+    assert np.isfinite(y[:, :, 1:]).all()
+
+
+def test_time_and_code_do_not_grow_with_the_sequence(tmp_path: Path) -> None:
+    sizes = []
+    for steps in (10, 1000):
+        case = Case("LSTM", steps=steps, hidden=64, optional=("B",))
+        started = time.monotonic()
+        imported = import_model(load(save(case.model(), tmp_path / "m.onnx")), {})
+        sizes.append(len(build(imported.module, target("host")).code))
+        assert time.monotonic() - started < 10
+    assert abs(sizes[1] - sizes[0]) <= 0.05 * sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"activations": ["Affine"]}, "affine needs activation_alpha"),
+        ({"activations": ["Sine"]}, "unknown activation function 'sine'"),
+        ({"activations": ["Tanh", "Tanh"]}, "2 activation functions where 1"),
+        ({"activations": ["Elu"], "activation_alpha": [1.0, 2.0]}, None),
+        ({"activations": ["Tanh"], "activation_alpha": [1.0]}, None),
+        ({"clip": -1.0}, "clip is -1"),
+        ({"hidden_size": 7}, "hidden_size is 7, but R is for 5"),
+        ({"direction": "sideways"}, "direction 'sideways'"),
+    ],
+)
+def test_what_is_not_defined_is_refused(
+    attributes: dict[str, Any], reason: str | None, tmp_path: Path
+) -> None:
+    proto = Case("RNN", optional=("B",)).model()
+    node = proto.graph.node[0]
+    kept = [a for a in node.attribute if a.name not in attributes]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+    node.attribute.extend(onnx.helper.make_attribute(k, v) for k, v in attributes.items())
+    if reason is None:
+        import_model(load(save(proto, tmp_path / "m.onnx")), {})
+        return
+    with pytest.raises(InputError) as caught:
+        import_model(load(save(proto, tmp_path / "m.onnx")), {})
+    assert reason in str(caught.value)
