@@ -145,12 +145,21 @@ def _resize(node: ir.Node) -> bool:
     return True
 
 
+def _quantisation(node: ir.Node) -> bool:
+    """only float32 is quantised here, and only whole tensors or along an axis"""
+    real = [_input(node, index) for index in ((0, 1) if node.op_type[0] == "Q" else (1,))]
+    others = [value for value in real if value is not None and value.dtype != ir.DataType.FLOAT]
+    return bool(others) or bool(_int(node, "block_size", 0))
+
+
 CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "Attention": (_attention,),
     "BatchNormalization": (_batch_norm,),
     "ConvTranspose": (_conv_transpose,),
+    "DequantizeLinear": (_quantisation,),
     "Dropout": (_dropout,),
     "NonMaxSuppression": (_nms,),
+    "QuantizeLinear": (_quantisation,),
     "Resize": (_resize,),
     "RoiAlign": (_roi_align,),
     "SpaceToDepth": (_space_to_depth,),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
 from tvmedge.model.prepare.quantize_precision import DequantizePrecision, QuantizePrecision
+from tvmedge.model.refuse import find_refusals
 
 HALF = TensorProto.FLOAT16
 
@@ -54,3 +56,13 @@ def test_integers_are_quantised() -> None:
     )
     x = np.array([-9, 0, 5, 77, 100000], np.int32)
     check_rewrite(QuantizePrecision(), proto, {"x": x}, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("op", ["QuantizeLinear", "DequantizeLinear"])
+def test_what_is_left_in_another_type_is_refused(op: str) -> None:
+    node = helper.make_node(op, ["x", "s"], ["y"])
+    kinds = [HALF, TensorProto.UINT8] if op == "QuantizeLinear" else [TensorProto.UINT8, HALF]
+    inputs, outputs = [tensor("x", [3], kinds[0])], [tensor("y", [3], kinds[1])]
+    proto = model([node], inputs, outputs, {"s": np.float16(1)}, opset=21)
+    (refusal,) = find_refusals(ir.serde.deserialize_model(proto), frozenset({op}))
+    assert "only float32" in refusal.reason

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.rewrite import MICROSOFT, NodeRewrite
+from tvmedge.model.prepare.rewrite import MICROSOFT, NodeRewrite, optional
 
 
 class MicrosoftStandard(NodeRewrite):
@@ -21,4 +21,11 @@ class MicrosoftStandard(NodeRewrite):
     domain = MICROSOFT
 
     def rewrite(self, tape: Tape, node: ir.Node) -> Sequence[ir.Value] | None:
-        return [tape.op(node.op_type, node.inputs, dict(node.attributes))]
+        result = tape.op(node.op_type, node.inputs, dict(node.attributes))
+        # Inference does not know the 16-bit types at old opsets.
+        real = node.op_type == "DequantizeLinear"
+        kind = node.inputs[1] if real else optional(node, 2)
+        if kind is not None and kind.dtype is not None:
+            result.dtype = kind.dtype
+        result.shape = None if node.inputs[0] is None else node.inputs[0].shape
+        return [result]
