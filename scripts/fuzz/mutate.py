@@ -17,11 +17,12 @@ INTEGERS = (*DIMENSIONS, 2, -2, 100)
 FLOATS = (0.0, -1.0, 1e38, -1e38, float("nan"), float("inf"), float("-inf"), 1e-45)
 STRINGS = (b"", b"nonsense", b"\xff\xfe", b"a" * 5000, b"SAME_UPPER", b"linear", b"\x1b[2J\n\x00")
 NAMES = ("", "x", "y", "/", "a" * 3000, "\u0000", "../../etc/passwd", "\u202e", "x\ny", "main")
-OPERATORS = (
-    "Add Relu Conv MatMul Reshape Concat Split If Loop Scan LSTM Resize Pad Einsum TopK Cast "
-    "Range Expand Tile ConstantOfShape NonZero GatherND ScatterND Squeeze Gemm OneHot Attention "
-    "QLinearConv DFT CumSum Unique StringNormalizer SequenceConstruct Optional RandomNormal Nope"
-).split()
+_WORDS = """
+Add Relu Conv MatMul Reshape Concat Split If Loop Scan LSTM Resize Pad Einsum TopK Cast Range
+Expand Tile ConstantOfShape NonZero GatherND ScatterND Squeeze Gemm OneHot Attention QLinearConv
+DFT CumSum Unique StringNormalizer SequenceConstruct Optional RandomNormal Nope
+"""
+OPERATORS = _WORDS.split()
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:

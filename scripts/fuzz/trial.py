@@ -58,7 +58,7 @@ def attempt(
         seconds = time.monotonic() - started
         stderr = (folder / "stderr").read_text(errors="replace")
     code = -signal.SIGALRM if status is None else os.waitstatus_to_exitcode(status)
-    return Trial(verb, code, seconds, stderr, _fault(code, stderr))
+    return Trial(verb, code, seconds, stderr, fault(code, stderr))
 
 
 def _child(
@@ -95,20 +95,18 @@ def _wait(child: int, seconds: float) -> int | None:
     return None
 
 
-def _fault(code: int, stderr: str) -> str | None:
+def fault(code: int, stderr: str) -> str | None:
+    """What is wrong with an ending, None when it is one sentence or success."""
     lines = stderr.splitlines()
-    if code == -signal.SIGALRM:
-        return "hang"
-    if code < 0:
-        return f"crash by signal {-code}"
-    if "Traceback" in stderr:
-        return "traceback"
-    if code not in (0, 2):
-        return f"exit code {code}"
-    if code == 2 and (len(lines) != 1 or not lines[0].startswith("tvmedge: ")):
-        return f"{len(lines)} lines of stderr"
-    if code == 2 and not lines[0].endswith("."):
-        return "no sentence"
-    if code == 0 and not all(line.startswith("WARNING tvmedge.") for line in lines):
-        return "noise on stderr"
-    return None
+    sentence = len(lines) == 1 and lines[0].startswith("tvmedge: ")
+    warned = all(line.startswith("WARNING tvmedge.") for line in lines)
+    checks = (
+        (code == -signal.SIGALRM, "hang"),
+        (code < 0, f"crash by signal {-code}"),
+        ("Traceback" in stderr, "traceback"),
+        (code not in (0, 2), f"exit code {code}"),
+        (code == 2 and not sentence, f"{len(lines)} lines of stderr"),
+        (code == 2 and not stderr.rstrip().endswith("."), "no sentence"),
+        (code == 0 and not warned, "noise on stderr"),
+    )
+    return next((found for wrong, found in checks if wrong), None)

@@ -121,7 +121,10 @@ def _tensor_bytes(tensor: onnx.TensorProto) -> int:
     if tensor.data_type == onnx.TensorProto.STRING:
         return sum(map(len, tensor.string_data))
     elements: int = math.prod(tensor.dims)
-    return math.ceil(elements * ir.DataType(tensor.data_type).bitwidth / 8)
+    try:
+        return math.ceil(elements * ir.DataType(tensor.data_type).bitwidth / 8)
+    except (ValueError, TypeError):
+        return 0  # no type that ONNX knows, and refused for it
 
 
 def _operators(proto: onnx.ModelProto) -> Mapping[str, int]:
