@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +23,42 @@ from tvmedge.compiler.build import build
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.errors import InputError
 from tvmedge.model.importer import import_model
+from tvmedge.model.inputs import OpenDim, Shapes
 from tvmedge.model.load import load
 from tvmedge.targeting import target
 
 Arrays = list[NDArray[Any]]
 
 
-def _run(proto: onnx.ModelProto, inputs: Arrays, folder: Path) -> Arrays:
-    """Compile for this machine and run, in this process."""
-    module = import_model(load(save(proto, folder / "m.onnx")), {}).module
+def _compile(
+    proto: onnx.ModelProto, folder: Path, shapes: Shapes | None = None
+) -> Callable[[Arrays], Arrays]:
+    """The model for this machine, to run in this process."""
+    module = import_model(load(save(proto, folder / "m.onnx")), shapes or {}).module
     llvm = tvm.target.Target(dict(target("host").tvm))
     with llvm, tvm.transform.PassContext(opt_level=3):
         lowered = run_phases(vm_lowering(), run_phases(cpu_kernels(), module))
         executable = relax.build(lowered, llvm, relax_pipeline=None)
     main = relax.VirtualMachine(executable, tvm.cpu())["main"]
-    result = main(*(tvm.runtime.tensor(array) for array in inputs))
-    return [result.numpy()] if hasattr(result, "numpy") else [one.numpy() for one in result]
+
+    def run(inputs: Arrays) -> Arrays:
+        result = main(*(tvm.runtime.tensor(array) for array in inputs))
+        return [result.numpy()] if hasattr(result, "numpy") else [one.numpy() for one in result]
+
+    return run
+
+
+def _inputs(case: Case, proto: onnx.ModelProto) -> Arrays:
+    tensors = case.inputs()
+    return [tensors[value.name] for value in proto.graph.input]
 
 
 def _check(case: Case, folder: Path, tolerance: float = 2e-5) -> None:
-    proto, tensors = case.model(), case.inputs()
-    got = _run(proto, [tensors[value.name] for value in proto.graph.input], folder)
+    proto = case.model()
+    _compare(_compile(proto, folder)(_inputs(case, proto)), case, tolerance)
+
+
+def _compare(got: Arrays, case: Case, tolerance: float) -> None:
     for ours, want in zip(got, case.expected(), strict=True):
         assert ours.dtype == case.dtype
         np.testing.assert_allclose(ours, want, rtol=tolerance, atol=tolerance)
@@ -93,11 +110,30 @@ def test_the_equations_are_onnxruntimes_too(op: str, flag: bool, clip: float | N
         np.testing.assert_allclose(theirs, want, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("layout", [0, 1])
+def test_steps_and_batch_may_stay_open(layout: int, tmp_path: Path) -> None:
+    case = Case("LSTM", optional=FULL, direction="bidirectional", layout=layout, weights=False)
+    proto = case.model()
+    steps, batch = OpenDim("T"), OpenDim("N")
+    shapes: Shapes = {
+        "X": (batch, steps, 3) if layout else (steps, batch, 3),
+        "sequence_lens": (batch,),
+        "initial_h": (batch, 2, 5) if layout else (2, batch, 5),
+    }
+    for value in proto.graph.input:
+        for axis, dim in enumerate(shapes.get(value.name, ())):
+            if isinstance(dim, OpenDim):
+                value.type.tensor_type.shape.dim[axis].dim_param = dim.symbol
+    run = _compile(proto, tmp_path, shapes)
+    for size in (case, replace(case, steps=7, batch=1)):
+        _compare(run(_inputs(size, proto)), size, 2e-5)
+
+
 def test_not_a_number_and_infinity_are_kept(tmp_path: Path) -> None:
     case = Case("LSTM", optional=("B",), batch=3, steps=2)
     proto, x = case.model(), case.inputs()["X"]
     x[0, 0, 0], x[0, 1, 0] = np.nan, np.inf
-    y, _, _ = _run(proto, [x], tmp_path)
+    y, _, _ = _compile(proto, tmp_path)([x])
     assert np.isnan(y[:, :, 0]).all()
     assert np.isfinite(y[:, :, 1:]).all()
 
