@@ -13,9 +13,12 @@ from onnx_ir.passes import PassBase
 
 from tests.onnx_models import model
 from tests.onnx_rewrites import check_rewrite
+from tvmedge.model.prepare.bit_shift import BitShift
+from tvmedge.model.prepare.conv_transpose import ConvTranspose
 from tvmedge.model.prepare.det import Det
 from tvmedge.model.prepare.empty import EmptyReduction
 from tvmedge.model.prepare.eye_like import EyeLike
+from tvmedge.model.prepare.float_mod import FloatMod
 from tvmedge.model.prepare.is_inf import IsInf
 from tvmedge.model.prepare.log_sum_exp import LogSumExp
 from tvmedge.model.prepare.lrn import Lrn
@@ -27,6 +30,7 @@ from tvmedge.model.prepare.relus import Relus
 from tvmedge.model.prepare.reverse_sequence import ReverseSequence
 from tvmedge.model.prepare.space_to_depth import SpaceToDepth
 from tvmedge.model.prepare.split_empty import SplitEmpty
+from tvmedge.model.prepare.top_k_types import TopKTypes
 from tvmedge.model.prepare.variadic import Variadic
 
 NORMAL = np.random.default_rng(0).standard_normal((2, 4, 6, 6)).astype(np.float32)
@@ -64,10 +68,14 @@ def _check(
         opset=20,
     )
     assert op not in check_rewrite(rewrite, proto, fed, rtol=1e-4) or op in {
+        "BitShift",
+        "ConvTranspose",
         "Max",
+        "Mod",
         "Pad",
         "ReduceMax",
         "ReduceMean",
+        "TopK",
     }
 
 
@@ -183,3 +191,45 @@ def test_split_empty() -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_variadic(op: str, count: int) -> None:
     _check(Variadic(), op, *[NORMAL[0], NORMAL[0, 0], NORMAL[1]][:count])
+
+
+@pytest.mark.parametrize("direction", ["LEFT", "RIGHT"])
+def test_bit_shift_within_the_width(direction: str) -> None:
+    x, by = np.array([1, 200, 255], np.uint8), np.array([0, 3, 7], np.uint8)
+    _check(BitShift(), "BitShift", x, by, direction=direction)
+
+
+def test_float_mod_has_the_divisors_sign() -> None:
+    x = np.array([5.5, -5.5, 5.5, -5.5, 6, -6], np.float32)
+    y = np.array([3, 3, -3, -3, 3, 3], np.float32)
+    _check(FloatMod(), "Mod", x, y)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64])
+def test_top_k_of_unsigned(kind: int) -> None:
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    x = np.array([3, np.iinfo(dtype).max, 0, 7], dtype)
+    proto = model(
+        [helper.make_node("TopK", ["x", "k"], ["v", "i"])],
+        [helper.make_tensor_value_info("x", kind, [4])],
+        [
+            helper.make_tensor_value_info("v", kind, [2]),
+            helper.make_tensor_value_info("i", TensorProto.INT64, [2]),
+        ],
+        {"k": np.array([2])},
+        opset=18,
+    )
+    check_rewrite(TopKTypes(), proto, {"x": x})
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"output_shape": [10, 8], "strides": [3, 2]},
+        {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
+        {"auto_pad": "SAME_LOWER", "strides": [2, 2]},
+    ],
+)
+def test_conv_transpose(attributes: dict[str, Any]) -> None:
+    x, w = NORMAL[:1, :1, :3, :3], NORMAL[:1, :2, :3, :3]
+    _check(ConvTranspose(), "ConvTranspose", x, w, **attributes)

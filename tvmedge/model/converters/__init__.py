@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tvmedge.model.converters.node import Converter, Node
+from tvmedge.model.converters.operators import OPERATORS
 from tvmedge.model.converters.rnn import gru, lstm, rnn
 
 __all__ = ["CONVERTERS", "Converter", "Node"]
 
 CONVERTERS: Mapping[str, Converter] = {
+    **OPERATORS,
     "GRU": gru,
     "LSTM": lstm,
     "RNN": rnn,

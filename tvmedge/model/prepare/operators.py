@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from tvmedge.model.prepare.bit_shift import BitShift
+from tvmedge.model.prepare.conv_transpose import ConvTranspose
 from tvmedge.model.prepare.det import Det
 from tvmedge.model.prepare.empty import EmptyReduction
 from tvmedge.model.prepare.eye_like import EyeLike
+from tvmedge.model.prepare.float_mod import FloatMod
 from tvmedge.model.prepare.is_inf import IsInf
 from tvmedge.model.prepare.log_sum_exp import LogSumExp
 from tvmedge.model.prepare.lp_normalization import LpNormalization
@@ -21,12 +24,16 @@ from tvmedge.model.prepare.reverse_sequence import ReverseSequence
 from tvmedge.model.prepare.rewrite import NodeRewrite
 from tvmedge.model.prepare.space_to_depth import SpaceToDepth
 from tvmedge.model.prepare.split_empty import SplitEmpty
+from tvmedge.model.prepare.top_k_types import TopKTypes
 from tvmedge.model.prepare.variadic import Variadic
 
 OPERATORS: tuple[NodeRewrite, ...] = (
     EmptyReduction(),
+    BitShift(),
+    ConvTranspose(),
     Det(),
     EyeLike(),
+    FloatMod(),
     IsInf(),
     LogSumExp(),
     LpNormalization(),
@@ -42,5 +49,6 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     ReverseSequence(),
     SpaceToDepth(),
     SplitEmpty(),
+    TopKTypes(),
     Variadic(),
 )

@@ -1,0 +1,79 @@
+"""Operators that converters of ours import, compiled and compared with NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from tests.operator_runs import node_model, run_compiled
+
+SPECIAL = np.array([np.nan, np.inf, -np.inf, -1, 0, 1, 2, 3], np.float32)
+
+
+def test_relu_keeps_nan() -> None:
+    (y,) = run_compiled(node_model("Relu", [SPECIAL]), [SPECIAL])
+    np.testing.assert_array_equal(y, np.maximum(SPECIAL, 0))
+
+
+@pytest.mark.parametrize(("op", "want"), [("Max", np.maximum), ("Min", np.minimum)])
+def test_extremes_keep_nan_on_either_side(op: str, want: np.ufunc) -> None:
+    other = np.roll(SPECIAL, 3)
+    (y,) = run_compiled(node_model(op, [SPECIAL, other]), [SPECIAL, other])
+    np.testing.assert_array_equal(y, want(SPECIAL, other))
+
+
+def test_clip_keeps_nan_and_a_bound_of_nan_bounds_nothing() -> None:
+    low, high = np.array(np.nan, np.float32), np.array(2, np.float32)
+    proto = node_model("Clip", [SPECIAL, low, high], constants={1: low, 2: high})
+    (y,) = run_compiled(proto, [SPECIAL])
+    np.testing.assert_array_equal(y, np.minimum(SPECIAL, 2))
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "kind"),
+    [
+        (np.float32, np.int32, TensorProto.INT32),
+        (np.int64, np.float64, TensorProto.DOUBLE),
+        (np.int8, np.uint8, TensorProto.UINT8),
+    ],
+)
+def test_bit_cast(source: type, target: type, kind: int) -> None:
+    x = np.array([[1, -2], [3, -4]], source)
+    proto = node_model("BitCast", [x], outputs=[kind], opset=26, to=kind)
+    (y,) = run_compiled(proto, [x])
+    np.testing.assert_array_equal(y, x.view(target))
+
+
+@pytest.mark.parametrize("reverse", [0, 1])
+@pytest.mark.parametrize("exclusive", [0, 1])
+def test_cum_prod(reverse: int, exclusive: int) -> None:
+    x = np.arange(1, 7, dtype=np.float32).reshape(2, 3)
+    axis = np.array(1)
+    proto = node_model(
+        "CumProd", [x, axis], constants={1: axis}, opset=26, reverse=reverse, exclusive=exclusive
+    )
+    (y,) = run_compiled(proto, [x])
+    line = x[:, ::-1] if reverse else x
+    want = np.cumprod(line, axis=1)
+    if exclusive:
+        want = np.concatenate([np.ones((2, 1)), want[:, :-1]], axis=1)
+    np.testing.assert_array_equal(y, want[:, ::-1] if reverse else want)
+
+
+@pytest.mark.parametrize(("threshold", "kept"), [(1 / 7, 2), (0.1, 1), (None, 1)])
+def test_suppression_is_of_overlaps_above_the_threshold(threshold: float, kept: int) -> None:
+    boxes = np.array([[[0, 0, 1, 1], [0.5, 0.5, 1.5, 1.5]]], np.float32)
+    scores = np.array([[[0.9, 0.8]]], np.float32)
+    limit = np.array([3])
+    overlap = None if threshold is None else np.array([threshold], np.float32)
+    lowest = np.array([0], np.float32)
+    fixed = {2: limit, 4: lowest} | ({} if overlap is None else {3: overlap})
+    proto = node_model(
+        "NonMaxSuppression",
+        [boxes, scores, limit, overlap, lowest],
+        constants=fixed,
+        outputs=[TensorProto.INT64],
+    )
+    (found,) = run_compiled(proto, [boxes, scores])
+    assert found.shape == (kept, 3)

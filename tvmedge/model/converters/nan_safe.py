@@ -1,0 +1,36 @@
+"""Relu, Max, Min and Clip that let NaN through, as ONNX and NumPy do.
+
+before: max(x, 0)    gives 0 for NaN: a comparison with NaN is false
+after:  max(0, x)    gives NaN: what is compared stands second
+"""
+
+from __future__ import annotations
+
+from tvm import relax
+
+from tvmedge.model.converters.node import Node
+
+
+def relu(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """Relu(x)"""
+    (x,) = node.inputs
+    assert x is not None
+    return relax.op.maximum(relax.const(0, x.ty.dtype), x)
+
+
+def clip(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """Clip(x, low, high); a bound that is NaN bounds nothing."""
+    x, low, high = (*node.inputs, None, None)[:3]
+    if low is not None:
+        x = bb.normalize(relax.op.maximum(low, x))
+    return x if high is None else relax.op.minimum(high, x)
+
+
+def extreme(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """Max or Min of two inputs (``prepare`` leaves no other number)."""
+    a, b = node.inputs
+    assert a is not None
+    pick = relax.op.maximum if node.op == "Max" else relax.op.minimum
+    if "float" not in str(a.ty.dtype):
+        return pick(a, b)
+    return relax.op.where(relax.op.isnan(a), a, bb.normalize(pick(a, b)))
