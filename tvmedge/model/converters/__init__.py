@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tvmedge.model.converters.matmul import matmul
 from tvmedge.model.converters.node import Converter, Node
 from tvmedge.model.converters.operators import OPERATORS
+from tvmedge.model.converters.reduce_extremes import reduce_max, reduce_min
 from tvmedge.model.converters.rnn import gru, lstm, rnn
 
 __all__ = ["CONVERTERS", "Converter", "Node"]
@@ -18,5 +20,8 @@ CONVERTERS: Mapping[str, Converter] = {
     **OPERATORS,
     "GRU": gru,
     "LSTM": lstm,
+    "MatMul": matmul,
     "RNN": rnn,
+    "ReduceMax": reduce_max,
+    "ReduceMin": reduce_min,
 }

@@ -6,11 +6,13 @@ from onnx_ir.passes import InPlacePass
 
 from tvmedge.model.prepare.constant_forms import ConstantForms
 from tvmedge.model.prepare.expand_functions import ExpandFunctions
+from tvmedge.model.prepare.half_precision import HalfPrecision
 from tvmedge.model.prepare.unroll_loop import UnrollLoop
 from tvmedge.model.prepare.unroll_scan import UnrollScan
 
 EXPANSIONS: tuple[InPlacePass, ...] = (
     ConstantForms(),
+    HalfPrecision(),
     ExpandFunctions(),
     UnrollLoop(),
     UnrollScan(),
