@@ -14,6 +14,7 @@ from onnx import external_data_helper
 from tvmedge.errors import InputError
 
 MAX_MODEL_BYTES = 2 << 30  # protobuf's own limit on one message
+MAX_REASON = 300
 _LICENCE_KEYS = ("licence", "license")
 
 
@@ -133,11 +134,16 @@ def _check(path: Path, proto: onnx.ModelProto) -> None:
         onnx.checker.check_model(proto)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise InputError(
-            f"Model '{path}' is not valid ONNX: {first_line(error)}; export it again."
+            f"Model '{path}' is not valid ONNX: {_paragraph(error)}; export it again."
         ) from error
 
 
 def first_line(error: Exception) -> str:
     """The first line of an exception's text, without a closing stop."""
     text = str(error).strip()
-    return (text.splitlines() or [type(error).__name__])[0].rstrip(". ")
+    return (text.splitlines() or [type(error).__name__])[0].rstrip(".: ")
+
+
+def _paragraph(error: Exception) -> str:
+    """The text of ONNX's checker, which names the node on lines of its own."""
+    return " ".join(str(error).split())[:MAX_REASON].rstrip(".: ")

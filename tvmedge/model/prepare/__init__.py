@@ -5,6 +5,7 @@ One rewrite a file, each an onnx-ir pass; the order is the list below.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import onnx
@@ -35,6 +36,8 @@ from tvmedge.types import Bounds
 
 # Rewrites of single nodes, run together with folding until nothing changes.
 REWRITES = (ConstantOfShape(), OpenShapes(), *EXPANSIONS, *OPERATORS, *QUANTISED)
+
+_AT_NODE = re.compile(r"for node ('[^']*') \(\S*::(\w+)\)")
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ def prepare(model: Model, shapes: Shapes) -> Prepared:
         if isinstance(cause, TvmEdgeError):
             raise type(cause)(f"Model '{model.path}': {cause}") from error
         raise InputError(
-            f"Model '{model.path}' cannot be prepared for import: {first_line(cause)}."
+            f"Model '{model.path}' cannot be prepared for import{_where(error)}: "
+            f"{first_line(cause)}."
         ) from error
 
 
@@ -91,3 +95,12 @@ def _cause(error: BaseException) -> Exception:
         error = error.__cause__
     assert isinstance(error, Exception)
     return error
+
+
+def _where(error: BaseException | None) -> str:
+    """The node that the optimizer was at, when it says so."""
+    while error is not None:
+        if found := _AT_NODE.search(str(error)):
+            return f" at node {found[1]} ({found[2]})"
+        error = error.__cause__
+    return ""

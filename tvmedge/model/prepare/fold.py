@@ -55,5 +55,5 @@ def _require_few_parts(model: ir.Model) -> None:
         if shape is not None and any(isinstance(dim, int) and dim > MAX_PARTS for dim in shape):
             raise InputError(
                 f"node '{node.name}' (SplitToSequence) may make more than {MAX_PARTS} tensors: "
-                "split with Split instead"
+                "split with Split instead."
             )

@@ -17,6 +17,9 @@ from onnx_ir.convenience import replace_nodes_and_values
 from onnx_ir.passes import InPlacePass, PassResult
 from onnx_ir.tape import Tape
 
+from tvmedge.errors import InputError, TvmEdgeError
+from tvmedge.model.load import first_line
+
 MICROSOFT = "com.microsoft"
 
 
@@ -40,7 +43,15 @@ class NodeRewrite(InPlacePass):
 
     def _replace(self, graph: ir.Graph, node: ir.Node) -> bool:
         tape = Tape()
-        values = self.rewrite(tape, node)
+        try:
+            values = self.rewrite(tape, node)
+        except TvmEdgeError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"node '{node.name}' ({node.op_type}) cannot be prepared for import: "
+                f"{first_line(error)}."
+            ) from error
         if values is None:
             return False
         for new in tape.nodes:
