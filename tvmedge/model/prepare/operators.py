@@ -12,10 +12,13 @@ from tvmedge.model.prepare.is_inf import IsInf
 from tvmedge.model.prepare.log_sum_exp import LogSumExp
 from tvmedge.model.prepare.lp_normalization import LpNormalization
 from tvmedge.model.prepare.lrn import Lrn
+from tvmedge.model.prepare.max_unpool import MaxUnpool
 from tvmedge.model.prepare.mean_variance import MeanVarianceNormalization
 from tvmedge.model.prepare.mish import Mish
 from tvmedge.model.prepare.one_hot import OneHot
 from tvmedge.model.prepare.pad_value import PadValue
+from tvmedge.model.prepare.pool_indices import PoolIndices
+from tvmedge.model.prepare.pools import Pools
 from tvmedge.model.prepare.powers import Pow
 from tvmedge.model.prepare.reduce_types import ReduceTypes
 from tvmedge.model.prepare.relus import Relus
@@ -38,10 +41,13 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     LogSumExp(),
     LpNormalization(),
     Lrn(),
+    MaxUnpool(),
     MeanVarianceNormalization(),
     Mish(),
     OneHot(),
     PadValue(),
+    PoolIndices(),
+    Pools(),
     Pow(),
     ReduceTypes(),
     Relus(),
