@@ -159,6 +159,7 @@ def test_time_and_code_do_not_grow_with_the_sequence(tmp_path: Path) -> None:
         ({"activations": ["Tanh"], "activation_alpha": [1.0]}, None),
         ({"clip": -1.0}, "clip is -1"),
         ({"hidden_size": 7}, "hidden_size is 7, but R is for 5"),
+        ({"direction": "bidirectional"}, "W has shape 1x5x3 where 2x5x3 is needed"),
         ({"direction": "sideways"}, "direction 'sideways'"),
     ],
 )

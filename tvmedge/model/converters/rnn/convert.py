@@ -15,10 +15,12 @@ from tvmedge.model.converters.rnn.attributes import Attributes
 from tvmedge.model.converters.rnn.cells import GruCell, LstmCell, RnnCell
 from tvmedge.model.converters.rnn.kernel import recurrent_kernel
 from tvmedge.model.converters.rnn.layer import Layer
+from tvmedge.model.converters.rnn.shapes import hidden_size
 from tvmedge.model.converters.rnn.tiles import tiles
 from tvmedge.model.converters.rnn.weights import Weights
 
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
+FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def lstm(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
@@ -46,14 +48,16 @@ def _layer(
 ) -> relax.Expr:
     attributes = Attributes.read(node.attributes, functions)
     given = {name: e for name, e in zip(INPUTS, node.inputs, strict=False) if e is not None}
+    gates = sum(len(part) for part in cell.parts)
+    hidden = hidden_size(given, attributes, gates)
     outer = str(given["X"].ty.dtype)
+    if outer not in FLOATS:
+        raise ValueError(f"{outer} is not a floating-point type that it computes in")
     dtype = "float64" if outer == "float64" else "float32"
     if outer != dtype:
         lens = given.pop("sequence_lens", None)
         given = {name: bb.normalize(relax.op.astype(e, dtype)) for name, e in given.items()}
         given |= {} if lens is None else {"sequence_lens": lens}
-    gates = sum(len(part) for part in cell.parts)
-    hidden = _hidden(given, attributes, gates)
     cuts = tuple(tiles(len(part) * hidden) for part in cell.parts)
     weights = Weights(bb, cell.parts, cuts, hidden)
 
@@ -84,22 +88,6 @@ def _layer(
     if outer != dtype:
         values = [bb.emit(relax.op.astype(value, outer)) for value in values]
     return values[0] if len(values) == 1 else relax.Tuple(values)
-
-
-def _hidden(given: dict[str, relax.Expr], attributes: Attributes, gates: int) -> int:
-    """The hidden size, after a look at the shapes of the weights."""
-    for name in ("W", "R"):
-        if not all(isinstance(dim, tirx.IntImm) for dim in given[name].ty.shape):
-            raise ValueError(f"the shape of {name} is not known")
-    hidden = int(given["R"].ty.shape[2])
-    directions = len(attributes.backward)
-    want = [directions, gates * hidden]
-    for name in ("W", "R"):
-        if [int(dim) for dim in given[name].ty.shape][:2] != want:
-            raise ValueError(f"{name} does not have {directions} x {gates * hidden} rows")
-    if attributes.hidden not in (None, hidden):
-        raise ValueError(f"hidden_size is {attributes.hidden}, but R is for {hidden}")
-    return hidden
 
 
 def _projected(
