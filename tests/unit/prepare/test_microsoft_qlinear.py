@@ -97,6 +97,28 @@ def test_operators_on_real_numbers(
     assert (away > 0).mean() < 0.02
 
 
+def test_where() -> None:
+    node = helper.make_node("QLinearWhere", ["c", *BINARY], ["y"])
+    feeds: Arrays = {"c": _bytes("uint8", 4, 5) > 99}
+    feeds |= {name: _bytes("uint8", 4, 5) + n for n, name in enumerate("ab")}
+    want, got, _ = _check(MicrosoftQLinear(), node, feeds, _weights("uint8"), TensorProto.UINT8)
+    np.testing.assert_array_equal(got[0], want[0])
+
+
+def test_mean_which_onnxruntime_declares_but_does_not_have() -> None:
+    node = helper.make_node("QLinearReduceMean", UNARY, ["y"], axes=[1], keepdims=0)
+    node.domain = "com.microsoft"
+    x, weights = _bytes("uint8", 4, 6), _weights("uint8")
+    weights.pop("bs"), weights.pop("bz")
+    number = TensorProto.UINT8
+    proto = model([node], [tensor("a", x.shape, number)], [tensor("y", [4], number)], weights)
+    graph = ir.serde.deserialize_model(proto)
+    graph.opset_imports[""] = 18
+    assert MicrosoftQLinear()(graph).modified
+    want = np.rint((x.astype(float) - 12).mean(axis=1) * 0.0317 / 0.0829) + 9
+    np.testing.assert_array_equal(_run(ir.serde.serialize_model(graph), {"a": x})[0], want)
+
+
 @pytest.mark.parametrize("real", [True, False])
 @pytest.mark.parametrize("turned", [0, 1])
 @pytest.mark.parametrize("columns", [(), (6,)])
