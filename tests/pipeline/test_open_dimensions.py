@@ -26,9 +26,7 @@ def _compile(proto: onnx.ModelProto, tmp_path: Path, *flags: str, target: str = 
     return tmp_path / f"m-{target}.tvmedge"
 
 
-@pytest.mark.parametrize(
-    ("board", "target"), [("local", "host"), ("emulated", "raspberry-pi-4b")]
-)
+@pytest.mark.parametrize(("board", "target"), [("local", "host"), ("emulated", "raspberry-pi-4b")])
 def test_one_bundle_runs_every_batch(tmp_path: Path, board: str, target: str) -> None:
     proto = conv_net(batch="N")
     path = _compile(proto, tmp_path, target=target)
@@ -82,9 +80,7 @@ def test_a_sequence_length_shared_by_two_inputs(tmp_path: Path) -> None:
         helper.make_node("MatMul", ["q", "k"], ["s"]),
         helper.make_node("Softmax", ["s"], ["y"], axis=-1),
     ]
-    proto = model(
-        nodes, [tensor("q", ["T", 8]), tensor("k", [8, "T"])], [tensor("y", ["T", "T"])]
-    )
+    proto = model(nodes, [tensor("q", ["T", 8]), tensor("k", [8, "T"])], [tensor("y", ["T", "T"])])
     path = _compile(proto, tmp_path)
     rng = np.random.default_rng(0)
     with open_session(parse_address("local"), path) as session:
