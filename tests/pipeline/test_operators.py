@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto
 
 from tests.operator_runs import node_model, run_compiled
+from tvmedge.errors import InputError
 
 SPECIAL = np.array([np.nan, np.inf, -np.inf, -1, 0, 1, 2, 3], np.float32)
 
@@ -77,3 +78,31 @@ def test_suppression_is_of_overlaps_above_the_threshold(threshold: float, kept: 
     )
     (found,) = run_compiled(proto, [boxes, scores])
     assert found.shape == (kept, 3)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("indices", [-1, [0, -2], [[1, 0], [-1, 1]]])
+def test_gather_by_constants(axis: int, indices: list[int]) -> None:
+    x, places = np.arange(8, dtype=np.float32).reshape(2, 2, 2), np.array(indices)
+    proto = node_model("Gather", [x, places], constants={1: places}, axis=axis)
+    (y,) = run_compiled(proto, [x])
+    np.testing.assert_array_equal(y, np.take(x, places, axis))
+
+
+def test_gather_outside_of_the_table_is_refused() -> None:
+    x, places = np.zeros(4, np.float32), np.array([4])
+    with pytest.raises(InputError, match="outside of axis 0"):
+        run_compiled(node_model("Gather", [x, places], constants={1: places}), [x])
+
+
+@pytest.mark.parametrize(("op", "want"), [("ArgMax", [0, 1, 3]), ("ArgMin", [0, 0, 0])])
+def test_infinities_have_a_place(op: str, want: list[int]) -> None:
+    x = np.array([[-np.inf] * 4, [1, 3, 3, 2], [-np.inf, 5, 5, np.inf]], np.float32)
+    proto = node_model(op, [x], outputs=[TensorProto.INT64], axis=1, keepdims=0)
+    np.testing.assert_array_equal(run_compiled(proto, [x])[0], want)
+
+
+def test_the_last_of_equals() -> None:
+    x = np.array([[2, 7, 7, 1]], np.int32)
+    proto = node_model("ArgMax", [x], outputs=[TensorProto.INT64], axis=1, select_last_index=1)
+    np.testing.assert_array_equal(run_compiled(proto, [x])[0], [[2]])
