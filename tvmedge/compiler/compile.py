@@ -23,7 +23,6 @@ from tvmedge.targeting import TargetSpec
 from tvmedge.tensors import ImageOptions, read_inputs
 from tvmedge.versions import require_tvm, tvmedge_version
 
-FP32_TOLERANCE = 1e-4
 CODE_FILE = "code/model.so"
 
 
@@ -68,7 +67,7 @@ def open_frontend(model: Model, options: CompileOptions) -> Frontend:
         inputs = read_inputs(
             imported.signature, options.check_inputs, image=ImageOptions(), seed=options.seed
         )
-        vectors = check_vectors(model, imported.signature, inputs, FP32_TOLERANCE)
+        vectors = check_vectors(model, imported.signature, inputs)
     return Frontend(imported, vectors)
 
 
@@ -98,7 +97,7 @@ def compile_frontend(
             kernels_total=library.kernels,
             kernels_tuned=0,
         ),
-        check=CheckInfo(reference=vectors.tool, tolerance=FP32_TOLERANCE),
+        check=CheckInfo(reference=vectors.tool, tolerance=vectors.tolerance),
         versions=_versions(),
         records_sha256=None,
         library=library.code,

@@ -14,6 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model, first_line
+from tvmedge.model.tolerance import tolerance
 from tvmedge.tensors import max_normalised_error
 from tvmedge.tensors.sizes import bind_sizes, resolved
 from tvmedge.types import Signature, TensorSpec
@@ -30,30 +31,31 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CheckVectors:
-    """One input, the reference output, and the tool that computed it."""
+    """One input, the reference output, the tool that computed it, and how near
+    to it another result must come."""
 
     inputs: Tensors
     outputs: Tensors
     tool: str
+    tolerance: float
 
 
-def check_vectors(
-    model: Model, signature: Signature, inputs: Tensors, tolerance: float
-) -> CheckVectors:
+def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckVectors:
     """Run ``model`` as it was given (not as it was prepared) on ``inputs``.
 
     onnxruntime computes the reference; where it cannot, ONNX's own reference
     evaluator does. Where onnxruntime with and without its optimisations disagree
-    by more than half of ``tolerance``, the input is said to be a poor one.
+    by more than half of the model's tolerance, the input is said to be a poor one.
 
     Raises:
         InputError: neither can run the model, or an output's type is another.
     """
     names = [spec.name for spec in signature.outputs]
+    allowed = tolerance(model)
     outputs: Outputs
     try:
         outputs, tool = _onnxruntime(model, names, inputs), f"onnxruntime {onnxruntime.__version__}"
-        _warn_of_spread(outputs, _onnxruntime(model, names, inputs, plain=True), tolerance)
+        _warn_of_spread(outputs, _onnxruntime(model, names, inputs, plain=True), allowed)
     except Exception as refused:
         try:
             computed = ReferenceEvaluator(model.proto).run(names, dict(inputs))
@@ -65,7 +67,7 @@ def check_vectors(
                 f"'{first_line(refused)}', ONNX's reference evaluator '{first_line(error)}'; "
                 "give inputs that the model accepts with --check-input NAME=FILE."
             ) from error
-    vectors = CheckVectors(inputs, dict(zip(names, outputs, strict=True)), tool)
+    vectors = CheckVectors(inputs, dict(zip(names, outputs, strict=True)), tool, allowed)
     _require_same_types(model, signature, vectors)
     return vectors
 
@@ -85,14 +87,14 @@ def _require_same_types(model: Model, signature: Signature, vectors: CheckVector
             )
 
 
-def _warn_of_spread(optimised: Outputs, plain: Outputs, tolerance: float) -> None:
+def _warn_of_spread(optimised: Outputs, plain: Outputs, allowed: float) -> None:
     spread = max(map(max_normalised_error, optimised, plain))
-    if spread > tolerance / 2:
+    if spread > allowed / 2:
         log.warning(
             "onnxruntime's own results differ by %.1e on this check input with and without its "
             "optimisations (the tolerance is %g): give a plausible one with --check-input",
             spread,
-            tolerance,
+            allowed,
         )
 
 
