@@ -1,12 +1,11 @@
 """How near a model must come to another runtime's result.
 
-1e-4 in single precision, of the largest value. Half precision has eleven bits,
-which a few dozen roundings use up. With quantised activations two correct implementations of sigmoid differ in the last bit; where the value
-is then quantised and lies on the edge between two steps, the results differ by
-a whole step, and every quantisation after it may differ in turn. onnxruntime
-differs from itself by 4.5e-2 (with and without its optimisations, PP-LCNet
-in QDQ form, on noise); we differ from it by up to 3e-2 on models that are
-equal to 1e-7 on inputs that meet no such edge.
+1e-4 in single precision, of the largest value. Half precision has eleven bits, which a few dozen
+roundings use up. With quantised activations two correct implementations of sigmoid differ in the
+last bit; where the value is then quantised and lies on the edge between two steps, the results
+differ by a whole step, and every quantisation after it may differ in turn. onnxruntime differs
+from itself by 4.5e-2 (with and without its optimisations, PP-LCNet in QDQ form, on noise); we
+differ from it by up to 3e-2 on models that are equal to 1e-7 on inputs that meet no such edge.
 """
 
 from __future__ import annotations

@@ -33,14 +33,15 @@ def vector(value: ir.Value | None, depth: int = MAX_DEPTH) -> Vector | None:
     if node.op_type == "Shape":
         return _shape(node)
     if node.op_type == "Concat":
-        parts = [vector(part, depth - 1) for part in node.inputs]
-        if any(part is None for part in parts):
-            return None
-        return tuple(element for part in parts if part is not None for element in part)
-    if node.op_type in _OF_ONE:
-        source = vector(node.inputs[0], depth - 1)
-        return None if source is None else _OF_ONE[node.op_type](node, source)
-    return None
+        return _joined([vector(part, depth - 1) for part in node.inputs])
+    transform = _OF_ONE.get(node.op_type)
+    source = vector(node.inputs[0], depth - 1) if transform else None
+    return None if transform is None or source is None else transform(node, source)
+
+
+def _joined(parts: Sequence[Vector | None]) -> Vector | None:
+    known = [part for part in parts if part is not None]
+    return sum(known, ()) if len(known) == len(parts) else None
 
 
 def _shape(node: ir.Node) -> Vector | None:
