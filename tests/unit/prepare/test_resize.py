@@ -162,3 +162,10 @@ def test_before_opset_11(op: str, opset: int, scale: float, want: list[float]) -
     after = ir.serde.serialize_model(graph)
     (y,) = ReferenceEvaluator(after).run(None, {"x": np.array([1, 2, 3, 4], np.float32)})
     np.testing.assert_array_equal(y, want)
+
+
+def test_whole_factors_repeat() -> None:
+    proto = _resize([2, 3, 4, 5], scales=[1, 1, 2, 3], mode="nearest")
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
+    after = check_rewrite(Resize(), proto, {"x": x})
+    assert "Expand" in after and "Gather" not in after

@@ -1,7 +1,8 @@
 """Resize in all its modes as gathers and weighted sums, one axis after another.
 
 before: Resize(x, sizes)
-after:  nearest:                  Gather(x, indices) for each axis
+after:  nearest:                  Gather(x, indices) for each axis; by whole factors
+                                  Reshape(Expand(Reshape(x, [h, 1, w, 1]), [h, 2, w, 2]))
         linear, cubic, antialias: Gather(x, i0) * w0 + Gather(x, i1) * w1 + ...,
                                   or MatMul(weights, x) where an output reads many inputs
 
@@ -35,9 +36,40 @@ class Resize(NodeRewrite):
         steps = plan(node)
         if x is None or x.dtype is None or steps is None:
             return None
+        if steps.mode == "nearest" and _whole_factors(steps):
+            return [_repeated(tape, x, steps)]
         if steps.mode == "nearest":
             return [_nearest(tape, x, x.dtype, steps)]
         return [_weighted(tape, x, x.dtype, steps)]
+
+
+def _whole_factors(steps: Plan) -> bool:
+    """Whether every output repeats one input, and open axes come first."""
+    if not steps.axes or None in steps.shape[min(steps.axes) :] or 0 in steps.shape:
+        return False
+    for taps in steps.axes.values():
+        factor, rest = divmod(len(taps.indices), taps.before)
+        repeated = np.arange(len(taps.indices)) // max(factor, 1)
+        if rest or taps.outside.any() or (taps.indices[:, 0] != repeated).any():
+            return False
+    return True
+
+
+def _repeated(tape: Tape, x: ir.Value, steps: Plan) -> ir.Value:
+    split: list[int] = []
+    wide: list[int] = []
+    joined: list[int] = []
+    for axis, extent in enumerate(steps.shape):
+        taps = steps.axes.get(axis)
+        split.append(extent or 0)
+        wide.append(extent or 1)
+        joined.append(len(taps.indices) if taps else extent or 0)
+        if taps:
+            split.append(1)
+            wide.append(len(taps.indices) // taps.before)
+    cells = tape.op("Reshape", [x, constant(tape, split, "int64")])
+    cells = tape.op("Expand", [cells, constant(tape, wide, "int64")])
+    return tape.op("Reshape", [cells, constant(tape, joined, "int64")])
 
 
 def _nearest(tape: Tape, x: ir.Value, dtype: ir.DataType, steps: Plan) -> ir.Value:

@@ -14,12 +14,17 @@ from tvmedge.model.prepare.rewrite import const, integer, number, optional, text
 
 @dataclass(frozen=True)
 class Plan:
-    """What a Resize does along each axis that it changes."""
+    """What a Resize does along each axis that it changes; ``shape`` has None
+    where an axis is open."""
 
     mode: str
-    rank: int
+    shape: tuple[int | None, ...]
     axes: Mapping[int, Taps]
     extrapolation: float
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
 
 
 def plan(node: ir.Node) -> Plan | None:
@@ -39,7 +44,7 @@ def plan(node: ir.Node) -> Plan | None:
             taps = find_taps(step, how)
             if not taps.is_identity():
                 changed[axis] = taps
-    return Plan(how.mode, len(shape), changed, number(node, "extrapolation_value", 0.0))
+    return Plan(how.mode, shape, changed, number(node, "extrapolation_value", 0.0))
 
 
 def _axes(node: ir.Node, rank: int) -> list[int]:
