@@ -83,11 +83,11 @@ def qualified_op(node: ir.Node) -> str:
 def _reason(node: ir.Node, importable: frozenset[str]) -> str | None:
     if node.domain not in STANDARD_DOMAINS:
         return "an operator of a foreign domain: export it with standard operators"
-    if node.op_type not in importable:
-        return "no importer for this operator yet"
     for constraint in CONSTRAINTS.get(node.op_type, ()):
         if constraint(node):
             return constraint.__doc__
+    if node.op_type not in importable:
+        return "no importer for this operator yet"
     if any(value.dtype in UNSUPPORTED_TYPES for value in (*node.inputs, *node.outputs) if value):
         return "a tensor type without code generation (float8, float4, int4, string or complex)"
     return None
@@ -152,16 +152,23 @@ def _quantisation(node: ir.Node) -> bool:
     return bool(others) or bool(_int(node, "block_size", 0))
 
 
+def _loop(node: ir.Node) -> bool:
+    """only loops of a known and small number of steps are compiled: fix shapes and counts"""
+    return True
+
+
 CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "Attention": (_attention,),
     "BatchNormalization": (_batch_norm,),
     "ConvTranspose": (_conv_transpose,),
     "DequantizeLinear": (_quantisation,),
     "Dropout": (_dropout,),
+    "Loop": (_loop,),
     "NonMaxSuppression": (_nms,),
     "QuantizeLinear": (_quantisation,),
     "Resize": (_resize,),
     "RoiAlign": (_roi_align,),
+    "Scan": (_loop,),
     "SpaceToDepth": (_space_to_depth,),
 }
 

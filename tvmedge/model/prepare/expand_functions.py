@@ -38,7 +38,6 @@ def _whole_tensor(node: ir.Node) -> bool:
 
 
 EXPANDED: Mapping[str, Condition] = {
-    "AffineGrid": _always,
     "Attention": _always,
     "BlackmanWindow": _always,
     "CausalConvWithState": _always,
