@@ -10,6 +10,8 @@ with an internal error.
 from __future__ import annotations
 
 import argparse
+import gc
+import importlib
 import json
 import os
 import re
@@ -27,6 +29,7 @@ from scripts.suite.binding import attribute_inputs
 from scripts.suite.cases import Case, load_cases, operator
 from scripts.suite.judge import OURS, PASS, REFUSED, RUNTIMES, Verdict
 from scripts.suite.pool import Job, Limits, run_all
+from scripts.suite.progress import add_progress, read_progress
 from scripts.suite.report import Row, as_json, as_markdown, counts
 from tvmedge.resources import atomic_path
 
@@ -37,7 +40,8 @@ def main(arguments: list[str]) -> int:
     """Run, print, write."""
     options = _parser().parse_args(arguments)
     started = time.monotonic()
-    rows = list(run(options.only, Limits(options.jobs, options.seconds), tuple(options.runtimes)))
+    limits = Limits(options.jobs, options.seconds)
+    rows = list(run(options.only, limits, tuple(options.runtimes), options.resume))
     if not rows:
         print(f"No case matches '{options.only}'.", file=sys.stderr)
         return 2
@@ -50,16 +54,28 @@ def main(arguments: list[str]) -> int:
     return int(any(row.verdicts[OURS].outcome not in (PASS, REFUSED) for row in rows))
 
 
-def run(only: str, limits: Limits, runtimes: tuple[str, ...] = RUNTIMES) -> Iterator[Row]:
-    """The cases whose names match, in the suite's order."""
+def run(
+    only: str,
+    limits: Limits,
+    runtimes: tuple[str, ...] = RUNTIMES,
+    progress: Path | None = None,
+) -> Iterator[Row]:
+    """The cases whose names match, in the suite's order.
+
+    What is in the file ``progress`` is not run again; what is run is added.
+    """
     cases = load_cases()
     by_name = {case.name: case for case in cases}
     chosen = [case for case in cases if re.search(only, case.name)]
+    verdicts: dict[str, dict[str, Verdict]] = {case.name: {} for case in cases}
+    for name, runtime, verdict in read_progress(progress):
+        verdicts[name][runtime] = verdict
+    left = [case for case in chosen if not set(runtimes) <= set(verdicts[case.name])]
+    jobs = [Job(case, attribute_inputs(case, by_name.get(case.twin_of, case))) for case in left]
     _warm_up()
-    jobs = [Job(case, attribute_inputs(case, by_name.get(case.twin_of, case))) for case in chosen]
-    verdicts: dict[str, dict[str, Verdict]] = {case.name: {} for case in chosen}
     for done, (case, runtime, verdict) in enumerate(run_all(jobs, limits, runtimes), 1):
         verdicts[case.name][runtime] = verdict
+        add_progress(progress, case.name, runtime, verdict)
         if done % 200 == 0:
             print(f"{done} of {len(jobs) * len(runtimes)}", file=sys.stderr, flush=True)
     for case in chosen:
@@ -71,7 +87,9 @@ def _row(case: Case, by_name: dict[str, Case], verdicts: dict[str, Verdict]) -> 
 
 
 def _warm_up() -> None:
-    """Import what every child needs before they are forked."""
+    """Load what every child needs before they are forked."""
+    importlib.import_module("tvmedge.compiler.compile")
+    gc.freeze()  # collections in the children would copy every page
 
 
 def _list(rows: list[Row], *, failing: bool) -> None:
@@ -97,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seconds", type=float, default=60.0, help="limit a case and runtime")
     parser.add_argument("--runtimes", nargs="+", choices=RUNTIMES, default=list(RUNTIMES))
+    parser.add_argument("--resume", metavar="FILE", type=Path, help="keep verdicts, go on from it")
     parser.add_argument("--list-failing", action="store_true", help="print what does not pass")
     return parser
 
