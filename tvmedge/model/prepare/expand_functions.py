@@ -20,6 +20,7 @@ from onnx_ir.passes.common import InlinePass, RemoveUnusedNodesPass
 from tvmedge.model.prepare.rewrite import integer, optional
 
 _DOMAIN = "tvmedge.expanded"
+_PREVIEW = "ai.onnx.preview"
 Condition = Callable[[ir.Node], bool]
 
 
@@ -29,6 +30,10 @@ def _always(node: ir.Node) -> bool:
 
 def _gives_statistics(node: ir.Node) -> bool:
     return len(node.outputs) > 1
+
+
+def _without_functions_of_its_own(node: ir.Node) -> bool:
+    return all(a.type != ir.AttributeType.GRAPH for a in node.attributes.values())
 
 
 def _whole_tensor(node: ir.Node) -> bool:
@@ -43,6 +48,7 @@ EXPANDED: Mapping[str, Condition] = {
     "CausalConvWithState": _always,
     "Celu": _always,
     "CenterCropPad": _always,
+    "FlexAttention": _without_functions_of_its_own,
     "HammingWindow": _always,
     "HannWindow": _always,
     "LayerNormalization": _gives_statistics,
@@ -60,10 +66,10 @@ class ExpandFunctions(InPlacePass):
     """Inlines ONNX's own function bodies; node names stay those of the call."""
 
     def call(self, model: ir.Model) -> PassResult:
-        opset = model.opset_imports[""]
+        opsets = model.opset_imports
         calls = [node for node in model.graph.all_nodes() if _wanted(node)]
         for number, node in enumerate(calls):
-            function = _body(node, opset, str(number))
+            function = _body(node, opsets, str(number))
             if function is not None:
                 model.functions[function.identifier()] = function
                 node.domain, node.overload = _DOMAIN, str(number)
@@ -76,13 +82,14 @@ class ExpandFunctions(InPlacePass):
 
 
 def _wanted(node: ir.Node) -> bool:
-    if node.domain != "" or node.op_type not in EXPANDED:
+    if node.domain not in ("", _PREVIEW) or node.op_type not in EXPANDED:
         return False
     return EXPANDED[node.op_type](node) and all(v is None or v.type for v in node.inputs)
 
 
-def _body(node: ir.Node, opset: int, overload: str) -> ir.Function | None:
-    schema = onnx.defs.get_schema(node.op_type, opset, "")
+def _body(node: ir.Node, opsets: Mapping[str, int], overload: str) -> ir.Function | None:
+    opset = opsets[node.domain]
+    schema = onnx.defs.get_schema(node.op_type, opset, node.domain)
     for name, attribute in schema.attributes.items():
         if name not in node.attributes and attribute.default_value.name:
             default = ir.serde.deserialize_attribute(attribute.default_value)
@@ -95,7 +102,8 @@ def _body(node: ir.Node, opset: int, overload: str) -> ir.Function | None:
     _complete(proto, node)
     function = ir.serde.deserialize_function(proto)
     # What the bodies use means the same in every later opset.
-    function.opset_imports[""] = opset
+    function.opset_imports.clear()
+    function.opset_imports.update(opsets)
     for inner in function:
         inner.name = node.name
     return function
