@@ -37,17 +37,18 @@ def try_mutant(seed: int, index: int, limits: Limits) -> tuple[Trial, ...]:
 def report(seed: int, trials: Iterable[tuple[int, tuple[Trial, ...]]]) -> dict[str, Any]:
     """Counts by verb and ending, and every fault with what reproduces it."""
     ends: dict[str, Counter[str]] = {verb: Counter() for verb in VERBS}
-    slowest = dict.fromkeys(VERBS, 0.0)
+    slowest: dict[str, tuple[float, int]] = dict.fromkeys(VERBS, (0.0, -1))
     faults = []
     for index, pair in trials:
         for trial in pair:
             ends[trial.verb][trial.fault or ("compiles" if trial.code == 0 else "refused")] += 1
-            slowest[trial.verb] = max(slowest[trial.verb], round(trial.seconds, 1))
+            slowest[trial.verb] = max(slowest[trial.verb], (round(trial.seconds, 1), index))
             if trial.fault:
                 how = mutant(seed, index).how
                 fault = {"index": index, "how": how, "verb": trial.verb, "fault": trial.fault}
                 faults.append(fault | {"stderr": trial.stderr[-1000:]})
-    return {"endings": ends, "slowest_s": slowest, "faults": faults}
+    slow = {verb: {"seconds": time_, "index": index} for verb, (time_, index) in slowest.items()}
+    return {"endings": ends, "slowest": slow, "faults": faults}
 
 
 def main() -> int:
@@ -85,7 +86,7 @@ def main() -> int:
         "minutes": round((time.monotonic() - started) / 60, 1),
         **found,
     }
-    print(json.dumps({key: found[key] for key in ("endings", "slowest_s", "minutes")}, indent=1))
+    print(json.dumps({key: found[key] for key in ("endings", "slowest", "minutes")}, indent=1))
     if options.only is None:
         options.out.write_text(json.dumps(found, indent=1) + "\n")
     return 1 if found["faults"] else 0

@@ -82,15 +82,18 @@ def test_malformed_external_data_is_a_sentence(
     assert "malformed external data" in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize("inputs", [["a"], ["a", "parts"]])
 def test_a_split_into_billions_of_parts_is_refused_at_once(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    inputs: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     nodes = [
         helper.make_node("Relu", ["x"], ["a"]),
-        helper.make_node("SplitToSequence", ["a"], ["s"], axis=0),
+        helper.make_node("SplitToSequence", inputs, ["s"], axis=0),
         helper.make_node("ConcatFromSequence", ["s"], ["y"], axis=0),
     ]
-    proto = model(nodes, [tensor("x", [1 << 31])], [tensor("y", [1 << 31])])
+    ports = [tensor("x", [1 << 31 if len(inputs) == 1 else 8])]
+    ports += [tensor("parts", [1 << 31], TensorProto.INT64)] * (len(inputs) - 1)
+    proto = model(nodes, ports, [tensor("y", [None])])
     assert main(["inspect", str(save(proto, tmp_path / "m.onnx"))]) == 2
     assert "SplitToSequence" in capfd.readouterr().err
 

@@ -17,6 +17,7 @@ from onnx_ir.passes.common import ShapeInferencePass
 from onnxscript import optimizer
 
 from tvmedge.errors import InputError
+from tvmedge.model.refuse import node_name
 
 MAX_ROUNDS = 8
 MAX_FOLDED_INPUT = 1 << 20
@@ -51,9 +52,10 @@ def _require_few_parts(model: ir.Model) -> None:
     if splits:
         ShapeInferencePass()(model)
     for node in splits:
-        shape = node.inputs[0].shape if node.inputs and node.inputs[0] is not None else None
-        if shape is not None and any(isinstance(dim, int) and dim > MAX_PARTS for dim in shape):
+        # Parts are counted along the input's axis, or in the list of their sizes.
+        shapes = [value.shape for value in node.inputs if value is not None and value.shape]
+        if any(isinstance(dim, int) and dim > MAX_PARTS for shape in shapes for dim in shape):
             raise InputError(
-                f"node '{node.name}' (SplitToSequence) may make more than {MAX_PARTS} tensors: "
+                f"node '{node_name(node)}' (SplitToSequence) may make more than {MAX_PARTS} tensors: "
                 "split with Split instead."
             )

@@ -19,6 +19,7 @@ from onnx_ir.tape import Tape
 
 from tvmedge.errors import InputError, TvmEdgeError
 from tvmedge.model.load import first_line
+from tvmedge.model.refuse import node_name
 
 MICROSOFT = "com.microsoft"
 
@@ -49,7 +50,7 @@ class NodeRewrite(InPlacePass):
             raise
         except Exception as error:
             raise InputError(
-                f"node '{node.name}' ({node.op_type}) cannot be prepared for import: "
+                f"node '{node_name(node)}' ({node.op_type}) cannot be prepared for import: "
                 f"{first_line(error)}."
             ) from error
         if values is None:
