@@ -64,7 +64,7 @@ class Case:
             "P": (d, 3 * self.hidden),
         }
         tensors = {
-            name: (rng.standard_normal(shape) / (1 if name == "X" else 2)).astype(self.dtype)
+            name: (rng.standard_normal(shape) / (1 if name == "X" else 4)).astype(self.dtype)
             for name, shape in shapes.items()
         }
         tensors["R"] = (tensors["R"] / np.sqrt(self.hidden)).astype(self.dtype)

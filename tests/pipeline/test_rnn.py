@@ -61,7 +61,9 @@ def _check(case: Case, folder: Path, tolerance: float = 2e-5) -> None:
 def _compare(got: Arrays, case: Case, tolerance: float) -> None:
     for ours, want in zip(got, case.expected(), strict=True):
         assert ours.dtype == case.dtype
-        np.testing.assert_allclose(ours, want, rtol=tolerance, atol=tolerance)
+        # Activations without bounds let values grow, and the errors of float32 with them.
+        peak = max(1.0, np.abs(want).max())
+        np.testing.assert_allclose(ours, want, rtol=tolerance, atol=tolerance * peak)
 
 
 @settings(
