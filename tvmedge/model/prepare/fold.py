@@ -56,6 +56,6 @@ def _require_few_parts(model: ir.Model) -> None:
         shapes = [value.shape for value in node.inputs if value is not None and value.shape]
         if any(isinstance(dim, int) and dim > MAX_PARTS for shape in shapes for dim in shape):
             raise InputError(
-                f"node '{node_name(node)}' (SplitToSequence) may make more than {MAX_PARTS} tensors: "
-                "split with Split instead."
+                f"node '{node_name(node)}' (SplitToSequence) may make more than {MAX_PARTS} "
+                "tensors: split with Split instead."
             )
