@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tvmedge.model.converters.arg_extremes import arg_extreme
 from tvmedge.model.converters.bit_cast import bit_cast
 from tvmedge.model.converters.cum_prod import cum_prod
+from tvmedge.model.converters.gather import gather
 from tvmedge.model.converters.nan_safe import clip, extreme, relu
 from tvmedge.model.converters.node import Converter
 from tvmedge.model.converters.non_max_suppression import non_max_suppression
 
 OPERATORS: Mapping[str, Converter] = {
+    "ArgMax": arg_extreme,
+    "ArgMin": arg_extreme,
     "BitCast": bit_cast,
     "Clip": clip,
     "CumProd": cum_prod,
+    "Gather": gather,
     "Max": extreme,
     "Min": extreme,
     "NonMaxSuppression": non_max_suppression,

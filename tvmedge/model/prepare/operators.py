@@ -27,6 +27,7 @@ from tvmedge.model.prepare.reverse_sequence import ReverseSequence
 from tvmedge.model.prepare.rewrite import NodeRewrite
 from tvmedge.model.prepare.space_to_depth import SpaceToDepth
 from tvmedge.model.prepare.split_empty import SplitEmpty
+from tvmedge.model.prepare.tensor_scatter import TensorScatter
 from tvmedge.model.prepare.top_k_types import TopKTypes
 from tvmedge.model.prepare.variadic import Variadic
 
@@ -55,6 +56,7 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     ReverseSequence(),
     SpaceToDepth(),
     SplitEmpty(),
+    TensorScatter(),
     TopKTypes(),
     Variadic(),
 )

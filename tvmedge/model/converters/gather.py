@@ -1,0 +1,55 @@
+"""Gather by constant indices: a table lookup with nothing left to check.
+
+TVM's importer computes the sign and the bound of every index while the model
+runs, although constants are known here; it still takes all other indices.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tvm import ir, relax, te, tirx
+from tvm.relax.frontend.onnx import onnx_frontend
+
+from tvmedge.model.converters.node import Node
+
+
+def gather(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """Gather(x, indices, axis)"""
+    x, indices = node.inputs
+    extent = _extent(x, int(node.attributes.get("axis", 0)))
+    if not isinstance(indices, ir.GenericConst) or extent is None:
+        return _by_importer(bb, node)
+    axis, length = extent
+    table = indices.value.numpy().astype(np.int64)
+    if table.size and not (-length <= table.min() and table.max() < length):
+        raise ValueError(f"an index is outside of axis {axis}, which has {length} elements")
+    positive = relax.const(np.where(table < 0, table + length, table))
+
+    def compute(data: te.Tensor, places: te.Tensor) -> te.Tensor:
+        shape = [*data.shape[:axis], *table.shape, *data.shape[axis + 1 :]]
+        after = axis + table.ndim
+
+        def element(*at: tirx.Var) -> tirx.Expr:
+            place = places(*at[axis:after]) if table.ndim else places()
+            return data(*at[:axis], place, *at[after:])
+
+        return te.compute(shape, element, name="gather")
+
+    return bb.emit_te(compute, x, positive, primfunc_name_hint="gather")
+
+
+def _extent(x: Any, axis: int) -> tuple[int, int] | None:
+    """The axis counted from the front and its extent, where both are known."""
+    type_ = getattr(x, "ty", None)
+    if not isinstance(type_, relax.TensorType) or not isinstance(type_.shape, relax.ShapeExpr):
+        return None
+    axis %= type_.ndim
+    length = type_.shape[axis]
+    return (axis, int(length)) if isinstance(length, tirx.IntImm) else None
+
+
+def _by_importer(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    convert = onnx_frontend.Gather.get_converter(node.opset)
+    return convert(bb, onnx_frontend.onnx_input(node.inputs), dict(node.attributes), [{}, {}])
