@@ -17,6 +17,9 @@ from tvmedge.boards.places import Local
 
 Tensors = Mapping[str, Any]
 
+# Integers narrower than a byte are carried in one, as numpy has no such types.
+_CARRIERS = {"int2": "int8", "int4": "int8", "uint2": "uint8", "uint4": "uint8"}
+
 
 class TvmEdgeBackend(Backend):
     """Compiles for this machine, through a bundle on disk.
@@ -37,7 +40,7 @@ class TvmEdgeBackend(Backend):
         Raises:
             InputError: tvmedge refuses the model.
         """
-        sample: Tensors = kwargs.get("sample", {})
+        sample = {name: _carried(value) for name, value in kwargs.get("sample", {}).items()}
         with tempfile.TemporaryDirectory(prefix="tvmedge-suite-") as name:
             folder = Path(name)
             onnx.save(model, folder / "model.onnx")
@@ -48,19 +51,36 @@ class TvmEdgeBackend(Backend):
             contents = tvmedge.compile(loaded, tvmedge.target("host"), options)
             path = folder / "model.tvmedge"
             tvmedge.write_bundle(path, contents)
-            return TvmEdgeRep(tvmedge.read_bundle(path))
+            return TvmEdgeRep(tvmedge.read_bundle(path), model)
 
 
 class TvmEdgeRep(BackendRep):
     """A compiled model."""
 
-    def __init__(self, bundle: tvmedge.Bundle) -> None:
+    def __init__(self, bundle: tvmedge.Bundle, model: onnx.ModelProto) -> None:
         self._names = [spec.name for spec in bundle.manifest.signature.inputs]
+        self._types = [info.type.tensor_type.elem_type for info in model.graph.output]
         self._model = Model(bundle, Local())
 
     def run(self, inputs: Any, **_: Any) -> tuple[Any, ...]:
         """The outputs for inputs in the model's order."""
-        return tuple(self._model.run(dict(zip(self._names, inputs, strict=True))).values())
+        feeds = dict(zip(self._names, map(_carried, inputs), strict=True))
+        outputs = self._model.run(feeds).values()
+        return tuple(map(_uncarried, outputs, self._types))
+
+
+def _carried(value: Any) -> Any:
+    carrier = _CARRIERS.get(getattr(value, "dtype", np.dtype(object)).name)
+    return value.astype(carrier) if carrier else value
+
+
+def _uncarried(array: Any, type_: int) -> Any:
+    """The type that the model declares, where every value fits it."""
+    declared = onnx.helper.tensor_dtype_to_np_dtype(type_)
+    if _CARRIERS.get(declared.name) != array.dtype.name:
+        return array
+    narrow = array.astype(declared)
+    return narrow if np.array_equal(narrow.astype(array.dtype), array) else array
 
 
 def _open_shapes(model: onnx.ModelProto, sample: Tensors) -> dict[str, tuple[int, ...]]:
@@ -73,7 +93,7 @@ def _open_shapes(model: onnx.ModelProto, sample: Tensors) -> dict[str, tuple[int
 
 
 def _is_static(type_: onnx.TypeProto.Tensor) -> bool:
-    return type_.HasField("shape") and all(d.HasField("dim_value") for d in type_.shape.dim)
+    return type_.HasField("shape") and all(d.dim_value > 0 for d in type_.shape.dim)
 
 
 def _check_inputs(folder: Path, sample: Tensors) -> tuple[str, ...]:
