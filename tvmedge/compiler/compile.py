@@ -9,18 +9,27 @@ from pathlib import Path
 
 import tvm
 
-from tvmedge.bundle import BundleContents, CheckInfo, CodeInfo, ModelInfo, TargetInfo
+from tvmedge.bundle import (
+    BundleContents,
+    CheckInfo,
+    CodeInfo,
+    ModelInfo,
+    TargetInfo,
+    tensorfile,
+)
 from tvmedge.compiler.build import build
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.notice import notice
 from tvmedge.compiler.reference import CheckVectors, check_vectors
 from tvmedge.device.zig import zig_version
+from tvmedge.errors import InputError
 from tvmedge.model.failures import failures_named
 from tvmedge.model.importer import ImportedModel, import_model
 from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model
 from tvmedge.targeting import TargetSpec
 from tvmedge.tensors import ImageOptions, read_inputs
+from tvmedge.types import Signature
 from tvmedge.versions import require_tvm, tvmedge_version
 
 CODE_FILE = "code/model.so"
@@ -63,12 +72,22 @@ def open_frontend(model: Model, options: CompileOptions) -> Frontend:
     """Import ``model`` and compute its reference outputs, once for all targets."""
     require_tvm()
     imported = import_model(model, options.shapes)
+    _require_storable(model, imported.signature)
     with failures_named(model, "run on a check input"):
         inputs = read_inputs(
             imported.signature, options.check_inputs, image=ImageOptions(), seed=options.seed
         )
         vectors = check_vectors(model, imported.signature, inputs)
     return Frontend(imported, vectors)
+
+
+def _require_storable(model: Model, signature: Signature) -> None:
+    for spec in (*signature.inputs, *signature.outputs):
+        if spec.dtype not in tensorfile.DTYPES:
+            raise InputError(
+                f"Model '{model.path}': '{spec.name}' is {spec.dtype}, which a bundle cannot take "
+                "or give: cast it to float32 in the model."
+            )
 
 
 def compile_frontend(
