@@ -83,6 +83,8 @@ def qualified_op(node: ir.Node) -> str:
 def _reason(node: ir.Node, importable: frozenset[str]) -> str | None:
     if node.domain not in STANDARD_DOMAINS:
         return "an operator of a foreign domain: export it with standard operators"
+    if any(v.is_graph_output() and isinstance(v.type, ir.SequenceType) for v in node.outputs):
+        return "a sequence of tensors as the model's output: give its tensors as outputs"
     for constraint in CONSTRAINTS.get(node.op_type, ()):
         if constraint(node):
             return constraint.__doc__
@@ -157,6 +159,13 @@ def _loop(node: ir.Node) -> bool:
     return True
 
 
+def _sequence_position(node: ir.Node) -> bool:
+    """a negative position is not imported yet: count from the start"""
+    position = _input(node, 1 if node.op_type == "SequenceErase" else 2)
+    known = None if position is None else position.const_value
+    return known is not None and known.size == 1 and int(known.numpy().item()) < 0
+
+
 CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "Attention": (_attention,),
     "BatchNormalization": (_batch_norm,),
@@ -169,6 +178,8 @@ CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "Resize": (_resize,),
     "RoiAlign": (_roi_align,),
     "Scan": (_loop,),
+    "SequenceErase": (_sequence_position,),
+    "SequenceInsert": (_sequence_position,),
     "SpaceToDepth": (_space_to_depth,),
 }
 
