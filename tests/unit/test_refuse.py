@@ -100,3 +100,21 @@ def test_the_sentence_groups_by_reason_and_names_every_node() -> None:
         "Model 'm.onnx' has 3 nodes that cannot be compiled: LSTM (why): 'a', 'b'; X (no): 'c'."
     )
     refuse(anything, [])
+
+
+def _sequence(position: int, output: onnx.ValueInfoProto) -> onnx.ModelProto:
+    nodes = [
+        helper.make_node("SequenceConstruct", ["x", "x"], ["s"], name="construct"),
+        helper.make_node("SequenceInsert", ["s", "x", "at"], ["t"], name="insert"),
+        helper.make_node("Identity", ["t"], [output.name], name="last"),
+    ]
+    return model(nodes, [tensor("x", [2])], [output], {"at": np.array(position)}, opset=21)
+
+
+def test_sequences_end_inside_the_model_and_count_from_the_start() -> None:
+    known = KNOWN | {"SequenceConstruct", "SequenceInsert"}
+    sequence = helper.make_tensor_sequence_value_info("y", TensorProto.FLOAT, [2])
+    given = ir.serde.deserialize_model(_sequence(-1, sequence))
+    assert [refusal.node for refusal in find_refusals(given, known)] == ["insert", "last"]
+    inner = ir.serde.deserialize_model(_sequence(0, tensor("y", [2])))
+    assert find_refusals(inner, known) == ()
