@@ -62,12 +62,17 @@ def main(names: list[str]) -> int:
         row = _model(entry)
         report["models"].append(row)
         print(_line(row), flush=True)
-    _RESULTS.mkdir(exist_ok=True)
-    with atomic_path(_RESULTS / "models.json") as path:
-        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    with atomic_path(_RESULTS / "models.md") as path:
-        path.write_text(_markdown(report), encoding="utf-8")
+        _write(report)  # after each: a run of many minutes may be cut off
     return 0
+
+
+def _write(report: dict[str, Any]) -> None:
+    for name, text in (
+        ("models.json", json.dumps(report, indent=1) + "\n"),
+        ("models.md", _markdown(report)),
+    ):
+        with atomic_path(_RESULTS / name) as path:
+            path.write_text(text, encoding="utf-8")
 
 
 def _model(entry: fetch_models.ModelEntry) -> dict[str, Any]:
