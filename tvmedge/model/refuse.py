@@ -16,6 +16,7 @@ import onnx_ir as ir
 
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model
+from tvmedge.model.nodes import integer, optional, text
 
 STANDARD_DOMAINS = ("", "ai.onnx")
 Constraint = Callable[[ir.Node], bool]
@@ -110,7 +111,7 @@ def _attention(node: ir.Node) -> bool:
 
 def _space_to_depth(node: ir.Node) -> bool:
     """only mode DCR is imported"""
-    return _text(node, "mode", "DCR") != "DCR"
+    return text(node, "mode", "DCR") != "DCR"
 
 
 def _conv_transpose(node: ir.Node) -> bool:
@@ -120,17 +121,17 @@ def _conv_transpose(node: ir.Node) -> bool:
 
 def _roi_align(node: ir.Node) -> bool:
     """mode max is not imported yet"""
-    return _text(node, "mode", "avg") == "max"
+    return text(node, "mode", "avg") == "max"
 
 
 def _batch_norm(node: ir.Node) -> bool:
     """training mode: export the model for inference"""
-    return bool(_int(node, "training_mode", 0))
+    return bool(integer(node, "training_mode", 0))
 
 
 def _dropout(node: ir.Node) -> bool:
     """training mode: export the model for inference"""
-    mode = _input(node, 2)
+    mode = optional(node, 2)
     if mode is None:
         return False
     return mode.const_value is None or bool(mode.const_value.numpy().any())
@@ -138,7 +139,7 @@ def _dropout(node: ir.Node) -> bool:
 
 def _nms(node: ir.Node) -> bool:
     """its limits and thresholds must be constants"""
-    given = [_input(node, index) for index in (2, 3, 4)]
+    given = [optional(node, index) for index in (2, 3, 4)]
     return any(value is not None and value.const_value is None for value in given)
 
 
@@ -149,9 +150,9 @@ def _resize(node: ir.Node) -> bool:
 
 def _quantisation(node: ir.Node) -> bool:
     """only float32 is quantised here, and only whole tensors or along an axis"""
-    real = [_input(node, index) for index in ((0, 1) if node.op_type[0] == "Q" else (1,))]
+    real = [optional(node, index) for index in ((0, 1) if node.op_type[0] == "Q" else (1,))]
     others = [value for value in real if value is not None and value.dtype != ir.DataType.FLOAT]
-    return bool(others) or bool(_int(node, "block_size", 0))
+    return bool(others) or bool(integer(node, "block_size", 0))
 
 
 def _loop(node: ir.Node) -> bool:
@@ -161,7 +162,7 @@ def _loop(node: ir.Node) -> bool:
 
 def _sequence_position(node: ir.Node) -> bool:
     """a negative position is not imported yet: count from the start"""
-    position = _input(node, 1 if node.op_type == "SequenceErase" else 2)
+    position = optional(node, 1 if node.op_type == "SequenceErase" else 2)
     known = None if position is None else position.const_value
     return known is not None and known.size == 1 and int(known.numpy().item()) < 0
 
@@ -182,17 +183,3 @@ CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "SequenceInsert": (_sequence_position,),
     "SpaceToDepth": (_space_to_depth,),
 }
-
-
-def _int(node: ir.Node, name: str, default: int) -> int:
-    attribute = node.attributes.get(name)
-    return default if attribute is None else attribute.as_int()
-
-
-def _text(node: ir.Node, name: str, default: str) -> str:
-    attribute = node.attributes.get(name)
-    return default if attribute is None else attribute.as_string()
-
-
-def _input(node: ir.Node, index: int) -> ir.Value | None:
-    return node.inputs[index] if index < len(node.inputs) else None

@@ -19,7 +19,19 @@ from onnx_ir.tape import Tape
 
 from tvmedge.errors import InputError, TvmEdgeError
 from tvmedge.model.load import first_line
+from tvmedge.model.nodes import const, integer, number, optional, text
 from tvmedge.model.refuse import node_name
+
+__all__ = [
+    "MICROSOFT",
+    "NodeRewrite",
+    "const",
+    "constant",
+    "integer",
+    "number",
+    "optional",
+    "text",
+]
 
 MICROSOFT = "com.microsoft"
 
@@ -66,31 +78,3 @@ def constant(tape: Tape, array: npt.ArrayLike, dtype: npt.DTypeLike | None = Non
     """A Constant node of ``array``."""
     tensor = ir.tensor(np.asarray(array, dtype=dtype))
     return tape.op("Constant", [], {"value": tensor})
-
-
-def const(value: ir.Value | None) -> npt.NDArray[np.generic] | None:
-    """The content of a value that is known at compile time, else None."""
-    return None if value is None or value.const_value is None else value.const_value.numpy()
-
-
-def optional(node: ir.Node, index: int) -> ir.Value | None:
-    """The input at ``index``, None where it is left out."""
-    return node.inputs[index] if index < len(node.inputs) else None
-
-
-def integer(node: ir.Node, name: str, default: int) -> int:
-    """An integer attribute."""
-    attribute = node.attributes.get(name)
-    return default if attribute is None else attribute.as_int()
-
-
-def text(node: ir.Node, name: str, default: str) -> str:
-    """A text attribute."""
-    attribute = node.attributes.get(name)
-    return default if attribute is None else attribute.as_string()
-
-
-def number(node: ir.Node, name: str, default: float) -> float:
-    """A floating-point attribute."""
-    attribute = node.attributes.get(name)
-    return default if attribute is None else attribute.as_float()
