@@ -29,11 +29,6 @@ def is_static(shape: Shape) -> bool:
     return all(isinstance(dim, int) for dim in shape)
 
 
-def symbols(shape: Shape) -> tuple[str, ...]:
-    """The symbols that stand alone in ``shape``: those that an actual shape binds."""
-    return tuple(dim for dim in shape if isinstance(dim, str) and dim.isidentifier())
-
-
 def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:
     """The size of ``dim`` with ``sizes`` for its symbols.
 

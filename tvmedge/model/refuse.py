@@ -50,12 +50,12 @@ def refuse(model: Model, refusals: Iterable[Refusal]) -> None:
     if not groups:
         return
     count = sum(len(nodes) for nodes in groups.values())
-    text = "; ".join(
+    listed = "; ".join(
         f"{op} ({reason}): {', '.join(nodes)}" for (op, reason), nodes in groups.items()
     )
     raise RefusedNodesError(
         f"Model '{model.path}' has {count} node{'s' if count > 1 else ''} "
-        f"that cannot be compiled: {text}.",
+        f"that cannot be compiled: {listed}.",
         refusals,
     )
 
@@ -64,9 +64,9 @@ def find_refusals(graph: ir.Model, importable: frozenset[str]) -> tuple[Refusal,
     """Every node that has no importer or hits a constraint, in graph order."""
     found = []
     for node in graph.graph.all_nodes():
-        text = _reason(node, importable)
-        if text:
-            reason, _, way_out = text.partition(": ")
+        why = _reason(node, importable)
+        if why:
+            reason, _, way_out = why.partition(": ")
             found.append(Refusal(node_name(node), qualified_op(node), reason, way_out or None))
     return tuple(found)
 
