@@ -11,7 +11,6 @@ and models.md.
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import subprocess
 import sys
@@ -26,12 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from scripts import board_figures, fetch_models
+from scripts import board_figures, fetch_models, machine
 from tvmedge.resources import atomic_path
 
 _RESULTS = Path(__file__).with_name("results")
 _TARGETS = ("host", "raspberry-pi-4b")
 _REPEATS = 9
+_PACKAGES = ("apache-tvm", "apache-tvm-ffi", "onnx", "onnxruntime", "ziglang", "numpy")
 _TIMEOUT_S = 1800
 # The same process twice, in one of them TVM finds no out-of-tree plugin.
 _IMPORT_TVM = (
@@ -155,32 +155,18 @@ def _milliseconds(command: list[str]) -> dict[str, float]:
 
 
 def _machine() -> dict[str, Any]:
-    cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    names = [line.partition(": ")[2] for line in cpuinfo.splitlines() if "model name" in line]
     qemu = subprocess.run(["qemu-aarch64", "--version"], capture_output=True, text=True, check=True)
-    packages = ("apache-tvm", "apache-tvm-ffi", "onnx", "onnxruntime", "ziglang", "numpy")
-    return {
-        "cpu": f"{len(names)} x {names[0]}",
-        "python": platform.python_version(),
-        "qemu": qemu.stdout.splitlines()[0],
-        "packages": {name: _version(name) for name in packages},
-    }
-
-
-def _version(package: str) -> str:
-    from importlib import metadata
-
-    return metadata.version(package)
+    return machine.describe(_PACKAGES) | {"qemu": qemu.stdout.splitlines()[0]}
 
 
 def _markdown(report: dict[str, Any]) -> str:
-    machine = report["machine"]
-    versions = ", ".join(f"{k} {v}" for k, v in machine["packages"].items())
+    measured_on = report["machine"]
+    versions = ", ".join(f"{k} {v}" for k, v in measured_on["packages"].items())
     lines = [
         "# Models through tvmedge",
         "",
-        f"`{report['command']}` on {machine['cpu']}, Python {machine['python']}, "
-        f"{machine['qemu']}; {versions}.",
+        f"`{report['command']}` on {measured_on['cpu']}, Python {measured_on['python']}, "
+        f"{measured_on['qemu']}; {versions}.",
         "Errors are max-normalised against onnxruntime; the Pi is emulated.",
         "",
         "| model | import s | compile s host / Pi | bundle MB (code, weights) host "

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
+from scripts import machine
 from scripts.suite.judge import OURS, OUTCOMES, PASS, RUNTIMES, Verdict
 
 _PACKAGES = ("apache-tvm", "apache-tvm-ffi", "onnx", "onnxruntime", "onnxscript", "numpy")
@@ -39,11 +37,7 @@ def as_json(rows: list[Row], command: str, seconds: float) -> str:
     core = [row for row in rows if not row.excluded_as]
     head = {
         "command": command,
-        "machine": {
-            "cpu": f"{len(_cpus())} x {_cpus()[0]}",
-            "python": platform.python_version(),
-            "packages": {name: metadata.version(name) for name in _PACKAGES},
-        },
+        "machine": machine.describe(_PACKAGES),
         "seconds": round(seconds),
         "core": {"cases": len(core)} | {name: counts(core, name) for name in RUNTIMES},
         "all": {"cases": len(rows)} | {name: counts(rows, name) for name in RUNTIMES},
@@ -57,12 +51,12 @@ def as_json(rows: list[Row], command: str, seconds: float) -> str:
 
 def as_markdown(rows: list[Row], head: Mapping[str, Any]) -> str:
     """Counts, then what is not passing by operator and reason."""
-    machine = head["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    measured_on = head["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in measured_on["packages"].items())
     lines = [
         "# ONNX's backend suite through tvmedge",
         "",
-        f"`{head['command']}` on {machine['cpu']}, Python {machine['python']}; {versions}; "
+        f"`{head['command']}` on {measured_on['cpu']}, Python {measured_on['python']}; {versions}; "
         f"{head['seconds']} s.",
         "Which cases are core, and what an outcome means: [docs/onnx.md](../../docs/onnx.md).",
         "",
@@ -118,8 +112,3 @@ def _entry(row: Row) -> dict[str, Any]:
         if verdict.bound:
             entry["bound"] = list(verdict.bound)
     return entry
-
-
-def _cpus() -> list[str]:
-    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    return [line.partition(": ")[2] for line in text.splitlines() if "model name" in line] or ["?"]
