@@ -150,8 +150,9 @@ def test_a_full_disk_leaves_nothing_behind(net: Path, tmp_path: Path, full: str)
         subprocess.run(["umount", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9])
-def test_ctrl_c_leaves_nothing_behind(net: Path, tmp_path: Path, delay: float) -> None:
+@pytest.mark.parametrize("lines", [1, 2, 3])
+@pytest.mark.parametrize("delay", [0.0, 0.15, 0.3])
+def test_ctrl_c_leaves_nothing_behind(net: Path, tmp_path: Path, lines: int, delay: float) -> None:
     out, temporary = tmp_path / "out", tmp_path / "tmp"
     temporary.mkdir()
     targets = [word for name in target_names() for word in ("-t", name)]
@@ -163,7 +164,8 @@ def test_ctrl_c_leaves_nothing_behind(net: Path, tmp_path: Path, delay: float) -
         env={**os.environ, "TMPDIR": str(temporary)},
     ) as process:
         assert process.stdout is not None and process.stderr is not None
-        assert process.stdout.readline().startswith("imported")
+        for _ in range(lines):  # "imported", then one for each target
+            assert process.stdout.readline()
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
         error = process.stderr.read()

@@ -49,11 +49,13 @@ def build_app() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; every outcome becomes a documented exit code."""
-    with Interrupts() as interrupts, own_stderr():
+    interrupts = Interrupts()
+    with own_stderr():
         try:
-            result = build_app()(
-                arguments, exit_on_error=False, print_error=False, result_action="return_value"
-            )
+            with interrupts:
+                result = build_app()(
+                    arguments, exit_on_error=False, print_error=False, result_action="return_value"
+                )
             return int(result or ExitCode.OK)
         except TvmEdgeError as error:
             log.debug("origin of the error", exc_info=True)
