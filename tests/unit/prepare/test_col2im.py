@@ -12,7 +12,7 @@ from onnx.reference import ReferenceEvaluator
 from onnx_ir.serde import deserialize_model, serialize_model
 
 from tests.onnx_models import model, tensor
-from tvmedge.model.prepare.col2im import Col2Im
+from tvmedge.model.prepare.expansions.col2im import Col2Im
 
 _two = st.lists(st.integers(1, 2), min_size=2, max_size=2)
 

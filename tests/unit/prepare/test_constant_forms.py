@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import FLOAT, INT64, model
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.constant_forms import ConstantForms
+from tvmedge.model.prepare.expansions.constant_forms import ConstantForms
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.constant_of_shape import MAX_ELEMENTS, ConstantOfShape
+from tvmedge.model.prepare.shapes.constant_of_shape import MAX_ELEMENTS, ConstantOfShape
 
 
 def _proto(shape: list[int], value: np.ndarray | None, kind: int) -> onnx.ModelProto:

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.conv_integer import ConvInteger
+from tvmedge.model.prepare.quantised.conv_integer import ConvInteger
 
 Bytes = NDArray[np.generic]
 

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from onnx_ir.serde import deserialize_model, serialize_model
 
 from tests.onnx_models import model, tensor
-from tvmedge.model.prepare.dft import Dft, Stft
+from tvmedge.model.prepare.expansions.dft import Dft, Stft
 
 
 def _run(rewrite: Any, proto: Any, x: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.dynamic_quantize_linear import DynamicQuantizeLinear
+from tvmedge.model.prepare.quantised.dynamic_quantize_linear import DynamicQuantizeLinear
 
 
 def _model(size: int) -> onnx.ModelProto:

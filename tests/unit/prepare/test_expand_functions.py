@@ -11,7 +11,7 @@ from onnx_ir.serde import deserialize_model
 
 from tests.onnx_models import INT64, model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.expand_functions import ExpandFunctions
+from tvmedge.model.prepare.expansions.expand_functions import ExpandFunctions
 
 X = np.arange(-6, 6, dtype=np.float32).reshape(3, 4) / 3
 

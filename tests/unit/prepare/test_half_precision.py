@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.half_precision import HalfPrecision
+from tvmedge.model.prepare.expansions.half_precision import HalfPrecision
 
 HALF = TensorProto.FLOAT16
 X = (np.arange(12).reshape(3, 4) / 6 - 1).astype(np.float16)

@@ -8,7 +8,7 @@ from onnx import helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.lp_normalization import LpNormalization
+from tvmedge.model.prepare.operators.lp_normalization import LpNormalization
 
 
 @pytest.mark.parametrize("p", [1, 2])

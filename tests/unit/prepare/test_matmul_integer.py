@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.matmul_integer import MatMulInteger
+from tvmedge.model.prepare.quantised.matmul_integer import MatMulInteger
 
 Bytes = NDArray[np.generic]
 

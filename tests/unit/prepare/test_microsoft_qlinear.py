@@ -14,11 +14,11 @@ from onnx import TensorProto, helper
 from onnx_ir.passes import PassBase
 
 from tests.onnx_models import model, tensor
-from tvmedge.model.prepare.microsoft_dynamic_lstm import MicrosoftDynamicLSTM
-from tvmedge.model.prepare.microsoft_dynamic_matmul import MicrosoftDynamicMatMul
-from tvmedge.model.prepare.microsoft_qgemm import MicrosoftQGemm
-from tvmedge.model.prepare.microsoft_qlinear import MicrosoftQLinear
-from tvmedge.model.prepare.microsoft_standard import MicrosoftStandard
+from tvmedge.model.prepare.quantised.microsoft_dynamic_lstm import MicrosoftDynamicLSTM
+from tvmedge.model.prepare.quantised.microsoft_dynamic_matmul import MicrosoftDynamicMatMul
+from tvmedge.model.prepare.quantised.microsoft_qgemm import MicrosoftQGemm
+from tvmedge.model.prepare.quantised.microsoft_qlinear import MicrosoftQLinear
+from tvmedge.model.prepare.quantised.microsoft_standard import MicrosoftStandard
 
 Arrays = dict[str, NDArray[Any]]
 UNARY = ["a", "as", "az", "ys", "yz"]

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.one_hot import OneHot
+from tvmedge.model.prepare.operators.one_hot import OneHot
 
 
 @pytest.mark.parametrize("axis", [-1, 0, 1])

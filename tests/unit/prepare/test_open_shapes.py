@@ -10,7 +10,7 @@ from onnx import helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.open_shapes import OpenShapes
+from tvmedge.model.prepare.shapes.open_shapes import OpenShapes
 
 WEIGHTS = {
     "zero": np.array(0),

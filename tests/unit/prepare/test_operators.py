@@ -13,25 +13,25 @@ from onnx_ir.passes import PassBase
 
 from tests.onnx_models import model
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.bit_shift import BitShift
-from tvmedge.model.prepare.conv_transpose import ConvTranspose
-from tvmedge.model.prepare.det import Det
-from tvmedge.model.prepare.empty import EmptyReduction
-from tvmedge.model.prepare.eye_like import EyeLike
-from tvmedge.model.prepare.float_mod import FloatMod
-from tvmedge.model.prepare.is_inf import IsInf
-from tvmedge.model.prepare.log_sum_exp import LogSumExp
-from tvmedge.model.prepare.lrn import Lrn
-from tvmedge.model.prepare.mean_variance import MeanVarianceNormalization
-from tvmedge.model.prepare.mish import Mish
-from tvmedge.model.prepare.pad_value import PadValue
-from tvmedge.model.prepare.reduce_types import ReduceTypes
-from tvmedge.model.prepare.relus import Relus
-from tvmedge.model.prepare.reverse_sequence import ReverseSequence
-from tvmedge.model.prepare.space_to_depth import SpaceToDepth
-from tvmedge.model.prepare.split_empty import SplitEmpty
-from tvmedge.model.prepare.top_k_types import TopKTypes
-from tvmedge.model.prepare.variadic import Variadic
+from tvmedge.model.prepare.operators.bit_shift import BitShift
+from tvmedge.model.prepare.operators.conv_transpose import ConvTranspose
+from tvmedge.model.prepare.operators.det import Det
+from tvmedge.model.prepare.operators.empty import EmptyReduction
+from tvmedge.model.prepare.operators.eye_like import EyeLike
+from tvmedge.model.prepare.operators.float_mod import FloatMod
+from tvmedge.model.prepare.operators.is_inf import IsInf
+from tvmedge.model.prepare.operators.log_sum_exp import LogSumExp
+from tvmedge.model.prepare.operators.lrn import Lrn
+from tvmedge.model.prepare.operators.mean_variance import MeanVarianceNormalization
+from tvmedge.model.prepare.operators.mish import Mish
+from tvmedge.model.prepare.operators.pad_value import PadValue
+from tvmedge.model.prepare.operators.reduce_types import ReduceTypes
+from tvmedge.model.prepare.operators.relus import Relus
+from tvmedge.model.prepare.operators.reverse_sequence import ReverseSequence
+from tvmedge.model.prepare.operators.space_to_depth import SpaceToDepth
+from tvmedge.model.prepare.operators.split_empty import SplitEmpty
+from tvmedge.model.prepare.operators.top_k_types import TopKTypes
+from tvmedge.model.prepare.operators.variadic import Variadic
 
 NORMAL = np.random.default_rng(0).standard_normal((2, 4, 6, 6)).astype(np.float32)
 SPECIAL = np.array([np.nan, np.inf, -np.inf, -0.5, 0, 0.5, 2, -30], np.float32)

@@ -11,9 +11,9 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.max_unpool import MaxUnpool
-from tvmedge.model.prepare.pool_indices import PoolIndices
-from tvmedge.model.prepare.pools import Pools
+from tvmedge.model.prepare.operators.max_unpool import MaxUnpool
+from tvmedge.model.prepare.operators.pool_indices import PoolIndices
+from tvmedge.model.prepare.operators.pools import Pools
 
 X = np.random.default_rng(0).standard_normal((2, 3, 7, 8)).astype(np.float32)
 

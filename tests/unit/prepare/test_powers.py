@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.powers import Pow
+from tvmedge.model.prepare.operators.powers import Pow
 
 
 def _pow(

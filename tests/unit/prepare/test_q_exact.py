@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tvmedge.model.prepare.q_exact import EXACT, pieces
+from tvmedge.model.prepare.quantised.q_exact import EXACT, pieces
 
 
 @given(st.lists(st.integers(0, 70_000), min_size=1, max_size=40), st.integers(1, 255))

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.q_float8 import SmallFloats
+from tvmedge.model.prepare.quantised.q_float8 import SmallFloats
 
 KINDS = ["float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float4_e2m1fn"]
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from tests.onnx_models import model, tensor
-from tvmedge.model.prepare.q_narrow_integers import NarrowIntegers
+from tvmedge.model.prepare.quantised.q_narrow_integers import NarrowIntegers
 
 KINDS = ["INT4", "UINT4", "INT2", "UINT2"]
 

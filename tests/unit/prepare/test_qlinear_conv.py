@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.qlinear_conv import QLinearConv
+from tvmedge.model.prepare.quantised.qlinear_conv import QLinearConv
 
 
 @pytest.mark.parametrize("channels", [True, False])

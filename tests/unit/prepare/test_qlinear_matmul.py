@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.qlinear_matmul import QLinearMatMul
+from tvmedge.model.prepare.quantised.qlinear_matmul import QLinearMatMul
 
 
 @pytest.mark.parametrize("a_shape", [(), (4,)])

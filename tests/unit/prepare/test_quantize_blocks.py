@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.quantize_blocks import QuantizeBlocks
+from tvmedge.model.prepare.quantised.quantize_blocks import QuantizeBlocks
 
 
 @pytest.mark.parametrize(("axis", "size"), [(0, 2), (1, 3), (-1, 4), (-1, 3), (1, 4)])

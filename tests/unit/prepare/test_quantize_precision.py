@@ -9,7 +9,10 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.quantize_precision import DequantizePrecision, QuantizePrecision
+from tvmedge.model.prepare.quantised.quantize_precision import (
+    DequantizePrecision,
+    QuantizePrecision,
+)
 from tvmedge.model.refuse import find_refusals
 
 HALF = TensorProto.FLOAT16

@@ -17,7 +17,7 @@ from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
 from tvmedge.model.prepare.convert_opset import ConvertOpset
 from tvmedge.model.prepare.old_resize import OldResize
-from tvmedge.model.prepare.resize import Resize
+from tvmedge.model.prepare.operators.resize import Resize
 
 COORDINATES = (
     "half_pixel",

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
-from tvmedge.model.prepare.tensor_scatter import TensorScatter
+from tvmedge.model.prepare.operators.tensor_scatter import TensorScatter
 
 
 @pytest.mark.parametrize("mode", ["linear", "circular"])

@@ -14,8 +14,8 @@ from onnx.reference import ReferenceEvaluator
 from onnx_ir.serde import deserialize_model, serialize_model
 
 from tests.onnx_models import INT64, model, tensor
-from tvmedge.model.prepare.unroll_loop import UnrollLoop
-from tvmedge.model.prepare.unroll_scan import UnrollScan
+from tvmedge.model.prepare.expansions.unroll_loop import UnrollLoop
+from tvmedge.model.prepare.expansions.unroll_scan import UnrollScan
 
 BOOL = TensorProto.BOOL
 

@@ -21,21 +21,20 @@ from tvmedge.errors import InputError, TvmEdgeError
 from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model, first_line
 from tvmedge.model.prepare.bind_shapes import BindShapes
-from tvmedge.model.prepare.constant_of_shape import ConstantOfShape
 from tvmedge.model.prepare.convert_opset import ConvertOpset
 from tvmedge.model.prepare.densify import densify
 from tvmedge.model.prepare.drop_metadata import DropMetadata
 from tvmedge.model.prepare.expansions import EXPANSIONS
 from tvmedge.model.prepare.fixpoint import Fixpoint
 from tvmedge.model.prepare.old_resize import OldResize
-from tvmedge.model.prepare.open_shapes import OpenShapes
 from tvmedge.model.prepare.operators import OPERATORS
 from tvmedge.model.prepare.quantised import QUANTISED
 from tvmedge.model.prepare.safe_names import SafeNames
+from tvmedge.model.prepare.shapes import SHAPES
 from tvmedge.types import Bounds
 
 # Rewrites of single nodes, run together with folding until nothing changes.
-REWRITES = (ConstantOfShape(), OpenShapes(), *EXPANSIONS, *OPERATORS, *QUANTISED)
+REWRITES = (*SHAPES, *EXPANSIONS, *OPERATORS, *QUANTISED)
 
 _AT_NODE = re.compile(r"for node ('[^']*') \(\S*::(\w+)\)")
 

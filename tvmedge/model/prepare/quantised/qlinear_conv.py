@@ -15,7 +15,14 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.q_common import as_float, dims, is_single, scalar, shifted, spread
+from tvmedge.model.prepare.quantised.q_common import (
+    as_float,
+    dims,
+    is_single,
+    scalar,
+    shifted,
+    spread,
+)
 from tvmedge.model.prepare.rewrite import NodeRewrite, optional
 
 

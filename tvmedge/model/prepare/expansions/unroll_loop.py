@@ -10,8 +10,8 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 
+from tvmedge.model.prepare.expansions.unroll import Unrolled, affordable, replace
 from tvmedge.model.prepare.rewrite import const, optional
-from tvmedge.model.prepare.unroll import Unrolled, affordable, replace
 
 
 class UnrollLoop(InPlacePass):

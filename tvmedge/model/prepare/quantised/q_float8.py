@@ -17,7 +17,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.q_common import as_float, dims
+from tvmedge.model.prepare.quantised.q_common import as_float, dims
 from tvmedge.model.prepare.rewrite import NodeRewrite, const, constant, integer, optional
 
 

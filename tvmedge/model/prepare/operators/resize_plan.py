@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from tvmedge.model.prepare.resize_weights import Axis, Filter, Taps, find_taps
+from tvmedge.model.prepare.operators.resize_weights import Axis, Filter, Taps, find_taps
 from tvmedge.model.prepare.rewrite import const, integer, number, optional, text
 
 

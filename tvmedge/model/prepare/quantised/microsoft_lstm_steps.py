@@ -14,9 +14,9 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.conv_integer import cut
-from tvmedge.model.prepare.dynamic_quantize_linear import dynamic
-from tvmedge.model.prepare.microsoft_lstm_weights import Weights
+from tvmedge.model.prepare.quantised.conv_integer import cut
+from tvmedge.model.prepare.quantised.dynamic_quantize_linear import dynamic
+from tvmedge.model.prepare.quantised.microsoft_lstm_weights import Weights
 from tvmedge.model.prepare.rewrite import constant, optional
 
 

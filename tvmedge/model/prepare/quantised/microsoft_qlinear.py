@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.q_common import dequantized, quantized
+from tvmedge.model.prepare.quantised.q_common import dequantized, quantized
 from tvmedge.model.prepare.rewrite import MICROSOFT, NodeRewrite, constant, integer, optional
 
 # Each with the inputs that are quantised, as the positions of their data.

@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.fourier_matrix import Fourier
+from tvmedge.model.prepare.expansions.fourier_matrix import Fourier
 from tvmedge.model.prepare.rewrite import NodeRewrite, const, constant, integer, optional
 
 _AXIS_INPUT_OPSET = 20

@@ -19,8 +19,8 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.resize_plan import Plan, plan
-from tvmedge.model.prepare.resize_weights import Taps
+from tvmedge.model.prepare.operators.resize_plan import Plan, plan
+from tvmedge.model.prepare.operators.resize_weights import Taps
 from tvmedge.model.prepare.rewrite import NodeRewrite, constant
 
 MAX_GATHERS = 8  # beyond it, one matrix product is smaller

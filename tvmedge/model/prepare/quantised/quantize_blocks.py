@@ -17,7 +17,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.q_common import dims
+from tvmedge.model.prepare.quantised.q_common import dims
 from tvmedge.model.prepare.rewrite import NodeRewrite, constant, integer, optional
 
 

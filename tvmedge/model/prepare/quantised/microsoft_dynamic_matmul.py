@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.dynamic_quantize_linear import dynamic
-from tvmedge.model.prepare.matmul_integer import exact_products
-from tvmedge.model.prepare.q_common import as_float, dims, is_single, scalar
+from tvmedge.model.prepare.quantised.dynamic_quantize_linear import dynamic
+from tvmedge.model.prepare.quantised.matmul_integer import exact_products
+from tvmedge.model.prepare.quantised.q_common import as_float, dims, is_single, scalar
 from tvmedge.model.prepare.rewrite import MICROSOFT, NodeRewrite, constant, optional
 
 

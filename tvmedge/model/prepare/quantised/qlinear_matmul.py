@@ -12,9 +12,16 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.matmul_integer import exact_products
-from tvmedge.model.prepare.q_common import as_float, dims, is_single, quantized, scalar, spread
-from tvmedge.model.prepare.qlinear_conv import requantization
+from tvmedge.model.prepare.quantised.matmul_integer import exact_products
+from tvmedge.model.prepare.quantised.q_common import (
+    as_float,
+    dims,
+    is_single,
+    quantized,
+    scalar,
+    spread,
+)
+from tvmedge.model.prepare.quantised.qlinear_conv import requantization
 from tvmedge.model.prepare.rewrite import NodeRewrite, constant
 
 

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.conv_integer import cut, total
-from tvmedge.model.prepare.q_common import FLOAT, dims, farthest, shifted
-from tvmedge.model.prepare.q_exact import pieces
+from tvmedge.model.prepare.quantised.conv_integer import cut, total
+from tvmedge.model.prepare.quantised.q_common import FLOAT, dims, farthest, shifted
+from tvmedge.model.prepare.quantised.q_exact import pieces
 from tvmedge.model.prepare.rewrite import NodeRewrite, const, optional
 
 

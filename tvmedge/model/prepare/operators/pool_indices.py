@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.pools import Side, find_sides
+from tvmedge.model.prepare.operators.pools import Side, find_sides
 from tvmedge.model.prepare.rewrite import NodeRewrite, constant, integer
 
 Table = npt.NDArray[np.int64]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.q_common import as_float, is_single, quantized, scalar, shifted
+from tvmedge.model.prepare.quantised.q_common import as_float, is_single, quantized, scalar, shifted
 from tvmedge.model.prepare.rewrite import MICROSOFT, NodeRewrite, constant, integer, optional
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 
+from tvmedge.model.prepare.expansions.unroll import Unrolled, affordable, replace
 from tvmedge.model.prepare.rewrite import integer
-from tvmedge.model.prepare.unroll import Unrolled, affordable, replace
 
 
 class UnrollScan(InPlacePass):

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.dynamic_quantize_linear import dynamic
-from tvmedge.model.prepare.microsoft_lstm_steps import Cell, run
-from tvmedge.model.prepare.microsoft_lstm_weights import Weights, read_weights
-from tvmedge.model.prepare.q_common import dims
+from tvmedge.model.prepare.quantised.dynamic_quantize_linear import dynamic
+from tvmedge.model.prepare.quantised.microsoft_lstm_steps import Cell, run
+from tvmedge.model.prepare.quantised.microsoft_lstm_weights import Weights, read_weights
+from tvmedge.model.prepare.quantised.q_common import dims
 from tvmedge.model.prepare.rewrite import MICROSOFT, NodeRewrite, optional, text
 
 MAX_STEPS = 128

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.q_common import FLOAT, INT32, dims, farthest, shifted
-from tvmedge.model.prepare.q_exact import pieces
+from tvmedge.model.prepare.quantised.q_common import FLOAT, INT32, dims, farthest, shifted
+from tvmedge.model.prepare.quantised.q_exact import pieces
 from tvmedge.model.prepare.rewrite import NodeRewrite, const, constant, integer, optional
 
 DOUBLE = int(ir.DataType.DOUBLE)

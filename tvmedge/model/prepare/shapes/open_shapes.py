@@ -16,8 +16,8 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-from tvmedge.model.prepare.integer_vectors import Vector, vector
 from tvmedge.model.prepare.rewrite import NodeRewrite, const, constant, integer
+from tvmedge.model.prepare.shapes.integer_vectors import Vector, vector
 
 
 class OpenShapes(NodeRewrite):
