@@ -20,6 +20,7 @@ from tvmedge.compiler.passes.lift_weights import lift_weights
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.resources import disk_errors
 from tvmedge.targeting import TargetSpec
+from tvmedge.targeting.core import core_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def build(module: tvm.IRModule, spec: TargetSpec, dump: IrDump | None = None) ->
     observe = dump.write if dump else None
     target = tvm.target.Target(dict(spec.tvm))
     with target, tvm.transform.PassContext(opt_level=3):
-        module = run_phases(cpu_kernels(), module, observe)
+        module = run_phases(cpu_kernels(core_of(spec)), module, observe)
         lifted = lift_weights(module)
         if observe:
             observe("lift_weights", lifted.module)

@@ -13,7 +13,11 @@ import tvm
 from tvm import relax
 from tvm.relax import transform
 
+from tvmedge.compiler.kernels.legal import legalizations
+from tvmedge.compiler.passes.blocked import BlockChannels
+from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.schedule_kernels import ScheduleKernels
+from tvmedge.targeting.core import Core
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
 Observer = Callable[[str, tvm.IRModule], None]
@@ -27,22 +31,27 @@ class Phase:
     passes: tuple[Pass, ...]
 
 
-def cpu_kernels() -> tuple[Phase, ...]:
+def cpu_kernels(core: Core) -> tuple[Phase, ...]:
     """Relax operators -> calls of scheduled TIR kernels (host and arm_cpu)."""
     return (
         Phase(
             "simplify",
             (
+                transform.DecomposeOpsForInference(),
                 transform.CanonicalizeBindings(),
                 transform.FoldConstant(),
                 transform.DeadCodeElimination(),
             ),
         ),
+        Phase(
+            "layout",
+            (FoldAffine(), BlockChannels(core), transform.DeadCodeElimination()),
+        ),
         Phase("dispatch", (relax.backend.DispatchSampling(), relax.backend.DispatchSortScan())),
         Phase(
             "legalize",
             (
-                transform.LegalizeOps(),
+                transform.LegalizeOps(legalizations()),
                 transform.AnnotateTIROpPattern(),
                 transform.FoldConstant(),
             ),
@@ -51,7 +60,7 @@ def cpu_kernels() -> tuple[Phase, ...]:
             "fuse",
             (transform.FuseOps(), transform.FuseTIR(), transform.DeadCodeElimination()),
         ),
-        Phase("schedule", (ScheduleKernels(),)),
+        Phase("schedule", (ScheduleKernels(core),)),
     )
 
 

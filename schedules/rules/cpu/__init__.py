@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tvmedge.schedules.rules.cpu.conv import Conv
 from tvmedge.schedules.rules.cpu.last import Last
+from tvmedge.schedules.rules.cpu.window import Window
 
 from tvmedge.scheduling.engine import Rule
 
-RULES: tuple[Rule, ...] = (Last(),)
+RULES: tuple[Rule, ...] = (Conv(), Window(), Last())

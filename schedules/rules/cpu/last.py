@@ -13,8 +13,12 @@ among them); independent outer axes run in parallel.
 
 from __future__ import annotations
 
+import tvm
 from tvm import s_tir, tirx
 from tvm.s_tir.dlight.analysis import SBlockInfo, normalize_prim_func
+
+from tvmedge.scheduling.plan import Plan
+from tvmedge.targeting.core import Core
 
 MIN_INNER = 4
 
@@ -24,7 +28,7 @@ class Last:
 
     name = "last"
 
-    def apply(self, func: tirx.PrimFunc) -> s_tir.Schedule | None:
+    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
         """A schedule of ``func``; None for opaque code such as extern calls."""
         schedule = s_tir.Schedule(func)
         blocks = normalize_prim_func(schedule)
@@ -33,7 +37,7 @@ class Last:
         for block in blocks:
             if not _inline(schedule, block):
                 _schedule_block(schedule, block)
-        return schedule
+        return Plan(schedule)
 
 
 def _inline(schedule: s_tir.Schedule, block: SBlockInfo) -> bool:
@@ -84,5 +88,5 @@ def _streams(schedule: s_tir.Schedule, block: SBlockInfo, loop: s_tir.schedule.L
     return True
 
 
-def _uses(expr: tirx.PrimExpr, var: tirx.Var) -> bool:
+def _uses(expr: tvm.ir.Expr, var: tirx.Var) -> bool:
     return any(used.same_as(var) for used in tirx.analysis.undefined_vars(expr))

@@ -13,13 +13,15 @@ import tvm
 
 from tvmedge.schedules.rules.cpu import RULES
 from tvmedge.scheduling.engine import Rule, schedule
+from tvmedge.targeting.core import Core
 
 
 @dataclass(frozen=True)
 class ScheduleKernels:
-    """Applies ``rules``, the CPU's by default."""
+    """Applies ``rules``, the CPU's by default, for ``core``."""
 
+    core: Core
     rules: Sequence[Rule] = RULES
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        return schedule(module, self.rules).module
+        return schedule(module, self.rules, self.core).module

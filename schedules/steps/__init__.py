@@ -1,0 +1,1 @@
+"""Small named steps that rules are composed of."""

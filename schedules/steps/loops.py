@@ -1,0 +1,36 @@
+"""Sizes, splits and vectors of loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tvm import s_tir, tirx
+
+Loop = s_tir.schedule.LoopRV
+Block = s_tir.schedule.SBlockRV
+
+
+def extent(schedule: s_tir.Schedule, loop: Loop) -> int | None:
+    """Iterations of ``loop``; None where they are only known at run time."""
+    size = schedule.get(loop).extent
+    return int(size) if isinstance(size, tirx.IntImm) else None
+
+
+def divisors(number: int) -> list[int]:
+    """All divisors, smallest first."""
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def vectorize(schedule: s_tir.Schedule, loop: Loop, lanes: int) -> None:
+    """A loop of constant extent in vectors: for i in 32 -> for unrolled 2: for vector 16."""
+    size = extent(schedule, loop)
+    if size is not None and size > lanes and size % lanes == 0:
+        outer, loop = schedule.split(loop, [None, lanes])
+        schedule.unroll(outer)
+    schedule.vectorize(loop)
+
+
+def unroll(schedule: s_tir.Schedule, loops: Sequence[Loop]) -> None:
+    """Write out every one of ``loops``."""
+    for loop in loops:
+        schedule.unroll(loop)

@@ -1,0 +1,164 @@
+"""Convolutions and pools over channels in blocks: [N, C / b, H, W, b].
+
+Reductions carry the annotation ``KERNEL``, by which schedule rules know them
+whatever they are fused with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tvm
+from tvm import te, tirx
+
+from tvmedge.scheduling.plan import KERNEL
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a window moves over an image: sizes, steps and padding in elements.
+
+    ``pads`` are top, left, bottom, right.
+    """
+
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    dilations: tuple[int, int] = (1, 1)
+
+    def output(self, height: int, width: int) -> tuple[int, int]:
+        """Sizes of the result for an image of ``height`` x ``width``."""
+        (top, left, bottom, right), (kh, kw) = self.pads, self.kernel
+        (sh, sw), (dh, dw) = self.strides, self.dilations
+        return (
+            (height + top + bottom - (kh - 1) * dh - 1) // sh + 1,
+            (width + left + right - (kw - 1) * dw - 1) // sw + 1,
+        )
+
+
+def _sizes(tensor: te.Tensor) -> tuple[int, ...]:
+    return tuple(int(size) for size in tensor.shape)
+
+
+def padded(data: te.Tensor, pads: tuple[int, int, int, int], value: float) -> te.Tensor:
+    """``data`` [N, C, H, W, b] with ``value`` around its images."""
+    batch, blocks, height, width, block = _sizes(data)
+    top, left, bottom, right = pads
+    if not any(pads):
+        return data
+
+    def element(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
+        inside = tirx.all(h >= top, h < height + top, w >= left, w < width + left)
+        inner = data[n, c, h - top, w - left, i]
+        return tirx.if_then_else(inside, inner, tirx.const(value, data.dtype))
+
+    shape = (batch, blocks, height + top + bottom, width + left + right, block)
+    return te.compute(shape, element, name="pad")
+
+
+def conv(data: te.Tensor, weight: te.Tensor, window: Window, groups: int = 1) -> te.Tensor:
+    """Convolution.
+
+    data [N, I / a, H, W, a], weight [O / b, I / a / groups, KH, KW, a, b] ->
+    [N, O / b, OH, OW, b]; groups are whole blocks.
+    """
+    batch, _, height, width, _ = _sizes(data)
+    outs, ins, kh_size, kw_size, in_block, block = _sizes(weight)
+    (sh, sw), (dh, dw) = window.strides, window.dilations
+    image = padded(data, window.pads, 0.0)
+    ic = te.reduce_axis((0, ins), "ic")
+    kh, kw = te.reduce_axis((0, kh_size), "kh"), te.reduce_axis((0, kw_size), "kw")
+    ii = te.reduce_axis((0, in_block), "ii")
+    per_group = outs // groups
+
+    def element(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, o: tirx.Var) -> tvm.ir.Expr:
+        source = ic if groups == 1 else c // per_group * ins + ic
+        pixel = image[n, source, h * sh + kh * dh, w * sw + kw * dw, ii]
+        return te.sum(pixel * weight[c, ic, kh, kw, ii, o], axis=[ic, kh, kw, ii])
+
+    return te.compute(
+        (batch, outs, *window.output(height, width), block),
+        element,
+        name="conv",
+        attrs={KERNEL: "conv"},
+    )
+
+
+def depthwise(data: te.Tensor, weight: te.Tensor, window: Window) -> te.Tensor:
+    """Depthwise convolution: data [N, C / b, H, W, b], weight [C / b, KH, KW, b]."""
+    batch, blocks, height, width, block = _sizes(data)
+    kh, kw = (
+        te.reduce_axis((0, size), name)
+        for size, name in zip(window.kernel, ("kh", "kw"), strict=True)
+    )
+    (sh, sw), (dh, dw) = window.strides, window.dilations
+    image = padded(data, window.pads, 0.0)
+    return te.compute(
+        (batch, blocks, *window.output(height, width), block),
+        lambda n, c, h, w, i: te.sum(
+            image[n, c, h * sh + kh * dh, w * sw + kw * dw, i] * weight[c, kh, kw, i],
+            axis=[kh, kw],
+        ),
+        name="depthwise",
+        attrs={KERNEL: "depthwise"},
+    )
+
+
+def max_pool(data: te.Tensor, window: Window) -> te.Tensor:
+    """Largest element of each window; padding never wins."""
+    batch, blocks, height, width, block = _sizes(data)
+    kh, kw = (
+        te.reduce_axis((0, size), name)
+        for size, name in zip(window.kernel, ("kh", "kw"), strict=True)
+    )
+    (sh, sw), (dh, dw) = window.strides, window.dilations
+    image = padded(data, window.pads, float(tirx.min_value(data.dtype).value))
+    return te.compute(
+        (batch, blocks, *window.output(height, width), block),
+        lambda n, c, h, w, i: te.max(
+            image[n, c, h * sh + kh * dh, w * sw + kw * dw, i], axis=[kh, kw]
+        ),
+        name="max_pool",
+        attrs={KERNEL: "pool"},
+    )
+
+
+def avg_pool(data: te.Tensor, window: Window, include_padding: bool) -> te.Tensor:
+    """Mean of each window, of the elements inside the image unless ``include_padding``."""
+    batch, blocks, height, width, block = _sizes(data)
+    kh, kw = (
+        te.reduce_axis((0, size), name)
+        for size, name in zip(window.kernel, ("kh", "kw"), strict=True)
+    )
+    (sh, sw), (dh, dw), (top, left, _, _) = window.strides, window.dilations, window.pads
+    image = padded(data, window.pads, 0.0)
+    total = te.compute(
+        (batch, blocks, *window.output(height, width), block),
+        lambda n, c, h, w, i: te.sum(
+            image[n, c, h * sh + kh * dh, w * sw + kw * dw, i], axis=[kh, kw]
+        ),
+        name="avg_pool_sum",
+        attrs={KERNEL: "pool"},
+    )
+
+    def count(
+        position: tirx.Var, size: int, step: int, dilation: int, pad: int, kernel: int
+    ) -> tvm.ir.Expr:
+        """Elements of a window along one axis that lie inside the image."""
+        first = position * step - pad
+        inside = [
+            tirx.Cast("int32", tirx.all(first + k * dilation >= 0, first + k * dilation < size))
+            for k in range(kernel)
+        ]
+        return sum(inside[1:], inside[0])
+
+    def element(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
+        if include_padding or not any(window.pads):
+            return total[n, c, h, w, i] * tirx.const(
+                1.0 / (window.kernel[0] * window.kernel[1]), data.dtype
+            )
+        rows = count(h, height, sh, dh, top, window.kernel[0])
+        columns = count(w, width, sw, dw, left, window.kernel[1])
+        return total[n, c, h, w, i] / tirx.Cast(data.dtype, tirx.max(rows * columns, 1))
+
+    return te.compute(total.shape, element, name="avg_pool")

@@ -1,0 +1,65 @@
+"""Keep images in blocks of channels from convolution to convolution.
+
+before: conv2d(x, w[64, 32, 3, 3]); maximum(., 0); mean(., [2, 3])     (x is [N, 32, H, W])
+after:  pack(x); conv(., w[4, 2, 3, 3, 16, 16]); maximum(., 0); mean(., [2, 3]); unpack(.)
+
+A convolution with constant weights starts a blocked region; what can compute in
+blocks stays in it; everything else sees the plain layout. Weights are packed here,
+once. A model without convolutions is left as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tvm
+from tvm import relax
+
+from tvmedge.compiler.passes.blocked.context import Context
+from tvmedge.compiler.passes.blocked.layout import Blocked, Layout
+from tvmedge.compiler.passes.blocked.operators import OPERATORS
+from tvmedge.targeting.core import Core
+
+
+@dataclass(frozen=True)
+class BlockChannels:
+    """Blocks are as long as a vector of ``core``."""
+
+    core: Core
+
+    def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
+        mutator = _Mutator(module, self.core.block)
+        for variable, function in module.functions_items():
+            if isinstance(function, relax.Function) and "Primitive" not in (function.attrs or {}):
+                mutator.builder_.update_func(variable, mutator.visit_expr(function))
+        return mutator.builder_.get()
+
+
+@relax.expr_functor.mutator
+class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
+    def __init__(self, module: tvm.IRModule, block: int) -> None:
+        super().__init__(module)
+        self.context = Context(Layout(self.builder_, block), self.visit_expr)
+
+    def visit_var_binding_(self, binding: relax.VarBinding) -> None:
+        value = binding.value
+        made = None
+        if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.Op):
+            operator = OPERATORS.get(value.op.name)
+            made = operator(self.context, value) if operator else None
+        if made is None:
+            super().visit_var_binding_(binding)
+            self.context.remember(binding)
+        elif isinstance(binding.var, relax.DataflowVar):
+            self.context.values[binding.var] = made
+        else:  # seen outside of its block, where nobody knows of blocks
+            plain = self.context.layout.unpack(made)
+            self.builder_.emit_normalized(relax.VarBinding(binding.var, plain))
+
+    def visit_dataflow_var_(self, variable: relax.DataflowVar) -> relax.Expr:
+        if variable in self.context.values:
+            return self.context.unpacked(variable)
+        return super().visit_dataflow_var_(variable)
+
+
+__all__ = ["BlockChannels", "Blocked"]

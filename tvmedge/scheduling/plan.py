@@ -1,0 +1,24 @@
+"""What passes between kernels and the rules that schedule them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tvm import s_tir
+
+# The annotation of a block that says what it computes ("conv"), for rules to know it by.
+KERNEL = "tvmedge.kernel"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A schedule and what a reader should know of it.
+
+    ``tile`` describes the innermost tile, ``peak`` is the share of the core's
+    multiply-add rate that the rule's estimate expects of it, None where the
+    rule does not estimate.
+    """
+
+    schedule: s_tir.Schedule
+    tile: str = ""
+    peak: float | None = None

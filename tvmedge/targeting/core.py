@@ -1,0 +1,64 @@
+"""What a schedule has to know of one core: its SIMD unit and its caches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tvmedge.targeting.types import CpuFacts, TargetSpec
+
+
+@dataclass(frozen=True)
+class Core:
+    """A core as schedule rules see it.
+
+    ``lanes`` counts the float32 values of a vector register, ``registers`` those
+    registers. ``memory_operand``: a multiply-add takes one operand broadcast from
+    memory (AVX-512); elsewhere it passes through a register. ``lane_operand``: it
+    takes one lane of a register (NEON). Sizes are in KiB.
+    """
+
+    lanes: int
+    registers: int
+    memory_operand: bool = False
+    lane_operand: bool = False
+    l1_kib: int = 32
+    l2_kib: int = 512
+    cores: int = 1
+
+    @property
+    def block(self) -> int:
+        """Channels of a block in the blocked layout: one vector."""
+        return self.lanes
+
+    @property
+    def accumulators(self) -> int:
+        """Registers that sums, weights and data may take without spilling: compilers
+        want one of sixteen for themselves, three of thirty-two (counted on NEON code)."""
+        return self.registers - (1 if self.registers <= 16 else 3)
+
+
+def core_of(spec: TargetSpec) -> Core:
+    """The fastest kind of core of ``spec``, with the threads of all of them."""
+    facts = max(spec.board.clusters.values(), key=lambda cluster: cluster.mhz or 0)
+    return _core(facts, str(spec.tvm["mtriple"]), spec.board.cores)
+
+
+def core_of_tvm(target: Mapping[str, object]) -> Core:
+    """The least that a TVM target without a file of ours promises."""
+    triple = str(target.get("mtriple", "x86_64"))
+    registers = 16 if triple.startswith(("x86", "arm")) else 32
+    return _core(CpuFacts(1, vector_bits=128, vector_registers=registers), triple, 1)
+
+
+def _core(facts: CpuFacts, triple: str, cores: int) -> Core:
+    bits = facts.vector_bits or 128
+    return Core(
+        lanes=bits // 32,
+        registers=facts.vector_registers or 16,
+        memory_operand=triple.startswith("x86") and bits == 512,
+        lane_operand=triple.startswith("aarch64"),
+        l1_kib=facts.l1d_kib or 32,
+        l2_kib=facts.l2_kib or 512,
+        cores=cores,
+    )
