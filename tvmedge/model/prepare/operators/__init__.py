@@ -24,6 +24,7 @@ from tvmedge.model.prepare.operators.reduce_types import ReduceTypes
 from tvmedge.model.prepare.operators.relus import Relus
 from tvmedge.model.prepare.operators.resize import Resize
 from tvmedge.model.prepare.operators.reverse_sequence import ReverseSequence
+from tvmedge.model.prepare.operators.softplus import Softplus
 from tvmedge.model.prepare.operators.space_to_depth import SpaceToDepth
 from tvmedge.model.prepare.operators.split_empty import SplitEmpty
 from tvmedge.model.prepare.operators.tensor_scatter import TensorScatter
@@ -54,6 +55,7 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     Relus(),
     Resize(),
     ReverseSequence(),
+    Softplus(),
     SpaceToDepth(),
     SplitEmpty(),
     TensorScatter(),
