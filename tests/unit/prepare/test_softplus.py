@@ -11,9 +11,7 @@ from tests.onnx_rewrites import check_rewrite
 from tvmedge.model.prepare.operators.softplus import Softplus
 
 
-@pytest.mark.parametrize(
-    ("kind", "rtol"), [(TensorProto.FLOAT, 3e-7), (TensorProto.DOUBLE, 1e-15)]
-)
+@pytest.mark.parametrize(("kind", "rtol"), [(TensorProto.FLOAT, 3e-7), (TensorProto.DOUBLE, 1e-15)])
 def test_every_digit_is_right(kind: int, rtol: float) -> None:
     node = helper.make_node("Softplus", ["x"], ["y"])
     dtype = helper.tensor_dtype_to_np_dtype(kind)

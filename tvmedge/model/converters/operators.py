@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tvmedge.model.converters.arg_extremes import arg_extreme
 from tvmedge.model.converters.bit_cast import bit_cast
+from tvmedge.model.converters.conv import conv
 from tvmedge.model.converters.cum_prod import cum_prod
 from tvmedge.model.converters.gather import gather
 from tvmedge.model.converters.nan_safe import clip, extreme, relu
@@ -17,6 +18,7 @@ OPERATORS: Mapping[str, Converter] = {
     "ArgMin": arg_extreme,
     "BitCast": bit_cast,
     "Clip": clip,
+    "Conv": conv,
     "CumProd": cum_prod,
     "Gather": gather,
     "Max": extreme,
