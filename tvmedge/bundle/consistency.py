@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tvmedge.bundle.malformed import MalformedError
+from tvmedge.dtypes import NAMES, carrier
 from tvmedge.errors import InputError
 from tvmedge.tensors.sizes import bind_sizes, resolved
 from tvmedge.types import TensorSpec
@@ -73,12 +74,14 @@ def check_tensors(
     except (InputError, KeyError) as error:
         raise MalformedError(f"its check vectors contradict its signature: {error}") from error
     for key, spec in wanted.items():
+        if spec.dtype not in NAMES:
+            raise MalformedError(f"its signature has the unknown dtype {spec.dtype!r}")
         got = TensorSpec(spec.name, vectors[key].shape, vectors[key].dtype.name)
         try:
             expected = resolved(spec, sizes)
         except ValueError as error:
             raise MalformedError(f"its signature is unusable: {error}") from error
-        if got != expected:
+        if (got.shape, got.dtype) != (expected.shape, carrier(spec.dtype).name):
             raise MalformedError(f"its check vector {key!r} is {got} where {spec} is stated")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import onnx
 import onnx_ir as ir
 import tvm
-from tvm import relax
+from tvm import relax, tirx
 from tvm.relax.frontend.onnx import onnx_frontend
 
 from tvmedge.errors import InputError
@@ -110,6 +110,11 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
         """Empty lists too, which TVM's own method takes for a failure."""
         values = ((a.name, onnx.helper.get_attribute_value(a)) for a in attributes)
         return {n: tuple(v) if _is_list(v) else v for n, v in values}
+
+    def _new_var(self, var_name: str, shape: list[Any], dtype: str = "float32") -> relax.Var:
+        """TVM takes a size of 0 for a symbol without a name; every open one of ours has one."""
+        sizes = [0 if isinstance(dim, tirx.Var) and not dim.name else dim for dim in shape]
+        return super()._new_var(var_name, sizes, dtype)
 
     def _import(self) -> tvm.IRModule:
         try:
