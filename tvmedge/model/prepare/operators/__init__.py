@@ -28,6 +28,7 @@ from tvmedge.model.prepare.operators.softplus import Softplus
 from tvmedge.model.prepare.operators.space_to_depth import SpaceToDepth
 from tvmedge.model.prepare.operators.split_empty import SplitEmpty
 from tvmedge.model.prepare.operators.tensor_scatter import TensorScatter
+from tvmedge.model.prepare.operators.tf_idf import TfIdfVectorizer
 from tvmedge.model.prepare.operators.top_k_types import TopKTypes
 from tvmedge.model.prepare.operators.variadic import Variadic
 from tvmedge.model.prepare.rewrite import NodeRewrite
@@ -59,6 +60,7 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     SpaceToDepth(),
     SplitEmpty(),
     TensorScatter(),
+    TfIdfVectorizer(),
     TopKTypes(),
     Variadic(),
 )
