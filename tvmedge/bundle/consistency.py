@@ -41,10 +41,13 @@ def check_manifest(manifest: Manifest) -> None:
     hashes = [manifest.model.sha256, *(file.sha256 for file in manifest.files)]
     if manifest.records_sha256 is not None:
         hashes.append(manifest.records_sha256)
+    hashes += [entry.sha256 for entry in manifest.fixed_inputs]
     for text in hashes:
         if not _SHA256.fullmatch(text):
             raise MalformedError(f"its manifest has {text!r} where a sha256 belongs")
-    _unique("input", (spec.name for spec in manifest.signature.inputs))
+    fixed = manifest.fixed_inputs
+    inputs = [spec.name for spec in manifest.signature.inputs]
+    _unique("input", (*inputs, *(given.name for given in fixed)))
     _unique("output", (spec.name for spec in manifest.signature.outputs))
     _unique("weight", code.weights)
 

@@ -51,12 +51,13 @@ def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckV
     graph = model.proto.graph
     names = [spec.name for spec in signature.outputs]
     feeds = as_declared(graph.input, inputs)
+    all_feeds = {**feeds, **model.fixed}  # the file knows nothing of what is fixed
     allowed = tolerance(model)
     outputs: Outputs
     try:
         path = str(model.path)
-        outputs, tool = OnnxRuntime(path).run(names, feeds), f"onnxruntime {VERSION}"
-        _warn_of_spread(outputs, OnnxRuntime(path, plain=True).run(names, feeds), allowed)
+        outputs, tool = OnnxRuntime(path).run(names, all_feeds), f"onnxruntime {VERSION}"
+        _warn_of_spread(outputs, OnnxRuntime(path, plain=True).run(names, all_feeds), allowed)
     except Exception as refused:
         try:
             evaluated = ReferenceEvaluator(model.proto).run(names, dict(feeds))

@@ -70,6 +70,8 @@ def prepare(model: Model, shapes: Shapes) -> Prepared:
         InputError: an input that is unknown or does not fit, or a rewrite that
             the model's content made fail.
     """
+    if both := shapes.keys() & model.fixed.keys():
+        raise InputError(f"Model '{model.path}': input '{min(both)}' has a shape and a value.")
     # onnx-ir keeps references into the proto and renames through them.
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)
