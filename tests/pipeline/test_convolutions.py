@@ -23,10 +23,10 @@ def test_half_convolutions_are_rounded_once(rank: int, group: int, bias: bool) -
         rng.normal(size=[8]),
     ]
     wide = [array.astype(np.float16).astype(np.float32) for array in arrays[: 2 + bias]]
-    how = {"group": group, "strides": [2] * rank, "auto_pad": "SAME_UPPER"}
+    how: dict[str, Any] = {"group": group, "strides": [2] * rank, "auto_pad": "SAME_UPPER"}
     half = [array.astype(np.float16) for array in wide]
     (got,) = run_compiled(node_model("Conv", half, **how), half)
     proto = node_model("Conv", wide, **how)
-    want = ReferenceEvaluator(proto).run(None, {f"i{k}": a for k, a in enumerate(wide)})[0]
+    outputs: Any = ReferenceEvaluator(proto).run(None, {f"i{k}": a for k, a in enumerate(wide)})
     # Sums near zero cancel: there the order of the terms shows.
-    np.testing.assert_allclose(got, np.asarray(want).astype(np.float16), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(got, outputs[0].astype(np.float16), rtol=1e-3, atol=1e-5)

@@ -119,11 +119,6 @@ def _conv_transpose(node: ir.Node) -> bool:
     return "output_shape" in node.attributes
 
 
-def _roi_align(node: ir.Node) -> bool:
-    """mode max is not imported yet"""
-    return text(node, "mode", "avg") == "max"
-
-
 def _batch_norm(node: ir.Node) -> bool:
     """training mode: export the model for inference"""
     return bool(integer(node, "training_mode", 0))
@@ -177,7 +172,6 @@ CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "NonMaxSuppression": (_nms,),
     "QuantizeLinear": (_quantisation,),
     "Resize": (_resize,),
-    "RoiAlign": (_roi_align,),
     "Scan": (_loop,),
     "SequenceErase": (_sequence_position,),
     "SequenceInsert": (_sequence_position,),

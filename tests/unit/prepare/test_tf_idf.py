@@ -28,7 +28,7 @@ WEIGHTS = [0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 def _run(x: np.ndarray, **attributes: Any) -> np.ndarray:
     node = helper.make_node("TfIdfVectorizer", ["x"], ["y"], **(POOL | attributes))
     kind = helper.np_dtype_to_tensor_dtype(x.dtype)
-    proto = model([node], [tensor("x", x.shape, kind)], [tensor("y", None)], opset=18)
+    proto = model([node], [tensor("x", x.shape, kind)], [tensor("y", [None] * x.ndim)], opset=18)
     result = TfIdfVectorizer()(ir.serde.deserialize_model(proto))
     assert result.modified
     (y,) = ReferenceEvaluator(ir.serde.serialize_model(result.model)).run(None, {"x": x})
