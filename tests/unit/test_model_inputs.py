@@ -25,7 +25,7 @@ def test_names_may_hold_colons_and_a_scalar_has_no_dimensions() -> None:
 
 @given(
     st.text(min_size=1).filter(lambda name: name.strip()),
-    st.lists(st.integers(1, 2**31 - 1), max_size=6),
+    st.lists(st.integers(0, 2**31 - 1), max_size=6),
     st.sampled_from("x,"),
 )
 def test_what_is_written_is_read_back(name: str, shape: list[int], separator: str) -> None:
@@ -39,7 +39,6 @@ def test_what_is_written_is_read_back(name: str, shape: list[int], separator: st
         ("x", "no shape"),
         (":1x2", "no shape"),
         ("x:1x-2", "dimension '-2'"),
-        ("x:0", "dimension '0'"),
         ("x:8..1x3", "dimension '8..1'"),
         ("x:0..1x3", "dimension '0..1'"),
         ("x:N=x3", "dimension 'N='"),

@@ -117,7 +117,7 @@ def _dimensions(flag: str, text: str) -> tuple[int | OpenDim, ...]:
 
 
 def _dimension(flag: str, text: str) -> int | OpenDim:
-    if _SIZE.fullmatch(text) and 0 < int(text) < MAX_DIMENSION:
+    if _SIZE.fullmatch(text) and int(text) < MAX_DIMENSION:
         return int(text)
     if _SYMBOL.fullmatch(text):
         return OpenDim(text)
@@ -126,6 +126,6 @@ def _dimension(flag: str, text: str) -> int | OpenDim:
         if 0 < low <= high < MAX_DIMENSION:
             return OpenDim(found[1] or "", Bounds(low, high))
     raise InputError(
-        f"--input '{flag}': dimension '{text}' is not a positive size, a symbol such as N or a "
+        f"--input '{flag}': dimension '{text}' is not a size, a symbol such as N or a "
         "range such as 1..8: give NAME:SHAPE such as x:1x3x224x224."
     )

@@ -131,7 +131,7 @@ def _readable_as(dtype: np.dtype, name: str) -> bool:
     float32 holds all of its values.
     """
     if name == "bfloat16":
-        return dtype.str[1:] == "V2" or dtype == np.float32
+        return bool(dtype.str[1:] == "V2" or dtype.name == "float32")
     # The name says nothing of the byte order, which converts without loss.
     return bool(dtype.name == carrier(name).name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tvmedge.model.prepare.operators.bfloat16_cast import BFloat16Cast
 from tvmedge.model.prepare.operators.bit_shift import BitShift
 from tvmedge.model.prepare.operators.conv_transpose import ConvTranspose
 from tvmedge.model.prepare.operators.det import Det
@@ -35,6 +36,7 @@ from tvmedge.model.prepare.rewrite import NodeRewrite
 
 OPERATORS: tuple[NodeRewrite, ...] = (
     EmptyReduction(),
+    BFloat16Cast(),
     BitShift(),
     ConvTranspose(),
     Det(),
