@@ -138,11 +138,6 @@ def _nms(node: ir.Node) -> bool:
     return any(value is not None and value.const_value is None for value in given)
 
 
-def _resize(node: ir.Node) -> bool:
-    """its extents, scales or sizes, and roi must be constants; give tf_crop_and_resize sizes"""
-    return True
-
-
 def _quantisation(node: ir.Node) -> bool:
     """only float32 is quantised here, and only whole tensors or along an axis"""
     real = [optional(node, index) for index in ((0, 1) if node.op_type[0] == "Q" else (1,))]
@@ -171,7 +166,6 @@ CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "Loop": (_loop,),
     "NonMaxSuppression": (_nms,),
     "QuantizeLinear": (_quantisation,),
-    "Resize": (_resize,),
     "Scan": (_loop,),
     "SequenceErase": (_sequence_position,),
     "SequenceInsert": (_sequence_position,),
