@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import fetch_models
+from scripts import fetch_models, model_list
 from tvmedge.errors import ExitCode, TvmEdgeError
 
 _MODEL = "opennsfw"
@@ -34,9 +34,9 @@ class _VerbError(TvmEdgeError):
 def main(arguments: list[str]) -> int:
     """Returns the exit code of the first verb that fails, else 0."""
     try:
-        entry = fetch_models.find(arguments[0] if arguments else _MODEL)
+        entry = model_list.find(arguments[0] if arguments else _MODEL)
         model = fetch_models.fetch(entry)
-        print(f"{entry.name}: {entry.summary} ({fetch_models.licence(entry)})\n{model}\n")
+        print(f"{entry.name}: {entry.summary} ({model_list.licence(entry)})\n{model}\n")
         with tempfile.TemporaryDirectory(prefix="tvmedge-demo-") as folder:
             _demo(entry, model, Path(folder))
     except subprocess.CalledProcessError as error:
@@ -47,12 +47,9 @@ def main(arguments: list[str]) -> int:
     return int(ExitCode.OK)
 
 
-def _demo(entry: fetch_models.ModelEntry, model: Path, folder: Path) -> None:
-    shapes = [
-        f"--input={name}:{'x'.join(map(str, spec.shape))}" for name, spec in entry.inputs.items()
-    ]
+def _demo(entry: model_list.ModelEntry, model: Path, folder: Path) -> None:
     targets = ["-t", _HOST, "-t", _PI]
-    compiled = _tvmedge("compile", str(model), *targets, "-o", str(folder), *shapes)
+    compiled = _tvmedge("compile", str(model), *targets, "-o", str(folder), *entry.flags())
     rows = []
     for bundle in compiled["bundles"]:
         emulated = bundle["target"] == _PI and platform.machine() != "aarch64"

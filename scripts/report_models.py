@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from scripts import board_figures, fetch_models, machine
+from scripts import board_figures, fetch_models, machine, model_list, model_samples
 from tvmedge.resources import atomic_path
 
 _RESULTS = Path(__file__).with_name("results")
@@ -49,7 +49,7 @@ class _Outcome:
 
 
 def main(names: list[str]) -> int:
-    entries = [fetch_models.find(n) for n in names] if names else fetch_models.load_list()
+    entries = [model_list.find(n) for n in names] if names else model_list.load_list()
     report: dict[str, Any] = {
         "command": " ".join(["python", "scripts/report_models.py", *names]),
         "machine": _machine(),
@@ -75,19 +75,15 @@ def _write(report: dict[str, Any]) -> None:
             path.write_text(text, encoding="utf-8")
 
 
-def _model(entry: fetch_models.ModelEntry) -> dict[str, Any]:
+def _model(entry: model_list.ModelEntry) -> dict[str, Any]:
     model = fetch_models.fetch(entry)
     row: dict[str, Any] = {"name": entry.name, "onnx_bytes": model.stat().st_size}
     with tempfile.TemporaryDirectory(prefix="tvmedge-report-") as folder:
         sample = Path(folder) / "sample.npz"
-        np.savez(sample, allow_pickle=False, **fetch_models.sample(entry))
-        shapes = [
-            f"--input={name}:{'x'.join(map(str, spec.shape))}"
-            for name, spec in entry.inputs.items()
-        ]
+        np.savez(sample, allow_pickle=False, **model_samples.plausible(entry))
         targets = [word for target in _TARGETS for word in ("-t", target)]
         where = ["-o", folder, f"--check-input={sample}"]
-        compiled = _tvmedge("compile", str(model), *targets, *where, *shapes)
+        compiled = _tvmedge("compile", str(model), *targets, *where, *entry.flags())
         if compiled.document is None:
             return row | {"refused": compiled.sentence.replace(str(model), model.name)}
         row["import_seconds"] = compiled.document["import_seconds"]

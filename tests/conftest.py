@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import fetch_models
+from scripts import fetch_models, model_list
 
 
 @pytest.fixture(scope="session")
@@ -16,4 +16,4 @@ def model_path() -> Callable[[str], Path]:
 
     A lock in ``fetch`` lets parallel test workers ask for the same one.
     """
-    return lambda name: fetch_models.fetch(fetch_models.find(name))
+    return lambda name: fetch_models.fetch(model_list.find(name))

@@ -38,6 +38,19 @@ class Signature:
 
 
 @dataclass(frozen=True)
+class FixedInput:
+    """An input of the model that was given a value when compiling. ``value`` lists
+    its elements in C order, None where they are many or not finite numbers;
+    ``sha256`` covers their bytes, little-endian."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    value: tuple[bool | int | float, ...] | None
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Latency:
     """What a profile measured: ``cold_start_ms`` from opening the bundle to the
     first result, ``samples_ms`` one entry a repetition, timed on the board."""

@@ -14,11 +14,9 @@ from onnx.backend.base import Backend, BackendRep
 import tvmedge
 from tvmedge.boards.model import Model
 from tvmedge.boards.places import Local
+from tvmedge.dtypes import NAMES, carried, carrier, limits
 
 Tensors = Mapping[str, Any]
-
-# Integers narrower than a byte are carried in one, as numpy has no such types.
-_CARRIERS = {"int2": "int8", "int4": "int8", "uint2": "uint8", "uint4": "uint8"}
 
 
 class TvmEdgeBackend(Backend):
@@ -70,14 +68,13 @@ class TvmEdgeRep(BackendRep):
 
 
 def _carried(value: Any) -> Any:
-    carrier = _CARRIERS.get(getattr(value, "dtype", np.dtype(object)).name)
-    return value.astype(carrier) if carrier else value
+    return carried(value) if isinstance(value, np.ndarray) else value
 
 
 def _uncarried(array: Any, type_: int) -> Any:
     """The type that the model declares, where every value fits it."""
     declared = onnx.helper.tensor_dtype_to_np_dtype(type_)
-    if _CARRIERS.get(declared.name) != array.dtype.name:
+    if not limits(declared.name) or carrier(declared.name) != array.dtype:
         return array
     narrow = array.astype(declared)
     return narrow if np.array_equal(narrow.astype(array.dtype), array) else array
@@ -104,5 +101,5 @@ def _check_inputs(folder: Path, sample: Tensors) -> tuple[str, ...]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether numpy can store it; bfloat16 and the like are not its own."""
-    return isinstance(value, np.ndarray) and value.dtype.isbuiltin == 1 and value.dtype.kind != "O"
+    """Whether an .npz file can hold it for us; float8, sequences and texts it cannot."""
+    return isinstance(value, np.ndarray) and value.dtype.name in NAMES

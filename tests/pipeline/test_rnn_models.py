@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import fetch_models
+from scripts import model_list
 from tvmedge.cli import main
 
 
@@ -19,8 +19,7 @@ from tvmedge.cli import main
 def test_it_compiles_and_is_right(
     name: str, model_path: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    inputs = fetch_models.find(name).inputs.items()
-    shapes = [f"--input={i}:{'x'.join(map(str, spec.shape))}" for i, spec in inputs]
+    flags = model_list.find(name).flags()
     path = model_path(name)
-    assert main(["compile", str(path), "-t", "host", "-o", str(tmp_path), *shapes]) == 0
+    assert main(["compile", str(path), "-t", "host", "-o", str(tmp_path), *flags]) == 0
     assert main(["run", str(next(tmp_path.glob("*.tvmedge"))), "--check"]) == 0

@@ -21,6 +21,8 @@ from tvmedge.bundle import (
     read_bundle,
     write_bundle,
 )
+from tvmedge.bundle.malformed import MalformedError
+from tvmedge.dtypes import NAMES, carrier
 from tvmedge.types import Signature, TensorSpec
 
 
@@ -69,6 +71,33 @@ def test_everything_comes_back(tmp_path: Path) -> None:
         assert got.keys() == want.keys()
         for name, array in want.items():
             np.testing.assert_array_equal(got[name], array, strict=True)
+
+
+def types(dtype: str, vector: np.ndarray) -> BundleContents:
+    """Contents whose only input is ``dtype`` by its signature."""
+    contents = sample()
+    return replace(
+        contents,
+        signature=replace(contents.signature, inputs=(TensorSpec("x", vector.shape, dtype),)),
+        check_inputs={"x": vector},
+    )
+
+
+@pytest.mark.parametrize("dtype", sorted(NAMES))
+def test_every_type_comes_back(dtype: str, tmp_path: Path) -> None:
+    for shape in ((2, 3), (0, 3), ()):
+        want = np.ones(shape, carrier(dtype))
+        write_bundle(tmp_path / "net.tvmedge", types(dtype, want))
+        bundle = read_bundle(tmp_path / "net.tvmedge")
+        got = bundle.check_inputs()["x"]
+        assert bundle.manifest.signature.inputs[0].dtype == dtype
+        assert (got.dtype, got.tobytes()) == (want.dtype, want.tobytes())
+
+
+def test_types_that_a_bundle_lacks_are_refused(tmp_path: Path) -> None:
+    for dtype, vector in (("float8_e5m2", np.ones(2)), ("int4", np.ones(2, np.uint8))):
+        with pytest.raises(MalformedError, match=dtype):
+            write_bundle(tmp_path / "net.tvmedge", types(dtype, vector))
 
 
 def test_same_contents_give_the_same_bytes(tmp_path: Path) -> None:

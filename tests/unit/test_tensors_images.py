@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tvmedge.dtypes import carrier
 from tvmedge.errors import InputError
 from tvmedge.tensors import Channels, ImageOptions, Layout, Resize, read_inputs
 from tvmedge.types import Signature, TensorSpec
@@ -32,7 +33,7 @@ def load(
     signature = Signature((TensorSpec("x", shape, dtype),), ())
     array = read_inputs(signature, [str(path)], options, 0)["x"]
     assert array.shape == shape
-    assert array.dtype == dtype
+    assert array.dtype == carrier(dtype)
     assert array.flags.c_contiguous
     return array
 
@@ -51,6 +52,13 @@ def test_layout_follows_the_shape(picture: Path) -> None:
     assert load(picture, (1, 3, 5, 3))[0, 2].min() == pytest.approx(0.2)
     nhwc = load(picture, (1, 3, 5, 3), options=ImageOptions(layout=Layout.NHWC))
     assert nhwc[0, :, :, 2].max() == pytest.approx(0.2)
+
+
+def test_half_precision(picture: Path) -> None:
+    want = load(picture, (1, 3, 2, 4))
+    for dtype in ("float16", "bfloat16"):
+        got = load(picture, (1, 3, 2, 4), dtype)
+        np.testing.assert_array_equal(got, want.astype(carrier(dtype)))
 
 
 def test_channels(picture: Path) -> None:

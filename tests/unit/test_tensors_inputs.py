@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tvmedge.dtypes import carrier
 from tvmedge.errors import ExitCode, InputError
 from tvmedge.tensors import ImageOptions, random_tensor, read_inputs
 from tvmedge.types import Signature, TensorSpec
@@ -91,10 +92,10 @@ def test_random_fills_the_rest_by_seed() -> None:
     same(read(ONE, "image=random", seed=7), read(ONE, "random", seed=7))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
 def test_random_floats_are_in_the_unit_interval(dtype: str) -> None:
     values = random_tensor(TensorSpec("x", (9999,), dtype), 1)
-    assert values.dtype == dtype
+    assert values.dtype == carrier(dtype)
     assert 0 <= values.min() < 0.01
     assert 0.99 < values.max() < 1
 
@@ -104,6 +105,53 @@ def test_random_integers_are_small(dtype: str) -> None:
     values = random_tensor(TensorSpec("x", (999,), dtype), 1)
     assert values.dtype == dtype
     assert set(values.tolist()) == set(range(2 if dtype == "bool" else 10))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "count"), [("int2", 2), ("uint2", 4), ("int4", 8), ("uint4", 10)]
+)
+def test_random_narrow_integers_are_in_range(dtype: str, count: int) -> None:
+    values = random_tensor(TensorSpec("x", (999,), dtype), 1)
+    assert values.dtype == carrier(dtype)
+    assert set(values.tolist()) == set(range(count))
+
+
+BF16 = Signature((TensorSpec("x", (3,), "bfloat16"),), ())
+ROUND = np.array([1.5, np.nan, -np.inf], np.float32)
+
+
+def test_bfloat16_is_read_as_numpy_writes_it_and_as_float32() -> None:
+    want = ROUND.astype(carrier("bfloat16"))
+    for array in (want, ROUND, ROUND.astype(">f4")):
+        np.save("x.npy", array)
+        got = read(BF16, "x.npy")["x"]
+        assert (got.dtype, got.tobytes()) == (want.dtype, want.tobytes())
+
+
+def test_a_number_that_bfloat16_lacks_is_not_rounded() -> None:
+    for number in (0.1, 3.4e38):
+        np.save("x.npy", np.array([1, number, 2], np.float32))
+        assert "numbers between those of bfloat16: round them" in refusal(BF16, "x.npy")
+    for kind in ("float64", "float16", "uint16", "V3"):
+        np.save("x.npy", np.zeros(3, kind))
+        assert "convert it with .astype(ml_dtypes.bfloat16)" in refusal(BF16, "x.npy")
+    np.save("x.npy", np.zeros((1, 2, 3), "V2"))
+    assert "holds 1x2x3 void16: convert it with .astype('float32')" in refusal(ONE, "x.npy")
+
+
+def test_narrow_integers_are_carried_and_bounded() -> None:
+    signature = Signature((TensorSpec("x", (2,), "int4"),), ())
+    good = np.array([-8, 7], np.int8)
+    np.save("x.npy", good)
+    same(read(signature, "x.npy"), {"x": good})
+    np.save("x.npy", np.array([8, 0], np.int8))
+    assert refusal(signature, "x.npy") == (
+        "The input 'x' takes 2 int4, but 'x.npy' holds 8: give values from -8 to 7."
+    )
+    np.save("x.npy", np.array([1, 2], np.int64))
+    assert "takes 2 int4, but 'x.npy' holds 2 int64: convert it with .astype('int8')" in refusal(
+        signature, "x.npy"
+    )
 
 
 def test_a_model_without_inputs() -> None:

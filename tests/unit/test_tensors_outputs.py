@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tvmedge.dtypes import carrier
 from tvmedge.errors import InputError, ToolError
 from tvmedge.tensors import max_normalised_error, write_outputs
 
@@ -38,6 +39,21 @@ def test_names_come_back(tmp_path: Path) -> None:
         assert got.files == list(outputs)
         for name, want in outputs.items():
             np.testing.assert_array_equal(got[name], want, strict=True)
+
+
+def test_bfloat16_is_written_as_float32(tmp_path: Path) -> None:
+    want = np.array([1.5, -np.inf, np.nan], np.float32)
+    write_outputs(tmp_path / "y.npz", {"y": want.astype(carrier("bfloat16"))})
+    with np.load(tmp_path / "y.npz") as got:
+        np.testing.assert_array_equal(got["y"], want, strict=True)
+
+
+def test_errors_of_bfloat16_are_measured() -> None:
+    kind = carrier("bfloat16")
+    want = np.array([np.nan, np.inf, 2, -4], kind)
+    assert max_normalised_error(want.copy(), want) == 0
+    assert max_normalised_error(np.array([np.nan, np.inf, 2, -3], kind), want) == 0.25
+    assert max_normalised_error(np.array([0, np.inf, 2, -4], kind), want) == math.inf
 
 
 @given(st.dictionaries(st.text(), st.integers(), max_size=5))

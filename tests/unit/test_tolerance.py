@@ -32,7 +32,12 @@ def test_only_what_rounds_activations(op: str, inputs: list[str], expected: bool
 
 
 @pytest.mark.parametrize(
-    ("kind", "allowed"), [(onnx.TensorProto.FLOAT, 1e-4), (onnx.TensorProto.FLOAT16, 1e-2)]
+    ("kind", "allowed"),
+    [
+        (onnx.TensorProto.FLOAT, 1e-4),
+        (onnx.TensorProto.FLOAT16, 1e-2),
+        (onnx.TensorProto.BFLOAT16, 8e-2),
+    ],
 )
 def test_half_precision_is_allowed_more(kind: int, allowed: float) -> None:
     node = helper.make_node("Relu", ["x"], ["y"])

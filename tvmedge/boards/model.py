@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tvmedge.boards.places import Place, empty, fetched, overwrite
+from tvmedge.boards.places import Place, copied, fetched, overwrite
 from tvmedge.boards.runtime import CPU, POOLED, global_function
 from tvmedge.bundle import Bundle
+from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError
 from tvmedge.shapes import resolve
 from tvmedge.tensors.sizes import bind_sizes, default_sizes, resolved
@@ -88,8 +89,8 @@ class Model:
         for open_spec in self._signature.inputs:
             spec = resolved(open_spec, sizes)
             shape = resolve(spec.shape, {})
-            self._inputs[spec.name] = empty(shape, spec.dtype, self._place.device)
-            overwrite(self._inputs[spec.name], np.zeros(shape, spec.dtype))
+            zeros = np.zeros(shape, carrier(spec.dtype))
+            self._inputs[spec.name] = copied(zeros, self._place.device)
         self._sizes = sizes
         self._bind()
 
@@ -107,10 +108,11 @@ class Model:
         for index, open_spec in enumerate(specs):
             spec = resolved(open_spec, self._sizes)
             tensor: Any = self._output(_MAIN) if arity == -1 else self._output(_MAIN, index)
-            if tuple(tensor.shape) != spec.shape or str(tensor.dtype) != spec.dtype:
+            dtype = carrier(spec.dtype)
+            if tuple(tensor.shape) != spec.shape or str(tensor.dtype) != dtype.name:
                 raise BoardError(
                     f"output '{spec.name}' is {tuple(tensor.shape)} {tensor.dtype} where its "
                     f"bundle lists {spec}"
                 )
-            outputs[spec.name] = fetched(tensor, spec.dtype)
+            outputs[spec.name] = fetched(tensor, dtype)
         return outputs

@@ -75,10 +75,12 @@ class Local:
 
         if array.nbytes == 0 or array.ctypes.data % _ALIGNMENT or not array.flags.c_contiguous:
             return copied(array, self.device)
-        # DLPack has no way to say read-only, so numpy refuses to export such arrays.
+        # DLPack has no way to say read-only, and numpy none to say bfloat16.
         memory = (ctypes.c_uint8 * array.nbytes).from_address(array.ctypes.data)
-        view = np.frombuffer(memoryview(memory), array.dtype).reshape(array.shape)
-        return tvm_ffi.from_dlpack(view)
+        content = tvm_ffi.from_dlpack(np.frombuffer(memoryview(memory), np.uint8))
+        view = global_function("runtime.TVMTensorCreateView")
+        dtype = tvm_ffi.dtype(array.dtype.name)
+        return view(content, tvm_ffi.Shape(array.shape), dtype, 0)
 
     def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
         """The VM keeps tensors of its own device as they are."""
@@ -143,7 +145,7 @@ def overwrite(tensor: Any, array: np.ndarray) -> None:
         global_function("runtime.TVMTensorCopyFromBytes")(tensor, address, source.nbytes)
 
 
-def fetched(tensor: Any, dtype: str) -> np.ndarray:
+def fetched(tensor: Any, dtype: np.dtype) -> np.ndarray:
     """An array with a tensor's content."""
     array = np.empty(tuple(tensor.shape), dtype)
     if array.nbytes:

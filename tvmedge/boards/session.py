@@ -35,6 +35,7 @@ from tvmedge.boards.messages import (
 from tvmedge.boards.process import WorkerProcess
 from tvmedge.bundle import Bundle, read_bundle, require_runnable_here, tensorfile
 from tvmedge.bundle.malformed import MalformedError
+from tvmedge.dtypes import carrier, out_of_range
 from tvmedge.errors import (
     BoardError,
     ExitCode,
@@ -261,12 +262,16 @@ def _checked(
         if spec.name not in inputs:
             raise InputError(f"The model needs the input {spec}: give it.")
         array = np.asarray(inputs[spec.name])
-        if not fits(spec.shape, array.shape) or array.dtype.name != spec.dtype:
+        kind = carrier(spec.dtype).name
+        if not fits(spec.shape, array.shape) or array.dtype.name != kind:
             got = TensorSpec(spec.name, array.shape, array.dtype.name)
-            raise InputError(f"The model's input is {spec}, not {got}.")
+            carried = f" carried by {kind}" if kind != spec.dtype else ""
+            raise InputError(f"The model's input is {spec}{carried}, not {got}.")
+        if (value := out_of_range(spec.dtype, array)) is not None:
+            raise InputError(f"The model's input is {spec}, which cannot hold {value}.")
         arrays[spec.name] = array
     return arrays
 
 
 def _size(spec: TensorSpec) -> int:
-    return math.prod(resolve(spec.shape, {})) * np.dtype(spec.dtype).itemsize
+    return math.prod(resolve(spec.shape, {})) * carrier(spec.dtype).itemsize

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tvmedge.bundle.malformed import MalformedError
+from tvmedge.dtypes import NAMES, carrier
 from tvmedge.errors import InputError
 from tvmedge.tensors.sizes import bind_sizes, resolved
 from tvmedge.types import TensorSpec
@@ -40,10 +41,13 @@ def check_manifest(manifest: Manifest) -> None:
     hashes = [manifest.model.sha256, *(file.sha256 for file in manifest.files)]
     if manifest.records_sha256 is not None:
         hashes.append(manifest.records_sha256)
+    hashes += [entry.sha256 for entry in manifest.fixed_inputs]
     for text in hashes:
         if not _SHA256.fullmatch(text):
             raise MalformedError(f"its manifest has {text!r} where a sha256 belongs")
-    _unique("input", (spec.name for spec in manifest.signature.inputs))
+    fixed = manifest.fixed_inputs
+    inputs = [spec.name for spec in manifest.signature.inputs]
+    _unique("input", (*inputs, *(given.name for given in fixed)))
     _unique("output", (spec.name for spec in manifest.signature.outputs))
     _unique("weight", code.weights)
 
@@ -73,12 +77,14 @@ def check_tensors(
     except (InputError, KeyError) as error:
         raise MalformedError(f"its check vectors contradict its signature: {error}") from error
     for key, spec in wanted.items():
+        if spec.dtype not in NAMES:
+            raise MalformedError(f"its signature has the unknown dtype {spec.dtype!r}")
         got = TensorSpec(spec.name, vectors[key].shape, vectors[key].dtype.name)
         try:
             expected = resolved(spec, sizes)
         except ValueError as error:
             raise MalformedError(f"its signature is unusable: {error}") from error
-        if got != expected:
+        if (got.shape, got.dtype) != (expected.shape, carrier(spec.dtype).name):
             raise MalformedError(f"its check vector {key!r} is {got} where {spec} is stated")
 
 

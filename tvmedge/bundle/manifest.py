@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tvmedge.types import Signature
+from tvmedge.types import FixedInput, Signature
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Major.minor. A reader takes its own major only; a higher minor may add keys
 and files that an older reader of the same major can do without."""
 
@@ -73,7 +73,8 @@ class Manifest:
 
     ``versions`` maps tool to version (tvm, tvm_ffi, llvm, tvmedge, zig);
     ``records_sha256`` is the hash of the tuning records used, None without any;
-    ``files`` lists every file but the manifest, in the order of the zip.
+    ``files`` lists every file but the manifest, in the order of the zip;
+    ``fixed_inputs`` the model's inputs that are constants in the code (since 1.1).
     """
 
     schema_version: str
@@ -85,3 +86,4 @@ class Manifest:
     versions: dict[str, str]
     records_sha256: str | None
     files: tuple[FileInfo, ...]
+    fixed_inputs: tuple[FixedInput, ...] = ()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tvmedge import dtypes
 from tvmedge.bundle.malformed import MalformedError
 
 ALIGNMENT = 64
@@ -34,13 +35,14 @@ _CODES = {
     "uint16": "U16",
     "uint32": "U32",
     "uint64": "U64",
+    "bfloat16": "BF16",
     "float16": "F16",
     "float32": "F32",
     "float64": "F64",
 }
-_DTYPES = {code: np.dtype(name).newbyteorder("<") for name, code in _CODES.items()}
+_DTYPES = {code: dtypes.carrier(name).newbyteorder("<") for name, code in _CODES.items()}
 DTYPES = frozenset(_CODES)
-"""The numpy dtype names that a bundle can hold."""
+"""The numpy dtype names of tensors that a bundle can hold."""
 
 
 @dataclass(frozen=True)

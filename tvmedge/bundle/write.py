@@ -20,7 +20,7 @@ from tvmedge.bundle.manifest import (
     TargetInfo,
 )
 from tvmedge.resources import atomic_path
-from tvmedge.types import Signature
+from tvmedge.types import FixedInput, Signature
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +55,7 @@ class BundleContents:
     check_inputs: Mapping[str, np.ndarray]
     check_outputs: Mapping[str, np.ndarray]
     notice: str
+    fixed_inputs: tuple[FixedInput, ...] = ()
 
 
 def write_bundle(path: Path, contents: BundleContents) -> Manifest:
@@ -86,6 +87,7 @@ def write_bundle(path: Path, contents: BundleContents) -> Manifest:
         versions=dict(contents.versions),
         records_sha256=contents.records_sha256,
         files=tuple(_describe(name, pieces) for name, pieces in files.items()),
+        fixed_inputs=contents.fixed_inputs,
     )
     consistency.check_manifest(manifest)
     consistency.check_tensors(manifest, contents.weights, vectors)

@@ -24,7 +24,8 @@ class Options:
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path()
     "Folder that receives <model>-<target>.tvmedge."
     input: Annotated[tuple[str, ...], Parameter(negative=())] = ()
-    "NAME:SHAPE such as x:1x3x224x224; fixes an input's open dimensions."
+    """NAME:SHAPE such as x:1x3x224x224 fixes an input's open dimensions; NAME=VALUE such as
+    sr=16000 (a number, a JSON list or a .npy file) makes the input a constant."""
     check_input: Annotated[tuple[str, ...], Parameter(negative=())] = ("random",)
     "NAME=FILE, or 'random' for the rest: the input of the bundle's own check."
     seed: int = 0
@@ -47,11 +48,13 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
 
     from tvmedge.bundle import write_bundle
     from tvmedge.compiler.compile import CompileOptions, compile_frontend, open_frontend
-    from tvmedge.model.inputs import parse_shapes
+    from tvmedge.model.inputs import parse_inputs
     from tvmedge.model.load import load
 
+    given = parse_inputs(options.input)
     compile_options = CompileOptions(
-        shapes=parse_shapes(options.input),
+        shapes=given.shapes,
+        values=given.values,
         check_inputs=options.check_input,
         seed=options.seed,
         dump_ir=options.dump_ir,

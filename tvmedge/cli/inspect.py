@@ -15,6 +15,7 @@ from tvmedge.targeting import target as find_target
 
 if TYPE_CHECKING:
     from tvmedge.model.inspect import ModelReport
+    from tvmedge.types import FixedInput
 
 MIB = 1 << 20
 
@@ -27,7 +28,8 @@ class Options:
     target: Annotated[str | None, Parameter(name=["--target", "-t"])] = None
     "A target's name: say what of it matters to this model (see 'tvmedge targets')."
     input: Annotated[tuple[str, ...], Parameter(negative=())] = ()
-    "NAME:SHAPE such as x:1x3x224x224; fixes an input's open dimensions."
+    """NAME:SHAPE such as x:1x3x224x224 fixes an input's open dimensions; NAME=VALUE such as
+    sr=16000 (a number, a JSON list or a .npy file) makes the input a constant."""
 
 
 @native_noise_logged()
@@ -46,11 +48,12 @@ def inspect(
     output, options = (output or Output()).start(), options or Options()
     spec = find_target(options.target) if options.target else None
 
-    from tvmedge.model.inputs import parse_shapes
+    from tvmedge.model.inputs import parse_inputs
     from tvmedge.model.inspect import inspect_model
     from tvmedge.model.load import load
 
-    report = inspect_model(load(model), parse_shapes(options.input))
+    given = parse_inputs(options.input)
+    report = inspect_model(load(model), given.shapes, given.values)
     fit = _fit(report, spec) if spec else None
     for line in (*_lines(report), *(_target_lines(spec, fit) if spec and fit else ())):
         output.say(_plain(line))
@@ -71,6 +74,7 @@ def _lines(report: ModelReport) -> list[str]:
         f"model       {report.name}, opset {opsets or 'none'}, "
         f"by {report.producer or 'unknown'}, licence {report.licence}",
         *(f"input       {port}" for port in report.inputs),
+        *(f"fixed       {_fixed(value)}" for value in report.fixed_inputs),
         *(f"output      {port}" for port in report.outputs),
         f"operators   {', '.join(f'{op} {count}' for op, count in report.operators.items())}",
         f"parameters  {report.parameters} in {report.weight_bytes} bytes",
@@ -84,6 +88,12 @@ def _lines(report: ModelReport) -> list[str]:
         way_out = f": {refusal.way_out}" if refusal.way_out else ""
         lines.append(f"refused     {refusal.op} '{refusal.node}': {refusal.reason}{way_out}")
     return lines
+
+
+def _fixed(given: FixedInput) -> str:
+    known = given.value is not None
+    content = ", ".join(map(str, given.value or ())) if known else f"sha256 {given.sha256}"
+    return f"{given.name}: {given.dtype} [{', '.join(map(str, given.shape))}] = {content}"
 
 
 def _fit(report: ModelReport, spec: TargetSpec) -> dict[str, Any]:

@@ -15,18 +15,19 @@ from tvmedge.bundle import (
     CodeInfo,
     ModelInfo,
     TargetInfo,
-    tensorfile,
 )
 from tvmedge.compiler.build import build
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.notice import notice
 from tvmedge.compiler.reference import CheckVectors, check_vectors
 from tvmedge.device.zig import zig_version
+from tvmedge.dtypes import NAMES
 from tvmedge.errors import InputError
 from tvmedge.model.failures import failures_named
 from tvmedge.model.importer import ImportedModel, import_model
-from tvmedge.model.inputs import Shapes
+from tvmedge.model.inputs import Shapes, Values
 from tvmedge.model.load import Model
+from tvmedge.model.prepare.bind_values import bind_values, fixed_inputs
 from tvmedge.targeting import TargetSpec
 from tvmedge.tensors import ImageOptions, read_inputs
 from tvmedge.types import Signature
@@ -37,11 +38,12 @@ CODE_FILE = "code/model.so"
 
 @dataclass(frozen=True)
 class CompileOptions:
-    """``shapes`` fixes inputs by name; ``check_inputs`` are NAME=FILE or
-    "random" for the bundle's own check; ``dump_ir`` receives the IR after
-    every phase, one folder a target."""
+    """``shapes`` fixes dimensions of inputs by name, ``values`` whole inputs, which
+    become constants; ``check_inputs`` are NAME=FILE or "random" for the bundle's
+    own check; ``dump_ir`` receives the IR after every phase, one folder a target."""
 
     shapes: Shapes = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
     check_inputs: tuple[str, ...] = ("random",)
     seed: int = 0
     dump_ir: Path | None = None
@@ -71,6 +73,7 @@ def compile_model(
 def open_frontend(model: Model, options: CompileOptions) -> Frontend:
     """Import ``model`` and compute its reference outputs, once for all targets."""
     require_tvm()
+    model = bind_values(model, options.values)
     imported = import_model(model, options.shapes)
     _require_storable(model, imported.signature)
     with failures_named(model, "run on a check input"):
@@ -83,7 +86,7 @@ def open_frontend(model: Model, options: CompileOptions) -> Frontend:
 
 def _require_storable(model: Model, signature: Signature) -> None:
     for spec in (*signature.inputs, *signature.outputs):
-        if spec.dtype not in tensorfile.DTYPES:
+        if spec.dtype not in NAMES:
             raise InputError(
                 f"Model '{model.path}': '{spec.name}' is {spec.dtype}, which a bundle cannot take "
                 "or give: cast it to float32 in the model."
@@ -124,6 +127,7 @@ def compile_frontend(
         check_inputs=vectors.inputs,
         check_outputs=vectors.outputs,
         notice=notice(model),
+        fixed_inputs=fixed_inputs(model),
     )
 
 

@@ -6,25 +6,28 @@ import contextlib
 import io
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import onnx
 import onnx_ir as ir
 import tvm
-from tvm import relax
+from tvm import relax, tirx
 from tvm.relax.frontend.onnx import onnx_frontend
 
 from tvmedge.errors import InputError
 from tvmedge.model.bounded_takes import bounded_takes
 from tvmedge.model.converters import CONVERTERS, Node
+from tvmedge.model.converters.open import OPEN
+from tvmedge.model.converters.open.agreement import agreed, require_shapes
 from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model, first_line
 from tvmedge.model.prepare import Prepared, prepare
 from tvmedge.model.refuse import Refusal, find_refusals, node_name, qualified_op, refuse
 from tvmedge.model.signature import bound_symbols, signature
-from tvmedge.types import Signature
+from tvmedge.model.walk import SymbolicImporter
+from tvmedge.types import Bounds, Signature
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def import_prepared(model: Model, prepared: Prepared) -> ImportedModel:
     graph, symbols = prepared.graph, prepared.symbols
     refuse(model, find_refusals(graph, importable_ops()))
     try:
-        module = bound_symbols(_Importer(model, graph).run(), symbols)
+        module = bound_symbols(_Importer(model, graph, symbols).run(), symbols)
         return ImportedModel(model, module, signature(model, module, symbols))
     except InputError as error:
         if not symbols or type(error) is not InputError:
@@ -71,15 +74,15 @@ def importable_ops() -> frozenset[str]:
 _NODE = re.compile(r"\bNode (\d+)\b")
 
 
-class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
+class _Importer(SymbolicImporter):
     """TVM's importer, going on after a node it refuses so that all are reported.
 
     A refused node is replaced by zeros of the type that ONNX's shape inference
     gave it, and the module is then thrown away.
     """
 
-    def __init__(self, model: Model, graph: ir.Model) -> None:
-        super().__init__(shape_dict={}, dtype_dict={}, sanitize=False)
+    def __init__(self, model: Model, graph: ir.Model, bounds: Mapping[str, Bounds]) -> None:
+        super().__init__(bounds)
         self._model = model
         self._opset_version = graph.opset_imports[""]
         self._proto = ir.serde.serialize_model(graph)
@@ -111,6 +114,11 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
         values = ((a.name, onnx.helper.get_attribute_value(a)) for a in attributes)
         return {n: tuple(v) if _is_list(v) else v for n, v in values}
 
+    def _new_var(self, var_name: str, shape: list[Any], dtype: str = "float32") -> relax.Var:
+        """TVM takes a size of 0 for a symbol without a name; every open one of ours has one."""
+        sizes = [0 if isinstance(dim, tirx.Var) and not dim.name else dim for dim in shape]
+        return super()._new_var(var_name, sizes, dtype)
+
     def _import(self) -> tvm.IRModule:
         try:
             return self.from_onnx(self._proto.graph, self._opset_version)
@@ -123,10 +131,17 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
         self, op_name: str, inputs: Any, attrs: dict[str, Any], opset: int
     ) -> relax.Expr:
         try:
-            if convert := CONVERTERS.get(op_name):
-                node = _node(op_name, inputs, attrs, opset)
-                return self.bb.normalize(convert(self.bb, node))
-            return super()._convert_operator(op_name, inputs, attrs, opset)
+            node = self._node(op_name, inputs, attrs, opset)
+            if node.is_open:
+                node = agreed(self.bb, node)
+                inputs = onnx_frontend.onnx_input(node.inputs)
+            convert = (node.is_open and OPEN.get(op_name)) or CONVERTERS.get(op_name)
+            if convert:
+                made = self.bb.normalize(convert(self.bb, node))
+            else:
+                made = super()._convert_operator(op_name, inputs, attrs, opset)
+            require_shapes(node, made)
+            return made
         except Exception as error:
             index = attrs["tvm_custom"]["name"]
             if not index.isdigit():  # inside a branch of an If
@@ -139,14 +154,21 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
                 raise
             return self.bb.normalize(zeros[0] if len(zeros) == 1 else relax.Tuple(zeros))
 
+    def _node(self, op: str, inputs: Any, attributes: dict[str, Any], opset: int) -> Node:
+        own = {name: value for name, value in attributes.items() if name != "tvm_custom"}
+        return Node(
+            op,
+            tuple(inputs),
+            own,
+            attributes["tvm_custom"]["num_outputs"],
+            opset,
+            tuple(None if value is None else self.known(value) for value in inputs),
+            self.symbols,
+        )
+
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, bytes)
-
-
-def _node(op: str, inputs: Any, attributes: dict[str, Any], opset: int) -> Node:
-    own = {name: value for name, value in attributes.items() if name != "tvm_custom"}
-    return Node(op, tuple(inputs), own, attributes["tvm_custom"]["num_outputs"], opset)
 
 
 def _zeros(value: ir.Value) -> relax.Expr | None:

@@ -14,10 +14,12 @@ from onnx import external_data_helper
 from tvmedge.errors import TvmEdgeError
 from tvmedge.model.cost import Cost, cost
 from tvmedge.model.importer import import_prepared
-from tvmedge.model.inputs import Shapes
+from tvmedge.model.inputs import Shapes, Values
 from tvmedge.model.load import Model
 from tvmedge.model.prepare import prepare
+from tvmedge.model.prepare.bind_values import bind_values, fixed_inputs
 from tvmedge.model.refuse import STANDARD_DOMAINS, Refusal, RefusedNodesError
+from tvmedge.types import FixedInput
 
 Dimension = int | str | None
 
@@ -41,7 +43,8 @@ class Port:
 @dataclass(frozen=True)
 class ModelReport:
     """``operators`` counts the nodes of the file, those of bodies and functions
-    included; ``parameters`` the elements of all tensors it stores. ``cost`` is of
+    included; ``parameters`` the elements of all tensors it stores, ``fixed_inputs``
+    what the user fixed. ``cost`` is of
     the prepared graph, None where preparing failed. ``problem`` is the sentence
     that ``compile`` would end with, ``refusals`` the nodes it would name."""
 
@@ -51,6 +54,7 @@ class ModelReport:
     opsets: Mapping[str, int]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    fixed_inputs: tuple[FixedInput, ...]
     operators: Mapping[str, int]
     parameters: int
     weight_bytes: int
@@ -59,12 +63,18 @@ class ModelReport:
     problem: TvmEdgeError | None
 
 
-def inspect_model(model: Model, shapes: Shapes) -> ModelReport:
-    """Look at ``model`` and go the first half of the way that ``compile`` goes."""
+def inspect_model(model: Model, shapes: Shapes, values: Values | None = None) -> ModelReport:
+    """Look at ``model`` and go the first half of the way that ``compile`` goes.
+
+    Raises:
+        InputError: a value that an input cannot have.
+    """
+    model = bind_values(model, values or {})
     found, problem = _try(model, shapes)
     graph = model.proto.graph
     weights = {tensor.name for tensor in graph.initializer}
-    tensors = list(external_data_helper._get_all_tensors(model.proto))
+    every = external_data_helper._get_all_tensors(model.proto)
+    tensors = [tensor for tensor in every if tensor.name not in model.fixed]
     return ModelReport(
         name=model.name,
         licence=model.licence,
@@ -72,6 +82,7 @@ def inspect_model(model: Model, shapes: Shapes) -> ModelReport:
         opsets={entry.domain or "ai.onnx": entry.version for entry in model.proto.opset_import},
         inputs=tuple(_port(value) for value in graph.input if value.name not in weights),
         outputs=tuple(map(_port, graph.output)),
+        fixed_inputs=fixed_inputs(model),
         operators=_operators(model.proto),
         parameters=sum(math.prod(tensor.dims) for tensor in tensors),
         weight_bytes=sum(map(_tensor_bytes, tensors)),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import external_data_helper
@@ -24,6 +27,8 @@ class Model:
 
     ``sha256`` covers the ONNX file followed by its external data files in
     name order; ``licence`` is the model's own metadata entry or "unknown".
+    ``fixed`` are inputs of the file that the user gave a value: in ``proto`` they
+    are constants.
     """
 
     name: str
@@ -31,6 +36,7 @@ class Model:
     proto: onnx.ModelProto
     sha256: str
     licence: str
+    fixed: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
 def load(path: str | Path) -> Model:

@@ -119,11 +119,6 @@ def _conv_transpose(node: ir.Node) -> bool:
     return "output_shape" in node.attributes
 
 
-def _roi_align(node: ir.Node) -> bool:
-    """mode max is not imported yet"""
-    return text(node, "mode", "avg") == "max"
-
-
 def _batch_norm(node: ir.Node) -> bool:
     """training mode: export the model for inference"""
     return bool(integer(node, "training_mode", 0))
@@ -141,11 +136,6 @@ def _nms(node: ir.Node) -> bool:
     """its limits and thresholds must be constants"""
     given = [optional(node, index) for index in (2, 3, 4)]
     return any(value is not None and value.const_value is None for value in given)
-
-
-def _resize(node: ir.Node) -> bool:
-    """its extents, scales or sizes, and roi must be constants; give tf_crop_and_resize sizes"""
-    return True
 
 
 def _quantisation(node: ir.Node) -> bool:
@@ -176,8 +166,6 @@ CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "Loop": (_loop,),
     "NonMaxSuppression": (_nms,),
     "QuantizeLinear": (_quantisation,),
-    "Resize": (_resize,),
-    "RoiAlign": (_roi_align,),
     "Scan": (_loop,),
     "SequenceErase": (_sequence_position,),
     "SequenceInsert": (_sequence_position,),

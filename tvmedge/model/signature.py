@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import onnx
 import tvm
+from onnx import helper
 from tvm import relax, tirx
 
+from tvmedge.dtypes import carrier, limits
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model
 from tvmedge.shapes import Dim
@@ -27,12 +29,11 @@ def signature(model: Model, module: tvm.IRModule, symbols: Mapping[str, Bounds])
     main = module["main"]
     result = main.ret_ty
     outputs = list(result.fields) if isinstance(result, relax.TupleType) else [result]
-    inputs = [value.name for value in graph_inputs(model)]
-    specs = _specs(model, inputs, [param.ty for param in main.params])
+    specs = _specs(model, graph_inputs(model), [param.ty for param in main.params])
     used = {dim for spec in specs for dim in spec.shape if isinstance(dim, str)}
     return Signature(
         inputs=specs,
-        outputs=_specs(model, [o.name for o in model.proto.graph.output], outputs),
+        outputs=_specs(model, model.proto.graph.output, outputs),
         symbols={name: bounds for name, bounds in symbols.items() if name in used},
     )
 
@@ -55,19 +56,30 @@ def graph_inputs(model: Model) -> list[onnx.ValueInfoProto]:
     return [value for value in model.proto.graph.input if value.name not in weights]
 
 
-def _specs(model: Model, names: list[str], types: list[Any]) -> tuple[TensorSpec, ...]:
+def _specs(
+    model: Model, values: Iterable[onnx.ValueInfoProto], types: list[Any]
+) -> tuple[TensorSpec, ...]:
     specs = []
-    for name, type_ in zip(names, types, strict=True):
+    for value, type_ in zip(values, types, strict=True):
         known = isinstance(type_, relax.TensorType) and isinstance(type_.shape, relax.ShapeExpr)
         dims = [_dim(dim) for dim in type_.shape] if known else [None]
         if None in dims:
             raise InputError(
-                f"Model '{model.path}': the shape of '{name}' depends on the data ({type_}), "
+                f"Model '{model.path}': the shape of '{value.name}' depends on the data ({type_}), "
                 "which is not supported yet: cut the model before it."
             )
         shape = tuple(dim for dim in dims if dim is not None)
-        specs.append(TensorSpec(name, shape, str(type_.dtype)))
+        specs.append(TensorSpec(value.name, shape, _dtype(value, str(type_.dtype))))
     return tuple(specs)
+
+
+def _dtype(value: onnx.ValueInfoProto, imported: str) -> str:
+    """The type that Relax gives; int4 where the model has int4 and Relax int8 for it."""
+    try:
+        declared = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name
+    except KeyError:
+        return imported
+    return declared if limits(declared) and carrier(declared).name == imported else imported
 
 
 def _dim(expr: tirx.PrimExpr) -> Dim | None:

@@ -6,15 +6,19 @@ import zlib
 
 import numpy as np
 
+from tvmedge.dtypes import NAMES, carrier, is_float, limits
 from tvmedge.errors import InputError
 from tvmedge.shapes import resolve
 from tvmedge.types import TensorSpec
 
 _INTEGERS = 10
+# Bits of the significand: rounding a finer number could give 1.0.
+_BITS = {"bfloat16": 8, "float16": 11}
 
 
 def random_tensor(spec: TensorSpec, seed: int) -> np.ndarray:
-    """Floats uniform in [0, 1), integers in 0 to 9, booleans even.
+    """Floats uniform in [0, 1), integers in 0 to 9 (of 2 and 4 bits: what they hold
+    of it), booleans even.
 
     The values depend on the seed and the input's name only, not on which other
     inputs are random.
@@ -27,13 +31,14 @@ def random_tensor(spec: TensorSpec, seed: int) -> np.ndarray:
     if seed < 0:
         raise InputError(f"The seed must be 0 or more, not {seed}.")
     generator = np.random.default_rng([seed, zlib.crc32(spec.name.encode(errors="replace"))])
-    kind = np.dtype(spec.dtype).kind
-    if spec.dtype in ("float32", "float64"):
-        return np.asarray(generator.random(shape, dtype=np.dtype(spec.dtype).type))
-    if spec.dtype == "float16":
-        # Rounding a finer number could give 1.0; these eleven bits are exact.
-        return np.asarray(generator.integers(0, 2048, shape) / 2048, dtype=np.float16)
-    if kind in "iub":
-        limit = 2 if kind == "b" else _INTEGERS
-        return np.asarray(generator.integers(0, limit, shape), dtype=spec.dtype)
-    raise InputError(f"The input {spec} cannot be random: give a .npy file.")
+    if spec.dtype not in NAMES:
+        raise InputError(f"The input {spec} cannot be random: give a .npy file.")
+    dtype = carrier(spec.dtype)
+    if spec.dtype in _BITS:
+        steps = 1 << _BITS[spec.dtype]
+        return np.asarray(generator.integers(0, steps, shape) / steps, dtype=dtype)
+    if is_float(spec.dtype):
+        return np.asarray(generator.random(shape, dtype=dtype.type))
+    _, highest = limits(spec.dtype) or (0, _INTEGERS - 1)
+    limit = 2 if spec.dtype == "bool" else min(highest + 1, _INTEGERS)
+    return np.asarray(generator.integers(0, limit, shape), dtype=dtype)

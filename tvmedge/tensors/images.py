@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tvmedge.dtypes import carrier, is_float
 from tvmedge.errors import InputError
 from tvmedge.shapes import is_static, resolve
 from tvmedge.tensors.npy import describe
@@ -74,7 +75,7 @@ def _layout(path: Path, spec: TensorSpec, layout: Layout) -> Layout:
         problem = "its height or width is open"
     elif 0 in shape:
         problem = "it is empty"
-    elif np.dtype(spec.dtype).kind != "f" and spec.dtype != "uint8":
+    elif not is_float(spec.dtype) and spec.dtype != "uint8":
         problem = "an image becomes floating-point numbers or uint8"
     if problem:
         raise InputError(
@@ -139,4 +140,4 @@ def _normalise(pixels: np.ndarray, spec: TensorSpec, options: ImageOptions) -> n
                 f"{spec.name!r} has {channels} channels: give one value or {channels}."
             )
     mean, std = (np.array(x, np.float64) for x in (options.mean, options.std))
-    return ((pixels * options.scale - mean) / std).astype(spec.dtype)
+    return ((pixels * options.scale - mean) / std).astype(carrier(spec.dtype))

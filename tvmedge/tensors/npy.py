@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 
 from tvmedge import shapes
+from tvmedge.dtypes import carrier, limits, out_of_range
 from tvmedge.errors import InputError
 from tvmedge.shapes import Shape
 from tvmedge.tensors.sizes import fits
@@ -93,9 +94,9 @@ def check_array(shape: tuple[int, ...], dtype: np.dtype, spec: TensorSpec, origi
         advice.append("add the batch dimension with array[None]")
     elif not fits(spec.shape, shape):
         advice.append("give it that shape")
-    # The name says nothing of the byte order, which converts without loss.
-    if dtype.name != spec.dtype:
-        advice.append(f"convert it with .astype('{spec.dtype}')")
+    if not _readable_as(dtype, spec.dtype):
+        kind = repr(carrier(spec.dtype).name).replace("'bfloat16'", "ml_dtypes.bfloat16")
+        advice.append(f"convert it with .astype({kind})")
     if advice:
         raise InputError(
             f"The input {spec.name!r} takes {describe(spec.shape, spec.dtype)}, but {origin} "
@@ -120,7 +121,44 @@ def _read_array(file: IO[bytes], spec: TensorSpec, origin: str) -> np.ndarray:
         raise ValueError("it holds more than its header says")
     array = np.frombuffer(bytearray(data), dtype)
     ordered = array.reshape(shape, order="F" if fortran_order else "C")
-    return ordered.astype(spec.dtype, order="C", copy=False)
+    return _converted(ordered, spec, origin)
+
+
+def _readable_as(dtype: np.dtype, name: str) -> bool:
+    """Whether a file's values of ``dtype`` can be those of ``name``.
+
+    numpy writes bfloat16 as two nameless bytes, and has no other name for it;
+    float32 holds all of its values.
+    """
+    if name == "bfloat16":
+        return bool(dtype.str[1:] == "V2" or dtype.name == "float32")
+    # The name says nothing of the byte order, which converts without loss.
+    return bool(dtype.name == carrier(name).name)
+
+
+def _converted(array: np.ndarray, spec: TensorSpec, origin: str) -> np.ndarray:
+    """The same values in the type that carries the input's.
+
+    Raises:
+        InputError: a value that the input's type does not have.
+    """
+    wanted = carrier(spec.dtype)
+    if array.dtype.kind == "V":
+        return np.ascontiguousarray(array).view(wanted)
+    with np.errstate(over="ignore"):
+        converted = array.astype(wanted, order="C", copy=False)
+    start = f"The input {spec.name!r} takes {describe(spec.shape, spec.dtype)}, but {origin} holds "
+    if (value := out_of_range(spec.dtype, converted)) is not None:
+        low, high = limits(spec.dtype) or (0, 0)
+        raise InputError(f"{start}{value}: give values from {low} to {high}.")
+    if wanted.kind == "V" and not np.array_equal(
+        converted.astype(array.dtype), array, equal_nan=True
+    ):
+        raise InputError(
+            f"{start}numbers between those of bfloat16: round them with "
+            ".astype(ml_dtypes.bfloat16)."
+        )
+    return converted
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -18,8 +18,9 @@ _LONGEST_NAME = 65_000
 def write_outputs(path: Path, outputs: Mapping[str, np.ndarray]) -> None:
     """Write arrays by original name at ``path``, whole or not at all.
 
-    ``np.load(path)[name]`` gives each back. The file is a plain, uncompressed
-    zip in the order of ``outputs`` and without a clock time.
+    ``np.load(path)[name]`` gives each back, bfloat16 as float32: numpy would write
+    nameless bytes. The file is a plain, uncompressed zip in the order of ``outputs``
+    and without a clock time.
 
     Raises:
         InputError: a name that would lead out of the folder when unzipped
@@ -33,6 +34,8 @@ def write_outputs(path: Path, outputs: Mapping[str, np.ndarray]) -> None:
             # np.savez would date the entries and treat a name `file` as its own option.
             entry = zipfile.ZipInfo(f"{name}.npy", _FIRST_DAY)
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
+            if array.dtype.name == "bfloat16":
+                array = array.astype(np.float32)  # noqa: PLW2901
             with archive.open(entry, "w", force_zip64=array.nbytes > 1 << 31) as file:
                 np.lib.format.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
 

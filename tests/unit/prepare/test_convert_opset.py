@@ -39,18 +39,3 @@ def test_an_opset_from_the_future_is_refused() -> None:
     with pytest.raises(Exception) as caught:
         ConvertOpset()(graph)
     assert isinstance(caught.value.__cause__ or caught.value, InputError)
-
-
-def test_a_scan_over_batches_is_refused() -> None:
-    body = helper.make_graph(
-        [helper.make_node("Add", ["s", "a"], ["t"])],
-        "b",
-        [tensor("s", [2]), tensor("a", [2])],
-        [tensor("t", [2])],
-    )
-    node = helper.make_node("Scan", ["", "s0", "x"], ["y"], body=body, num_scan_inputs=1)
-    declared = [tensor("s0", [1, 2]), tensor("x", [1, 3, 2])]
-    proto = model([node], declared, [tensor("y", [1, 2])], opset=8)
-    with pytest.raises(Exception) as caught:
-        ConvertOpset()(ir.serde.deserialize_model(proto))
-    assert isinstance(caught.value.__cause__ or caught.value, InputError)

@@ -46,6 +46,34 @@ def test_a_two_sided_transform(
     np.testing.assert_allclose(got[..., 0] + 1j * got[..., 1], want, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("length", [257, 300, 514, 529, 1024])
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_a_long_transform_in_factors(length: int, parts: int, inverse: bool) -> None:
+    x = np.random.default_rng(length).normal(size=(2, length, parts)).astype(np.float32)
+    onesided = int(parts == 1 and not inverse)
+    node = helper.make_node("DFT", ["x"], ["y"], inverse=int(inverse), onesided=onesided)
+    proto = model([node], [tensor("x", x.shape)], [tensor("y", [None] * 3)], opset=20)
+    numbers = x[..., 0] + 1j * (x[..., 1] if parts == 2 else 0)
+    want = (np.fft.ifft if inverse else np.fft.fft)(numbers, axis=1)
+    got = _run(Dft(), proto, x)
+    want = want[:, : length // 2 + 1] if onesided else want
+    error = np.abs(got[..., 0] + 1j * got[..., 1] - want).max()
+    assert error < 1e-6 * np.abs(want).max()
+
+
+def test_factors_make_small_tables() -> None:
+    node = helper.make_node("DFT", ["x"], ["y"])
+    proto = model([node], [tensor("x", [1, 4096, 2])], [tensor("y", [None] * 3)], opset=20)
+    result = Dft()(deserialize_model(proto))
+    sizes = [
+        node.attributes["value"].as_tensor().size
+        for node in result.model.graph
+        if node.op_type == "Constant"
+    ]
+    assert sum(sizes) < 1 << 16
+
+
 @pytest.mark.parametrize("length", [7, 8])
 def test_a_onesided_transform_and_its_inverse(length: int) -> None:
     x = np.random.default_rng(length).normal(size=(2, length, 1)).astype(np.float32)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from tvmedge.model.converters.matmul import matmul
 from tvmedge.model.converters.node import Converter, Node
+from tvmedge.model.converters.open import resize
 from tvmedge.model.converters.operators import OPERATORS
 from tvmedge.model.converters.reduce_extremes import reduce_max, reduce_min
 from tvmedge.model.converters.rnn import gru, lstm, rnn
@@ -24,4 +25,5 @@ CONVERTERS: Mapping[str, Converter] = {
     "RNN": rnn,
     "ReduceMax": reduce_max,
     "ReduceMin": reduce_min,
+    "Resize": resize,
 }

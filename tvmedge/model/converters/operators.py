@@ -6,21 +6,27 @@ from collections.abc import Mapping
 
 from tvmedge.model.converters.arg_extremes import arg_extreme
 from tvmedge.model.converters.bit_cast import bit_cast
+from tvmedge.model.converters.conv import conv
 from tvmedge.model.converters.cum_prod import cum_prod
+from tvmedge.model.converters.deform_conv import deform_conv
 from tvmedge.model.converters.gather import gather
 from tvmedge.model.converters.nan_safe import clip, extreme, relu
 from tvmedge.model.converters.node import Converter
 from tvmedge.model.converters.non_max_suppression import non_max_suppression
+from tvmedge.model.converters.roi_align import roi_align
 
 OPERATORS: Mapping[str, Converter] = {
     "ArgMax": arg_extreme,
     "ArgMin": arg_extreme,
     "BitCast": bit_cast,
     "Clip": clip,
+    "Conv": conv,
     "CumProd": cum_prod,
+    "DeformConv": deform_conv,
     "Gather": gather,
     "Max": extreme,
     "Min": extreme,
     "NonMaxSuppression": non_max_suppression,
     "Relu": relu,
+    "RoiAlign": roi_align,
 }

@@ -27,6 +27,7 @@ from tvmedge.model.prepare.drop_metadata import DropMetadata
 from tvmedge.model.prepare.expansions import EXPANSIONS
 from tvmedge.model.prepare.fixpoint import Fixpoint
 from tvmedge.model.prepare.old_resize import OldResize
+from tvmedge.model.prepare.old_scan import OldScan
 from tvmedge.model.prepare.operators import OPERATORS
 from tvmedge.model.prepare.quantised import QUANTISED
 from tvmedge.model.prepare.safe_names import SafeNames
@@ -56,6 +57,7 @@ def preparation(bind: BindShapes) -> tuple[PassBase, ...]:
         InlinePass(),
         RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
         OldResize(),
+        OldScan(),
         ConvertOpset(),
         Fixpoint(REWRITES),
         SafeNames(),
@@ -70,6 +72,8 @@ def prepare(model: Model, shapes: Shapes) -> Prepared:
         InputError: an input that is unknown or does not fit, or a rewrite that
             the model's content made fail.
     """
+    if both := shapes.keys() & model.fixed.keys():
+        raise InputError(f"Model '{model.path}': input '{min(both)}' has a shape and a value.")
     # onnx-ir keeps references into the proto and renames through them.
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)

@@ -20,7 +20,6 @@ from tvmedge.errors import InputError
 RELIABLE_OPSET = 18
 CONVERTED_OPSET = 18
 NEWEST_OPSET = 28
-SCAN_OPSET = 9  # the converter drops the batch axis of older ones
 
 
 class ConvertOpset(FunctionalPass):
@@ -35,11 +34,6 @@ class ConvertOpset(FunctionalPass):
             )
         if opset >= RELIABLE_OPSET:
             return PassResult(model.clone(), modified=False)
-        if opset < SCAN_OPSET and any(node.op_type == "Scan" for node in model.graph.all_nodes()):
-            raise InputError(
-                f"its opset {opset} has another Scan, over batches: export it for opset "
-                f"{SCAN_OPSET} or newer."
-            )
         proto = ir.serde.serialize_model(model)
         # Before IR version 4 every initializer had to be an input as well.
         proto.ir_version = max(proto.ir_version, 8)

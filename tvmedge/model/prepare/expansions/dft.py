@@ -1,4 +1,4 @@
-"""DFT and STFT of known lengths as a product with a constant matrix.
+"""DFT and STFT of known lengths as products with constant matrices (``transform``).
 
 before: DFT(x)                                            x: [1, 8, 1]
 after:  Reshape(MatMul(Reshape(x, [1, 8]), W[8, 16]), [1, 8, 2])
@@ -13,6 +13,7 @@ import onnx_ir as ir
 from onnx_ir.tape import Tape
 
 from tvmedge.model.prepare.expansions.fourier_matrix import Fourier
+from tvmedge.model.prepare.expansions.transform import affordable, transform
 from tvmedge.model.prepare.rewrite import NodeRewrite, const, constant, integer, optional
 
 _AXIS_INPUT_OPSET = 20
@@ -45,7 +46,7 @@ class Dft(NodeRewrite):
         size = const(length)
         count = default if size is None else int(size.item())
         fourier = Fourier(samples, parts, count, inverse, onesided)
-        if not fourier.affordable:
+        if not affordable(fourier):
             return None
         order = [*(i for i in range(rank - 1) if i != axis), axis, rank - 1]
         moved = tape.op("Transpose", [x], {"perm": order})
@@ -74,7 +75,7 @@ class Stft(NodeRewrite):
         if not isinstance(samples, int) or not isinstance(parts, int) or samples < count:
             return None
         fourier = Fourier(count, parts, count, onesided=bool(integer(node, "onesided", 1)))
-        if not fourier.affordable:
+        if not affordable(fourier):
             return None
         starts = np.arange(0, samples - count + 1, int(step.item()))
         dtype = x.dtype
@@ -86,15 +87,6 @@ class Stft(NodeRewrite):
             column = tape.op("Unsqueeze", [window, constant(tape, [-1], "int64")])
             frames = tape.op("Mul", [frames, column])
         return [transform(tape, frames, fourier, 4, dtype)]
-
-
-def transform(tape: Tape, x: ir.Value, fourier: Fourier, rank: int, dtype: ir.DataType) -> ir.Value:
-    """Transform the last two axes, samples and parts, of ``x``."""
-    keep = [0] * (rank - 2)
-    flat = constant(tape, [*keep, fourier.samples * fourier.parts], "int64")
-    full = constant(tape, [*keep, fourier.outputs, fourier.output_parts], "int64")
-    matrix = constant(tape, fourier.matrix(), dtype.numpy())
-    return tape.op("Reshape", [tape.op("MatMul", [tape.op("Reshape", [x, flat]), matrix]), full])
 
 
 def _known(value: ir.Value | None) -> bool:

@@ -4,8 +4,8 @@ before: Softmax(x)                              x: float16
 after:  Cast(Softmax(Cast(x, float32)), float16)
 
 These are sums over many terms, and functions that TVM has for float32 only.
-Convolutions and products keep their type: what to sum them in is the target's
-choice.
+Convolutions and products keep their operands narrow: converters sum them in
+float32 (``converters/conv.py``, ``matmul.py``).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tvmedge.model.prepare.operators.bfloat16_cast import BFloat16Cast
 from tvmedge.model.prepare.operators.bit_shift import BitShift
 from tvmedge.model.prepare.operators.conv_transpose import ConvTranspose
 from tvmedge.model.prepare.operators.det import Det
@@ -24,15 +25,18 @@ from tvmedge.model.prepare.operators.reduce_types import ReduceTypes
 from tvmedge.model.prepare.operators.relus import Relus
 from tvmedge.model.prepare.operators.resize import Resize
 from tvmedge.model.prepare.operators.reverse_sequence import ReverseSequence
+from tvmedge.model.prepare.operators.softplus import Softplus
 from tvmedge.model.prepare.operators.space_to_depth import SpaceToDepth
 from tvmedge.model.prepare.operators.split_empty import SplitEmpty
 from tvmedge.model.prepare.operators.tensor_scatter import TensorScatter
+from tvmedge.model.prepare.operators.tf_idf import TfIdfVectorizer
 from tvmedge.model.prepare.operators.top_k_types import TopKTypes
 from tvmedge.model.prepare.operators.variadic import Variadic
 from tvmedge.model.prepare.rewrite import NodeRewrite
 
 OPERATORS: tuple[NodeRewrite, ...] = (
     EmptyReduction(),
+    BFloat16Cast(),
     BitShift(),
     ConvTranspose(),
     Det(),
@@ -54,9 +58,11 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     Relus(),
     Resize(),
     ReverseSequence(),
+    Softplus(),
     SpaceToDepth(),
     SplitEmpty(),
     TensorScatter(),
+    TfIdfVectorizer(),
     TopKTypes(),
     Variadic(),
 )

@@ -1,7 +1,7 @@
 """Split into parts of which some are empty.
 
 before: Split(x[3], [0, 3, 0])
-after:  Slice(x, 0, 0), Slice(x, 0, 3), Slice(x, 3, 3)
+after:  Constant([]), Slice(x, 0, 3), Constant([])
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
+import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
@@ -30,4 +31,17 @@ class SplitEmpty(NodeRewrite):
         ends = list(accumulate(sizes, initial=0))
         along = constant(tape, [axis], "int64")
         cuts = [constant(tape, [end], "int64") for end in ends]
-        return [tape.op("Slice", [x, start, end, along]) for start, end in pairwise(cuts)]
+        return [
+            _nothing(tape, y) or tape.op("Slice", [x, start, end, along])
+            for y, (start, end) in zip(node.outputs, pairwise(cuts), strict=True)
+        ]
+
+
+def _nothing(tape: Tape, part: ir.Value) -> ir.Value | None:
+    """A constant in place of an empty part: folding makes a Split of adjacent slices again."""
+    if part.shape is None or part.dtype is None:
+        return None
+    sizes = [dim for dim in part.shape if isinstance(dim, int)]
+    if 0 not in sizes or len(sizes) < len(part.shape):
+        return None
+    return constant(tape, np.empty(sizes, part.dtype.numpy()))

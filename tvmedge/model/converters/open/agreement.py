@@ -1,0 +1,141 @@
+"""Dimensions that must agree, where TVM would not look or would give no shape.
+
+Add(x: [N, 3], y: [N, 4])                      refused: never the same
+Add(x: [N], y: [3])                            refused: only for one N, so N should be fixed
+Add(x: [H // 16], y: [H // 32 * 2])            compiled; checked at every run
+MatMul(x: [N, 4, 4], y: [2, 4, 4])             refused: TVM would take it for N matrices
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tvm import relax, tirx
+
+from tvmedge.model.converters.node import Node
+from tvmedge.model.symbolic import Size, dims, expression
+
+# Their outputs' shapes depend on data, whatever the inputs' shapes.
+DATA_DEPENDENT = frozenset({"Compress", "If", "Loop", "NonMaxSuppression", "NonZero", "Unique"})
+
+# How many of the last dimensions are not broadcast.
+BROADCAST: Mapping[str, int] = {
+    "Add": 0,
+    "And": 0,
+    "BitShift": 0,
+    "BitwiseAnd": 0,
+    "BitwiseOr": 0,
+    "BitwiseXor": 0,
+    "Div": 0,
+    "Equal": 0,
+    "Greater": 0,
+    "GreaterOrEqual": 0,
+    "Less": 0,
+    "LessOrEqual": 0,
+    "MatMul": 2,
+    "Max": 0,
+    "Mean": 0,
+    "Min": 0,
+    "Mod": 0,
+    "Mul": 0,
+    "Or": 0,
+    "PRelu": 0,
+    "Pow": 0,
+    "Sub": 0,
+    "Sum": 0,
+    "Where": 0,
+    "Xor": 0,
+}
+
+
+def agreed(bb: relax.BlockBuilder, node: Node) -> Node:
+    """``node`` with inputs whose dimensions agree.
+
+    Raises:
+        ValueError: dimensions that differ for some sizes.
+    """
+    if node.op == "Concat":
+        return _concatenated(bb, node)
+    if node.op not in BROADCAST:
+        return node
+    last = BROADCAST[node.op]
+    shapes = [dims(value) for value in node.inputs]
+    common: dict[int, Size] = {}
+    inputs = list(node.inputs)
+    for index, own in enumerate(shapes):
+        if own is None:
+            continue
+        fitted = list(own)
+        for axis in range(-len(own), -last):
+            fitted[axis] = _fitted(node, common, axis, own[axis])
+        inputs[index] = _cast(bb, inputs[index], own, fitted)
+    if node.op == "MatMul" and shapes[0] and shapes[1]:
+        inner = shapes[1][-2] if len(shapes[1]) > 1 else shapes[1][-1]
+        fitted = [*shapes[0][:-1], _same(node, inner, shapes[0][-1])]
+        inputs[0] = _cast(bb, inputs[0], dims(inputs[0]) or (), fitted)
+    return dataclasses.replace(node, inputs=tuple(inputs))
+
+
+def _concatenated(bb: relax.BlockBuilder, node: Node) -> Node:
+    first = node.dims(0)
+    if first is None:
+        return node
+    axis = int(node.attributes["axis"]) % len(first)
+    inputs = []
+    for value in node.inputs:
+        own = dims(value)
+        if own is None or len(own) != len(first):
+            return node
+        pairs = enumerate(zip(first, own, strict=True))
+        fitted = [b if k == axis else _same(node, a, b) for k, (a, b) in pairs]
+        inputs.append(_cast(bb, value, own, fitted))
+    return dataclasses.replace(node, inputs=tuple(inputs))
+
+
+def _fitted(node: Node, common: dict[int, Size], axis: int, size: Size) -> Size:
+    """``size`` or the equal one that an input before has there."""
+    if isinstance(size, int) and size == 1:
+        return 1
+    known = common.setdefault(axis, size)
+    return _same(node, known, size)
+
+
+def _same(node: Node, a: Size, b: Size) -> Size:
+    if node.symbols.equal(a, b):
+        return b
+    if isinstance(a, int) or isinstance(b, int) or node.symbols.proves(tirx.NE(a, b)):
+        raise ValueError(f"sizes {text(a)} and {text(b)} of its inputs must agree")
+    if isinstance(a, tirx.Var) and isinstance(b, tirx.Var):
+        raise ValueError(f"{text(a)} and {text(b)} must agree: give both the same name")
+    return a
+
+
+def _cast(bb: relax.BlockBuilder, value: Any, own: Sequence[Size], fitted: Sequence[Size]) -> Any:
+    """``value`` with the shape ``fitted``, which is checked when the model runs."""
+    if all(a is b for a, b in zip(own, fitted, strict=True)):
+        return value
+    shape = [expression(size) for size in fitted]
+    return bb.match_cast(value, relax.TensorType(shape, str(value.ty.dtype)))
+
+
+def require_shapes(node: Node, made: Any) -> None:
+    """Shapes that are known before a node are known after it.
+
+    Raises:
+        ValueError: they are not, as the inputs' dimensions may not agree.
+    """
+    given = [v for v in node.inputs if isinstance(getattr(v, "ty", None), relax.TensorType)]
+    if not node.is_open or node.op in DATA_DEPENDENT or any(dims(v) is None for v in given):
+        return
+    types = made.ty.fields if isinstance(made.ty, relax.TupleType) else [made.ty]
+    for one in types:
+        if isinstance(one, relax.TensorType) and not isinstance(one.shape, relax.ShapeExpr):
+            listed = " and ".join(f"[{', '.join(map(text, dims(v) or ()))}]" for v in given)
+            raise ValueError(f"its inputs {listed} fit only for some sizes")
+
+
+def text(size: Size) -> str:
+    """A dimension as users write it."""
+    return str(size).replace("T.int64(", "(") if not isinstance(size, tirx.Var) else str(size.name)

@@ -1,0 +1,83 @@
+"""Reshape, Expand and Tile to shapes that hold symbols.
+
+Reshape(x, [N, -1]) with x: float[N, 3, 8]      float[N, 24]
+Expand(x, [N, 5])   with x: float[1, 5]         float[N, 5]
+"""
+
+from __future__ import annotations
+
+from tvm import relax
+
+from tvmedge.model.converters.node import Node
+from tvmedge.model.converters.open.sizes import dims_of, require_zero, shape, sizes_of, tensor_of
+from tvmedge.model.symbolic import Size
+
+
+def reshape(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """Reshape(x, shape, allowzero); that no element is lost is checked at run time where
+    it does not follow from the symbols."""
+    own, target = dims_of(node), list(sizes_of(node, 1, "target shape"))
+    symbols = node.symbols
+    if not node.attributes.get("allowzero", 0):
+        target = [_kept(own, k) if t == 0 else t for k, t in enumerate(target)]
+    inferred = [k for k, t in enumerate(target) if isinstance(t, int) and t == -1]
+    if any(t not in (-1,) and not symbols.proves(t >= 0) for t in target):
+        raise ValueError("its target shape may be negative for some sizes")
+    total = symbols.product(own)
+    given = symbols.product(t for k, t in enumerate(target) if k not in inferred)
+    why = f"a tensor of {total} elements does not fit its target shape"
+    if not inferred:
+        require_zero(bb, node, total - given, why)
+    else:
+        rest = symbols.quotient(total, given)
+        if rest is None or len(inferred) > 1:
+            raise ValueError("the dimension given as -1 cannot be told from the others")
+        target[inferred[0]] = rest
+        require_zero(bb, node, total - rest * given, why)
+    return relax.op.reshape(node.inputs[0], shape(target))
+
+
+def _kept(own: tuple[Size, ...], index: int) -> Size:
+    if index >= len(own):
+        raise ValueError(f"its target shape keeps dimension {index} of a tensor of {len(own)}")
+    return own[index]
+
+
+def flatten(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """Flatten(x, axis)"""
+    own = dims_of(node)
+    axis = int(node.attributes.get("axis", 1))
+    axis += len(own) if axis < 0 else 0
+    product = node.symbols.product
+    return relax.op.reshape(node.inputs[0], shape([product(own[:axis]), product(own[axis:])]))
+
+
+def expand(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """Expand(x, shape)"""
+    x, own, target = tensor_of(node), dims_of(node), sizes_of(node, 1, "target shape")
+    rank = max(len(own), len(target))
+    own = (1,) * (rank - len(own)) + own
+    target = (1,) * (rank - len(target)) + target
+    wide = [_broadcast(node, a, b) for a, b in zip(own, target, strict=True)]
+    if str(x.ty.dtype) == "bool":
+        as_bytes = bb.normalize(relax.op.astype(x, "int8"))
+        spread = bb.normalize(relax.op.broadcast_to(as_bytes, shape(wide)))
+        return relax.op.astype(spread, "bool")
+    return relax.op.broadcast_to(x, shape(wide))
+
+
+def _broadcast(node: Node, a: Size, b: Size) -> Size:
+    if node.symbols.equal(a, b) or b == 1:
+        return a
+    if a == 1:
+        return b
+    raise ValueError(f"whether {a} and {b} are the same is only known when the model runs")
+
+
+def tile(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """Tile(x, repeats) as Expand between two Reshapes."""
+    own, repeats = dims_of(node), sizes_of(node, 1, "repeats")
+    pairs = list(zip(repeats, own, strict=True))
+    apart = bb.normalize(relax.op.reshape(node.inputs[0], shape([s for d in own for s in (1, d)])))
+    wide = bb.normalize(relax.op.broadcast_to(apart, shape([s for pair in pairs for s in pair])))
+    return relax.op.reshape(wide, shape([node.symbols.size(r * d) for r, d in pairs]))
