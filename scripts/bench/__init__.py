@@ -1,0 +1,1 @@
+"""What ``scripts/bench_cpu.py`` measures and how."""
