@@ -1,4 +1,4 @@
-"""One contestant in one process: ``python -m scripts.bench.child NAME MODEL BUNDLE INPUTS THREADS``.
+"""One contestant in a process: ``python -m scripts.bench.child NAME MODEL BUNDLE INPUTS THREADS``
 
 Says ``{"cold_ms", "rss_kib", "outputs"}`` when its first result is there (the outputs
 as a .npz beside INPUTS), then answers each line N of stdin with N times in ms.

@@ -16,6 +16,8 @@ from tvm.relax import transform
 from tvmedge.compiler.kernels.legal import legalizations
 from tvmedge.compiler.passes.blocked import BlockChannels
 from tvmedge.compiler.passes.fold_affine import FoldAffine
+from tvmedge.compiler.passes.pack_products import PackProducts
+from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import ScheduleKernels
 from tvmedge.targeting.core import Core
 
@@ -45,7 +47,13 @@ def cpu_kernels(core: Core) -> tuple[Phase, ...]:
         ),
         Phase(
             "layout",
-            (FoldAffine(), BlockChannels(core), transform.DeadCodeElimination()),
+            (
+                FoldAffine(),
+                Reciprocals(),
+                BlockChannels(core),
+                PackProducts(core),
+                transform.DeadCodeElimination(),
+            ),
         ),
         Phase("dispatch", (relax.backend.DispatchSampling(), relax.backend.DispatchSortScan())),
         Phase(

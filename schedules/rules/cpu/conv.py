@@ -15,7 +15,8 @@ from __future__ import annotations
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import register_tile
 from tvmedge.schedules.steps.blocks import Block, anchor, find
-from tvmedge.schedules.steps.loops import divisors, extent, unroll, vectorize
+from tvmedge.schedules.steps.loops import divisors, extent, vectorize
+from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
@@ -34,24 +35,23 @@ class Conv:
         main = find(schedule, "conv")
         if main is None:
             return None
-        _, outs, rows, columns, block = (extent(schedule, x) for x in schedule.get_loops(main)[:5])
-        if None in (outs, rows, columns, block) or block != core.lanes:
+        n, oc, oh, ow, o, ic, kh, kw, ii = schedule.get_loops(main)
+        outs, rows, columns, block = (extent(schedule, loop) for loop in (oc, oh, ow, o))
+        if outs is None or rows is None or columns is None or block != core.lanes:
             return None
         kernel = anchor(schedule, main)
         tile = register_tile(core, outs, rows, columns)
-        n, oc, oh, ow, o = schedule.get_loops(kernel.epilogue)
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
         ow, ow_in = schedule.split(ow, [None, tile.columns])
-        schedule.reorder(n, oc, oh, ow, oh_in, ow_in, oc_in, o)
+        step = max(d for d in divisors(extent(schedule, ii) or 1) if d <= UNROLL_INPUT)
+        ii, ii_in = schedule.split(ii, [None, step])
+        # A broadcast from memory is used at once; one through a register serves all vectors.
+        pixels_first = (oh_in, ow_in, oc_in) if core.memory_operand else (oc_in, oh_in, ow_in)
+        loops = Sums((n, oc, oh), (ow,), (ic, kh, kw, ii), (ii_in,), (*pixels_first, o))
         if kernel.pad is not None:
             _pad(schedule, kernel.pad, core)
-        schedule.parallel(schedule.fuse(n, oc, oh))
-        schedule.compute_at(main, ow, preserve_unit_loops=True)
-        *inner, o = schedule.get_loops(kernel.epilogue)[-4:]
-        unroll(schedule, inner)
-        vectorize(schedule, o, core.lanes)
-        _sums(schedule, main, core)
+        keep_in_registers(schedule, kernel, loops, core.lanes)
         return Plan(schedule, str(tile), tile.peak)
 
 
@@ -64,19 +64,3 @@ def _pad(schedule: s_tir.Schedule, pad: Block, core: Core) -> None:
     else:
         schedule.annotate(w, "pragma_loop_partition_hint", 1)
     schedule.parallel(schedule.fuse(n, c, h))
-
-
-def _sums(schedule: s_tir.Schedule, main: Block, core: Core) -> None:
-    """Order the loops of the reduction around the tile of sums."""
-    _, oc, oh, ow, o, ic, kh, kw, ii = schedule.get_loops(main)[2:]
-    step = max(d for d in divisors(extent(schedule, ii) or 1) if d <= UNROLL_INPUT)
-    ii, ii_in = schedule.split(ii, [None, step])
-    # A broadcast from memory is used at once; one through a register serves all vectors.
-    pixels_first = (oh, ow, oc) if core.memory_operand else (oc, oh, ow)
-    schedule.reorder(ic, kh, kw, ii, ii_in, *pixels_first, o)
-    unroll(schedule, [ii_in, *pixels_first])
-    vectorize(schedule, o, core.lanes)
-    start = schedule.decompose_reduction(main, ic)
-    *inner, o = schedule.get_loops(start)[2:]
-    unroll(schedule, inner)
-    vectorize(schedule, o, core.lanes)

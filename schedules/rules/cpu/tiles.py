@@ -2,7 +2,8 @@
 
 A tile multiplies V vectors of weights with T values of data into V * T vectors of
 sums. Its cost in cycles a multiply-add is the largest of three: two multiply-adds
-start in a cycle; two loads; a sum waits four cycles for its last multiply-add.
+start in a cycle; two loads; a sum waits four cycles for its last multiply-add. Tiles
+that hang over the edge pay for what they compute there.
 """
 
 from __future__ import annotations
@@ -31,23 +32,36 @@ class Tile:
     def __str__(self) -> str:
         return f"{self.vectors} vectors x {self.rows}x{self.columns}"
 
+    def cover(self, rows: int, columns: int) -> tuple[int, int]:
+        """``rows`` and ``columns`` rounded up to whole tiles."""
+        return -(-rows // self.rows) * self.rows, -(-columns // self.columns) * self.columns
 
-def register_tile(core: Core, outs: int, rows: int, columns: int) -> Tile:
-    """The best tile for ``outs`` vectors of output channels over ``rows`` x ``columns``."""
-    best, least = Tile(1, 1, 1, 1 / (PORTS * LATENCY)), float("inf")
+
+def register_tile(core: Core, outs: int, rows: int, columns: int, *, ragged: bool = False) -> Tile:
+    """The best tile for ``outs`` vectors of output channels over ``rows`` x ``columns``;
+    ``ragged``: the last ones may hang over the edge."""
+    heights, widths = _steps(rows, ragged), _steps(columns, ragged)
+    best, least = Tile(1, 1, 1, 0.0), float("inf")
     for vectors in divisors(outs):
-        for width in divisors(columns):
-            for height in divisors(rows) if width == columns else [1]:
-                pixels = width * height
-                if not _fits(core, vectors, pixels):
-                    continue
-                sums = vectors * pixels
-                bound = max(sums / PORTS, (vectors + pixels) / PORTS, LATENCY) / sums
+        for width in widths:
+            for height in heights if width == columns else [1]:
+                if not _fits(core, vectors, width * height):
+                    break
+                tile = Tile(vectors, height, width, 0.0)
+                sums = vectors * width * height
+                bound = max(sums / PORTS, (vectors + width * height) / PORTS, LATENCY) / sums
+                covered = tile.cover(rows, columns)
+                bound *= covered[0] * covered[1] / (rows * columns)
                 # Between equals: fewer passes over the weights, then more sums.
-                cost = bound + 0.02 / pixels - 0.0005 * sums
+                cost = bound + 0.02 / (width * height) - 0.0005 * sums
                 if cost < least:
-                    best, least = Tile(vectors, height, width, 1 / (PORTS * bound)), cost
+                    best = Tile(vectors, height, width, 1 / (PORTS * bound))
+                    least = cost
     return best
+
+
+def _steps(size: int, ragged: bool) -> list[int]:
+    return list(range(1, size + 1)) if ragged else divisors(size)
 
 
 def _fits(core: Core, vectors: int, pixels: int) -> bool:

@@ -56,16 +56,28 @@ def padded(data: te.Tensor, pads: tuple[int, int, int, int], value: float) -> te
     return te.compute(shape, element, name="pad")
 
 
-def conv(data: te.Tensor, weight: te.Tensor, window: Window, groups: int = 1) -> te.Tensor:
+def conv(
+    data: te.Tensor,
+    weight: te.Tensor,
+    window: Window,
+    groups: int = 1,
+    cover: tuple[int, int] | None = None,
+) -> te.Tensor:
     """Convolution.
 
     data [N, I / a, H, W, a], weight [O / b, I / a / groups, KH, KW, a, b] ->
-    [N, O / b, OH, OW, b]; groups are whole blocks.
+    [N, O / b, OH, OW, b]; groups are whole blocks. ``cover``: sums are formed over
+    so many rows and columns, and those beyond OH x OW dropped.
     """
     batch, _, height, width, _ = _sizes(data)
+    rows, columns = window.output(height, width)
+    covered = cover or (rows, columns)
     outs, ins, kh_size, kw_size, in_block, block = _sizes(weight)
     (sh, sw), (dh, dw) = window.strides, window.dilations
-    image = padded(data, window.pads, 0.0)
+    (top, left, bottom, right), (more_rows, more_columns) = window.pads, covered
+    bottom += max(0, (more_rows - rows) * sh)
+    right += max(0, (more_columns - columns) * sw)
+    image = padded(data, (top, left, bottom, right), 0.0)
     ic = te.reduce_axis((0, ins), "ic")
     kh, kw = te.reduce_axis((0, kh_size), "kh"), te.reduce_axis((0, kw_size), "kw")
     ii = te.reduce_axis((0, in_block), "ii")
@@ -76,11 +88,11 @@ def conv(data: te.Tensor, weight: te.Tensor, window: Window, groups: int = 1) ->
         pixel = image[n, source, h * sh + kh * dh, w * sw + kw * dw, ii]
         return te.sum(pixel * weight[c, ic, kh, kw, ii, o], axis=[ic, kh, kw, ii])
 
+    sums = te.compute((batch, outs, *covered, block), element, name="conv", attrs={KERNEL: "conv"})
+    if covered == (rows, columns):
+        return sums
     return te.compute(
-        (batch, outs, *window.output(height, width), block),
-        element,
-        name="conv",
-        attrs={KERNEL: "conv"},
+        (batch, outs, rows, columns, block), lambda n, c, h, w, i: sums[n, c, h, w, i], name="crop"
     )
 
 

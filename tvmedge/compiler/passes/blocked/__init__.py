@@ -28,7 +28,7 @@ class BlockChannels:
     core: Core
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        mutator = _Mutator(module, self.core.block)
+        mutator = _Mutator(module, self.core)
         for variable, function in module.functions_items():
             if isinstance(function, relax.Function) and "Primitive" not in (function.attrs or {}):
                 mutator.builder_.update_func(variable, mutator.visit_expr(function))
@@ -37,9 +37,9 @@ class BlockChannels:
 
 @relax.expr_functor.mutator
 class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
-    def __init__(self, module: tvm.IRModule, block: int) -> None:
+    def __init__(self, module: tvm.IRModule, core: Core) -> None:
         super().__init__(module)
-        self.context = Context(Layout(self.builder_, block), self.visit_expr)
+        self.context = Context(Layout(self.builder_, core), self.visit_expr)
 
     def visit_var_binding_(self, binding: relax.VarBinding) -> None:
         value = binding.value

@@ -17,6 +17,10 @@ from tvmedge.compiler.kernels.window import Window, conv, depthwise
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, static_shape
 from tvmedge.compiler.passes.blocked.windows import four_pads
+from tvmedge.schedules.rules.cpu.tiles import register_tile
+
+# What AnnotateTIROpPattern calls a sum whose elementwise consumers may join it.
+OUT_ELEMWISE_FUSABLE = 4
 
 Array = npt.NDArray[np.float32]
 
@@ -79,11 +83,19 @@ def _pack(array: Array, outs: int, ins: int, in_block: int, out_block: int) -> A
 def _emit(
     context: Context, data: relax.Expr, weight: Array, window: Window, groups: int = 1
 ) -> relax.Var:
+    shape = static_shape(data)
+    assert shape is not None
+    rows, columns = window.output(*shape[2:4])
+    # What hangs over the edge reads padding: an image without any would have to be copied.
+    ragged = any(window.pads)
+    tile = register_tile(context.layout.core, weight.shape[0], rows, columns, ragged=ragged)
+    cover = tile.cover(rows, columns)
     return context.layout.builder.emit_te(
-        lambda x, w: conv(x, w, window, groups),
+        lambda x, w: conv(x, w, window, groups, cover),
         data,
         relax.const(weight),
         primfunc_name_hint="conv",
+        primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
     )
 
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import tvm
 from tvm import relax, te, tirx
 
+from tvmedge.targeting.core import Core
+
 Shape4 = tuple[int, int, int, int]
 
 
@@ -40,10 +42,15 @@ def constant(expr: relax.Expr) -> npt.NDArray[np.float32] | None:
 
 @dataclass(frozen=True)
 class Layout:
-    """Moves values between the layouts; ``block`` is the length of a block."""
+    """Moves values between the layouts; a block is a vector of ``core``."""
 
     builder: relax.BlockBuilder
-    block: int
+    core: Core
+
+    @property
+    def block(self) -> int:
+        """The length of a block."""
+        return self.core.block
 
     def blocks(self, channels: int) -> int:
         """Blocks that hold ``channels``."""

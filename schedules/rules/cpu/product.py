@@ -1,0 +1,52 @@
+"""Matrix products whose columns come in blocks of a vector.
+
+before: for ..., m, c, i, k: sum
+after:  parallel ..., c / V:
+          for m / T:
+            T x V vectors of sums = 0                              (in registers)
+            for k / 4: unrolled 4: T x V multiply-adds
+            bias, activation, store
+"""
+
+from __future__ import annotations
+
+from tvm import s_tir, tirx
+from tvmedge.schedules.rules.cpu.tiles import register_tile
+from tvmedge.schedules.steps.blocks import anchor, find
+from tvmedge.schedules.steps.elementwise import spread
+from tvmedge.schedules.steps.loops import divisors, extent
+from tvmedge.schedules.steps.sums import Sums, keep_in_registers
+
+from tvmedge.scheduling.plan import Plan
+from tvmedge.targeting.core import Core
+
+UNROLL = 4
+
+
+class Product:
+    """Register tiles over a product."""
+
+    name = "product"
+
+    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+        """None for anything but a product of static shape in blocks."""
+        schedule = s_tir.Schedule(func)
+        main = find(schedule, "product")
+        if main is None:
+            return None
+        *lead, m, c, i, k = schedule.get_loops(main)
+        rows, blocks, block, reduced = (extent(schedule, loop) for loop in (m, c, i, k))
+        if rows is None or blocks is None or reduced is None or block != core.lanes:
+            return None
+        kernel = anchor(schedule, main)
+        tile = register_tile(core, blocks, 1, rows)
+        m, m_in = schedule.split(m, [None, tile.columns])
+        c, c_in = schedule.split(c, [None, tile.vectors])
+        step = max(d for d in divisors(reduced) if d <= UNROLL)
+        k, k_in = schedule.split(k, [None, step])
+        order = (m_in, c_in) if core.memory_operand else (c_in, m_in)
+        if kernel.pad is not None:
+            spread(schedule, kernel.pad)
+        loops = Sums((*lead, c), (m,), (k,), (k_in,), (*order, i))
+        keep_in_registers(schedule, kernel, loops, core.lanes)
+        return Plan(schedule, f"{tile.vectors} vectors x {tile.columns} rows", tile.peak)

@@ -1,0 +1,60 @@
+"""A tile of sums in registers, and what is done to them while they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tvm import s_tir
+from tvmedge.schedules.steps.blocks import Anchored
+from tvmedge.schedules.steps.loops import Loop, extent, unroll, vectorize
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The loops of a reduction, outermost first.
+
+    ``parallel`` run in any order on any thread, ``serial`` stay on one, ``reduced``
+    are summed over (``written_out`` the innermost of them), and ``tile`` is the tile of
+    sums, its last loop a vector.
+    """
+
+    parallel: Sequence[Loop]
+    serial: Sequence[Loop]
+    reduced: Sequence[Loop]
+    written_out: Sequence[Loop]
+    tile: Sequence[Loop]
+
+
+def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, lanes: int) -> Loop:
+    """Order the loops of ``kernel`` and move its epilogue to where a tile is complete.
+
+    before: for parallel, serial, tile, reduced: sum;  epilogue
+    after:  for parallel, serial:
+              tile = 0
+              for reduced, written_out, tile: sum
+              for tile: epilogue
+
+    Returns the parallel loop.
+    """
+    outer = [*loops.parallel, *loops.serial]
+    reduced = [*loops.reduced, *loops.written_out]
+    schedule.reorder(*outer, *reduced, *loops.tile)
+    whole = schedule.fuse(*loops.parallel)
+    schedule.parallel(whole)
+    place = loops.serial[-1] if loops.serial else whole
+    unroll(schedule, loops.written_out)
+    unroll(schedule, loops.tile[:-1])
+    vectorize(schedule, loops.tile[-1], lanes)
+    depth = 1 + len(loops.serial)
+    schedule.reverse_compute_at(kernel.epilogue, place, preserve_unit_loops=True)
+    _write_out(schedule, schedule.get_loops(kernel.epilogue)[depth:], lanes)
+    start = schedule.decompose_reduction(kernel.main, reduced[0])
+    _write_out(schedule, schedule.get_loops(start)[depth:], lanes)
+    return whole
+
+
+def _write_out(schedule: s_tir.Schedule, loops: Sequence[Loop], lanes: int) -> None:
+    *inner, last = [x for x in loops if extent(schedule, x) != 1] or loops[-1:]
+    unroll(schedule, inner)
+    vectorize(schedule, last, lanes)
