@@ -18,7 +18,7 @@ from tvmedge.compiler.passes.blocked import BlockChannels
 from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.pack_products import PackProducts
 from tvmedge.compiler.passes.reciprocals import Reciprocals
-from tvmedge.compiler.passes.schedule_kernels import ScheduleKernels
+from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels
 from tvmedge.targeting.core import Core
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
@@ -33,7 +33,7 @@ class Phase:
     passes: tuple[Pass, ...]
 
 
-def cpu_kernels(core: Core) -> tuple[Phase, ...]:
+def cpu_kernels(core: Core, explain: Explain | None = None) -> tuple[Phase, ...]:
     """Relax operators -> calls of scheduled TIR kernels (host and arm_cpu)."""
     return (
         Phase(
@@ -68,7 +68,7 @@ def cpu_kernels(core: Core) -> tuple[Phase, ...]:
             "fuse",
             (transform.FuseOps(), transform.FuseTIR(), transform.DeadCodeElimination()),
         ),
-        Phase("schedule", (ScheduleKernels(core),)),
+        Phase("schedule", (ScheduleKernels(core, explain),)),
     )
 
 

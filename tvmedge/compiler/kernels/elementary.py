@@ -57,8 +57,8 @@ def tanh(x: Expr) -> Expr:
              -3.33332819422e-1),
         )  # fmt: skip
         large = _f(1.0) - _f(2.0) / (exp(tirx.abs(v) * _f(2.0)) + _f(1.0))
-        signed = tirx.Select(v < _f(0.0), _f(0.0) - large, large)
-        return tirx.Select(tirx.abs(v) < _f(0.625), small, signed)
+        sign = tirx.Select(v < _f(0.0), _f(-1.0), _f(1.0))
+        return tirx.Select(tirx.abs(v) < _f(0.625), small, sign * large)
 
     return _let(x, parts)
 

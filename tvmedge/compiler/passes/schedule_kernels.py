@@ -6,22 +6,29 @@ after:  kernels in the shape that ``schedules/rules`` gives them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import tvm
 
 from tvmedge.schedules.rules.cpu import RULES
-from tvmedge.scheduling.engine import Rule, schedule
+from tvmedge.scheduling.engine import Choice, Rule, schedule
 from tvmedge.targeting.core import Core
+
+Explain = Callable[[Mapping[str, Choice]], object]
 
 
 @dataclass(frozen=True)
 class ScheduleKernels:
-    """Applies ``rules``, the CPU's by default, for ``core``."""
+    """Applies ``rules``, the CPU's by default, for ``core``; ``explain`` is told the
+    choice made for each kernel."""
 
     core: Core
+    explain: Explain | None = None
     rules: Sequence[Rule] = RULES
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        return schedule(module, self.rules, self.core).module
+        scheduled = schedule(module, self.rules, self.core)
+        if self.explain:
+            self.explain(scheduled.choices)
+        return scheduled.module

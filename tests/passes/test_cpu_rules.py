@@ -1,0 +1,160 @@
+"""Scheduled kernels against float64, over shapes and cores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import helper
+
+from tests.cpu_kernels import CORES, compiled, exact, graph, random
+from tvmedge.tensors import max_normalised_error
+
+# Rounding of float32 sums in any order.
+CLOSE = 1e-5
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> dict[str, int]:
+    """Sizes and attributes of a convolution that has an output."""
+    kernel, dilation = draw(st.sampled_from([1, 2, 3, 5, 7])), draw(st.sampled_from([1, 2]))
+    reach = (kernel - 1) * dilation + 1
+    pad = draw(st.integers(0, kernel // 2 * dilation))
+    least = max(1, reach - 2 * pad)
+    return {
+        "kernel": kernel,
+        "dilation": dilation,
+        "pad": pad,
+        "stride": draw(st.sampled_from([1, 2, 3])),
+        "height": draw(st.integers(least, least + 14)),
+        "width": draw(st.integers(least, least + 18)),
+        "ins": draw(st.sampled_from([1, 3, 8, 16, 20, 33])),
+        "outs": draw(st.sampled_from([1, 4, 16, 24, 32, 48])),
+        "batch": draw(st.sampled_from([1, 2])),
+    }
+
+
+def _conv(case: dict[str, int], *, groups: int = 1) -> object:
+    pads, size = [case["pad"]] * 4, [case["kernel"]] * 2
+    return helper.make_node(
+        "Conv",
+        ["x", "w", "b"],
+        ["c"],
+        kernel_shape=size,
+        pads=pads,
+        strides=[case["stride"]] * 2,
+        dilations=[case["dilation"]] * 2,
+        group=groups,
+    )
+
+
+@pytest.mark.parametrize("core", CORES)
+@settings(max_examples=8, deadline=None)
+@given(case=convolutions(), depthwise=st.booleans())
+def test_convolutions_of_any_shape(core: str, case: dict[str, int], depthwise: bool) -> None:
+    groups = case["ins"] if depthwise else 1
+    outs = case["ins"] if depthwise else case["outs"]
+    x = {"x": random(case["batch"], case["ins"], case["height"], case["width"])}
+    size = case["kernel"]
+    weights = {
+        "w": random(outs, case["ins"] // groups, size, size, seed=1),
+        "b": random(outs, seed=2),
+    }
+    nodes = [_conv(case, groups=groups), helper.make_node("HardSwish", ["c"], ["y"])]
+    result, choices = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
+    expected = exact(nodes, x, weights, "y")
+    assert max_normalised_error(result, expected) <= CLOSE
+    wanted = "window" if depthwise and case["ins"] > 1 else "conv"
+    assert wanted in {choice.rule for choice in choices.values()}
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_groups_of_whole_blocks_stay_blocked(core: str) -> None:
+    x = {"x": random(1, 64, 9, 9)}
+    weights = {"w": random(96, 32, 3, 3, seed=1), "b": random(96, seed=2)}
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[1] * 4, group=2),
+    ]
+    result, choices = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
+    assert max_normalised_error(result, exact(nodes, x, weights, "y")) <= CLOSE
+    assert "conv" in {choice.rule for choice in choices.values()}
+
+
+@pytest.mark.parametrize("core", CORES)
+@settings(max_examples=8, deadline=None)
+@given(
+    rows=st.integers(1, 40),
+    reduced=st.integers(1, 70),
+    columns=st.integers(1, 90),
+    batch=st.sampled_from([(), (1,), (2, 3)]),
+)
+def test_products_with_constants(
+    core: str, rows: int, reduced: int, columns: int, batch: tuple[int, ...]
+) -> None:
+    x = {"x": random(*batch, rows, reduced)}
+    weights = {"w": random(reduced, columns, seed=1), "b": random(columns, seed=2)}
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["p"]),
+        helper.make_node("Add", ["p", "b"], ["s"]),
+        helper.make_node("Sigmoid", ["s"], ["y"]),
+    ]
+    result, choices = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
+    assert max_normalised_error(result, exact(nodes, x, weights, "y")) <= CLOSE
+    assert "product" in {choice.rule for choice in choices.values()}
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_products_of_two_computed_matrices(core: str) -> None:
+    x = {"x": random(2, 4, 37, 24), "z": random(2, 4, 24, 48, seed=1)}
+    nodes = [helper.make_node("MatMul", ["x", "z"], ["y"])]
+    result, choices = compiled(graph(nodes, x, {}, "y"), x, CORES[core])
+    assert max_normalised_error(result, exact(nodes, x, {}, "y")) <= CLOSE
+    assert "product" in {choice.rule for choice in choices.values()}
+
+
+POOLS = [
+    ("MaxPool", {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    ("MaxPool", {"kernel_shape": [2, 2], "strides": [2, 2]}),
+    ("AveragePool", {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}),
+    ("AveragePool", {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1}),
+    ("AveragePool", {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1}),
+    ("GlobalAveragePool", {}),
+]
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize(("operator", "attributes"), POOLS)
+def test_pools_after_a_convolution(core: str, operator: str, attributes: dict[str, object]) -> None:
+    x = {"x": random(1, 20, 13, 11)}
+    weights = {"w": random(20, 20, 1, 1, seed=1), "b": random(20, seed=2)}
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["c"]),
+        helper.make_node(operator, ["c"], ["y"], **attributes),
+    ]
+    result, _ = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
+    assert max_normalised_error(result, exact(nodes, x, weights, "y")) <= CLOSE
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_a_channel_scale_is_not_formed_again_for_every_pixel(core: str) -> None:
+    x = {"x": random(1, 32, 12, 12)}
+    weights = {"w": random(32, 32, 1, 1, seed=1), "b": random(32, seed=2)}
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["c"]),
+        helper.make_node("GlobalAveragePool", ["c"], ["p"]),
+        helper.make_node("Conv", ["p", "w", "b"], ["s"]),
+        helper.make_node("HardSigmoid", ["s"], ["h"]),
+        helper.make_node("Mul", ["c", "h"], ["y"]),
+    ]
+    result, _ = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
+    assert max_normalised_error(result, exact(nodes, x, weights, "y")) <= CLOSE
+
+
+def test_softmax_of_masked_scores_is_zero_where_masked() -> None:
+    scores = random(3, 40)
+    scores[:, 7] = -np.inf
+    nodes = [helper.make_node("Softmax", ["x"], ["y"], axis=-1)]
+    result, _ = compiled(graph(nodes, {"x": scores}, {}, "y"), {"x": scores}, CORES["avx2"])
+    assert (result[:, 7] == 0).all()
+    np.testing.assert_allclose(result, exact(nodes, {"x": scores}, {}, "y"), rtol=1e-5)
