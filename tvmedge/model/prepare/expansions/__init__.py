@@ -9,6 +9,7 @@ from tvmedge.model.prepare.expansions.constant_forms import ConstantForms
 from tvmedge.model.prepare.expansions.dft import Dft, Stft
 from tvmedge.model.prepare.expansions.expand_functions import ExpandFunctions
 from tvmedge.model.prepare.expansions.half_precision import HalfPrecision
+from tvmedge.model.prepare.expansions.sequences import SequenceReads, SplitToSequence
 from tvmedge.model.prepare.expansions.unroll_loop import UnrollLoop
 from tvmedge.model.prepare.expansions.unroll_scan import UnrollScan
 
@@ -21,4 +22,6 @@ EXPANSIONS: tuple[InPlacePass, ...] = (
     Col2Im(),
     Dft(),
     Stft(),
+    SplitToSequence(),
+    SequenceReads(),
 )

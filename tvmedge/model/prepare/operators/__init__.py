@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tvmedge.model.prepare.operators.axes import Axes
 from tvmedge.model.prepare.operators.bfloat16_cast import BFloat16Cast
 from tvmedge.model.prepare.operators.bit_shift import BitShift
 from tvmedge.model.prepare.operators.conv_transpose import ConvTranspose
@@ -27,6 +28,7 @@ from tvmedge.model.prepare.operators.resize import Resize
 from tvmedge.model.prepare.operators.reverse_sequence import ReverseSequence
 from tvmedge.model.prepare.operators.softplus import Softplus
 from tvmedge.model.prepare.operators.space_to_depth import SpaceToDepth
+from tvmedge.model.prepare.operators.split_constant import SplitConstant
 from tvmedge.model.prepare.operators.split_empty import SplitEmpty
 from tvmedge.model.prepare.operators.tensor_scatter import TensorScatter
 from tvmedge.model.prepare.operators.tf_idf import TfIdfVectorizer
@@ -37,6 +39,7 @@ from tvmedge.model.prepare.rewrite import NodeRewrite
 OPERATORS: tuple[NodeRewrite, ...] = (
     EmptyReduction(),
     BFloat16Cast(),
+    Axes(),
     BitShift(),
     ConvTranspose(),
     Det(),
@@ -60,6 +63,7 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     ReverseSequence(),
     Softplus(),
     SpaceToDepth(),
+    SplitConstant(),
     SplitEmpty(),
     TensorScatter(),
     TfIdfVectorizer(),
