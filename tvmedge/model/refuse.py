@@ -125,11 +125,16 @@ def _batch_norm(node: ir.Node) -> bool:
 
 
 def _dropout(node: ir.Node) -> bool:
-    """training mode: export the model for inference"""
+    """training mode drops at random: export the model for inference"""
     mode = optional(node, 2)
     if mode is None:
         return False
     return mode.const_value is None or bool(mode.const_value.numpy().any())
+
+
+def _random(node: ir.Node) -> bool:
+    """it draws random numbers, which differ by run and runtime: make them an input"""
+    return True
 
 
 def _nms(node: ir.Node) -> bool:
@@ -160,12 +165,17 @@ def _sequence_position(node: ir.Node) -> bool:
 CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "Attention": (_attention,),
     "BatchNormalization": (_batch_norm,),
+    "Bernoulli": (_random,),
     "ConvTranspose": (_conv_transpose,),
     "DequantizeLinear": (_quantisation,),
     "Dropout": (_dropout,),
     "Loop": (_loop,),
     "NonMaxSuppression": (_nms,),
     "QuantizeLinear": (_quantisation,),
+    "RandomNormal": (_random,),
+    "RandomNormalLike": (_random,),
+    "RandomUniform": (_random,),
+    "RandomUniformLike": (_random,),
     "Scan": (_loop,),
     "SequenceErase": (_sequence_position,),
     "SequenceInsert": (_sequence_position,),

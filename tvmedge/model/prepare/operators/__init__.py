@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tvmedge.model.prepare.operators.axes import Axes
+from tvmedge.model.prepare.operators.batch_statistics import BatchStatistics
 from tvmedge.model.prepare.operators.bfloat16_cast import BFloat16Cast
 from tvmedge.model.prepare.operators.bit_shift import BitShift
 from tvmedge.model.prepare.operators.conv_transpose import ConvTranspose
 from tvmedge.model.prepare.operators.det import Det
+from tvmedge.model.prepare.operators.dropout import Dropout
 from tvmedge.model.prepare.operators.empty import EmptyReduction
 from tvmedge.model.prepare.operators.eye_like import EyeLike
 from tvmedge.model.prepare.operators.float_mod import FloatMod
@@ -40,9 +42,11 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     EmptyReduction(),
     BFloat16Cast(),
     Axes(),
+    BatchStatistics(),
     BitShift(),
     ConvTranspose(),
     Det(),
+    Dropout(),
     EyeLike(),
     FloatMod(),
     IsInf(),
