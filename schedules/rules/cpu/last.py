@@ -14,9 +14,12 @@ among them); independent outer axes run in parallel.
 from __future__ import annotations
 
 from tvm import s_tir, tirx
+from tvm.ir.expr import TensorLoad
 from tvm.s_tir.dlight.analysis import SBlockInfo, normalize_prim_func
+from tvm_ffi import structural_walk
 
 MIN_INNER = 4
+MAX_COPIED_LOADS = 64
 
 
 class Last:
@@ -41,11 +44,31 @@ def _inline(schedule: s_tir.Schedule, block: SBlockInfo) -> bool:
     consumers = [schedule.get(consumer) for consumer in schedule.get_consumers(block.block_rv)]
     if not consumers or not block.is_injective() or any(_reduces(c) for c in consumers):
         return False
+    if _copied_loads(schedule.get(block.block_rv), consumers) > MAX_COPIED_LOADS:
+        return False
     try:
         schedule.compute_inline(block.block_rv)
     except s_tir.ScheduleError:
         return False
     return True
+
+
+def _copied_loads(block: s_tir.SBlock, consumers: list[s_tir.SBlock]) -> int:
+    """How many loads inlining makes of the block's own; 0 where it only moves them.
+
+    A value that each of a row of blocks reads twice would be copied 2, 4, 8, ... times.
+    """
+    written = block.writes[0].source
+    uses = sum(
+        load.source.same_as(written) for consumer in consumers for load in _loads(consumer.body)
+    )
+    return uses * len(_loads(block.body)) if uses > 1 else 0
+
+
+def _loads(body: tirx.Stmt) -> list[TensorLoad]:
+    loads: list[TensorLoad] = []
+    structural_walk(body, (TensorLoad, loads.append))
+    return loads
 
 
 def _reduces(block: s_tir.SBlock) -> bool:
