@@ -14,6 +14,7 @@ from tvm import relax
 from tvm.relax import transform
 
 from tvmedge.compiler.passes.schedule_kernels import ScheduleKernels
+from tvmedge.compiler.passes.trust_private import TrustPrivate
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
 Observer = Callable[[str, tvm.IRModule], None]
@@ -81,6 +82,7 @@ def vm_lowering() -> tuple[Phase, ...]:
                 transform.LowerRuntimeBuiltin(),
                 transform.ComputePrimValue(),
                 transform.VMShapeLower(),
+                TrustPrivate(),
                 transform.AttachGlobalSymbol(),
             ),
         ),

@@ -18,15 +18,17 @@ from tvm.relax.frontend.onnx import onnx_frontend
 
 from tvmedge.errors import InputError
 from tvmedge.model.bounded_takes import bounded_takes
+from tvmedge.model.control_flow import CONTROL_FLOW
+from tvmedge.model.control_flow.importer import ControlFlowImporter, numbered
 from tvmedge.model.converters import CONVERTERS, Node
 from tvmedge.model.converters.open import OPEN
-from tvmedge.model.converters.open.agreement import agreed, require_shapes
+from tvmedge.model.converters.open.agreement import require_shapes
+from tvmedge.model.converters.open.labels import agreed
 from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model, first_line
 from tvmedge.model.prepare import Prepared, prepare
 from tvmedge.model.refuse import Refusal, find_refusals, node_name, qualified_op, refuse
 from tvmedge.model.signature import bound_symbols, signature
-from tvmedge.model.walk import SymbolicImporter
 from tvmedge.types import Bounds, Signature
 
 
@@ -68,13 +70,13 @@ def import_prepared(model: Model, prepared: Prepared) -> ImportedModel:
 
 def importable_ops() -> frozenset[str]:
     """Operators that TVM's importer knows by name."""
-    return frozenset(onnx_frontend._get_convert_map()) | set(CONVERTERS) | {"If", "Constant"}
+    return frozenset(onnx_frontend._get_convert_map()) | {*CONVERTERS, *CONTROL_FLOW, "Constant"}
 
 
 _NODE = re.compile(r"\bNode (\d+)\b")
 
 
-class _Importer(SymbolicImporter):
+class _Importer(ControlFlowImporter):
     """TVM's importer, going on after a node it refuses so that all are reported.
 
     A refused node is replaced by zeros of the type that ONNX's shape inference
@@ -86,10 +88,9 @@ class _Importer(SymbolicImporter):
         self._model = model
         self._opset_version = graph.opset_imports[""]
         self._proto = ir.serde.serialize_model(graph)
-        self._ir_nodes = list(graph.graph)
+        self._ir_nodes = numbered(graph.graph, self._proto.graph)
         self._refusals: list[Refusal] = []
-        for index, node in enumerate(self._proto.graph.node):
-            node.name = str(index)
+        self._reported: Exception | None = None
 
     def run(self) -> tvm.IRModule:
         try:
@@ -143,12 +144,11 @@ class _Importer(SymbolicImporter):
             require_shapes(node, made)
             return made
         except Exception as error:
-            index = attrs["tvm_custom"]["name"]
-            if not index.isdigit():  # inside a branch of an If
-                raise
-            failed = self._ir_nodes[int(index)]
-            reason = first_line(error)
-            self._refusals.append(Refusal(node_name(failed), qualified_op(failed), reason))
+            failed = self._ir_nodes[int(attrs["tvm_custom"]["name"])]
+            if error is not self._reported:  # by a node of its own graph
+                reason = first_line(error)
+                self._refusals.append(Refusal(node_name(failed), qualified_op(failed), reason))
+                self._reported = error
             zeros = [_zeros(value) for value in failed.outputs]
             if None in zeros:
                 raise

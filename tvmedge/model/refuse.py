@@ -150,11 +150,6 @@ def _quantisation(node: ir.Node) -> bool:
     return bool(others) or bool(integer(node, "block_size", 0))
 
 
-def _loop(node: ir.Node) -> bool:
-    """only loops of a known and small number of steps are compiled: fix shapes and counts"""
-    return True
-
-
 def _sequence_position(node: ir.Node) -> bool:
     """a negative position is not imported yet: count from the start"""
     position = optional(node, 1 if node.op_type == "SequenceErase" else 2)
@@ -169,14 +164,12 @@ CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "ConvTranspose": (_conv_transpose,),
     "DequantizeLinear": (_quantisation,),
     "Dropout": (_dropout,),
-    "Loop": (_loop,),
     "NonMaxSuppression": (_nms,),
     "QuantizeLinear": (_quantisation,),
     "RandomNormal": (_random,),
     "RandomNormalLike": (_random,),
     "RandomUniform": (_random,),
     "RandomUniformLike": (_random,),
-    "Scan": (_loop,),
     "SequenceErase": (_sequence_position,),
     "SequenceInsert": (_sequence_position,),
     "SpaceToDepth": (_space_to_depth,),
