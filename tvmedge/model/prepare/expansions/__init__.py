@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from onnx_ir.passes import InPlacePass
 
+from tvmedge.model.prepare.expansions.body_shapes import BodyShapes
 from tvmedge.model.prepare.expansions.col2im import Col2Im
 from tvmedge.model.prepare.expansions.constant_forms import ConstantForms
 from tvmedge.model.prepare.expansions.dft import Dft, Stft
@@ -17,6 +18,7 @@ EXPANSIONS: tuple[InPlacePass, ...] = (
     ConstantForms(),
     HalfPrecision(),
     ExpandFunctions(),
+    BodyShapes(),
     UnrollLoop(),
     UnrollScan(),
     Col2Im(),
