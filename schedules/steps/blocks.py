@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tvm import s_tir
-from tvmedge.schedules.steps.elementwise import spread
+from tvmedge.schedules.steps.elementwise import inline, spread
 
 from tvmedge.scheduling.plan import KERNEL
 
@@ -47,16 +47,15 @@ def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
     for name, block in zip(names[:at], blocks[:at], strict=True):
         if name == "pad":
             pad = block
-        else:
-            schedule.compute_inline(block)
+        elif not inline(schedule, block):
+            spread(schedule, block)
     after = blocks[at + 1 :]
-    for block in after[:-1]:
-        schedule.compute_inline(block)
-    if after and _one_a_sum(schedule, main, after[-1]):
-        return Anchored(pad, main, after[-1])
+    rest = [block for block in after if not inline(schedule, block)]
+    if len(rest) == 1 and _one_a_sum(schedule, main, rest[0]):
+        return Anchored(pad, main, rest[0])
     copy = schedule.cache_write(main, 0, "global")
-    if after:
-        spread(schedule, after[-1])
+    for block in rest:
+        spread(schedule, block)
     return Anchored(pad, main, copy)
 
 

@@ -78,6 +78,21 @@ def test_elementwise_chains_become_one_loop() -> None:
     assert scheduled.mod.script().count("T.sblock(") == 2  # with the root
 
 
+def test_a_value_read_twice_by_each_of_a_row_is_not_copied_without_bound() -> None:
+    """Of 24 steps that read the last one twice each, one loop would read x 2 ** 24 times."""
+    x = te.placeholder((4, 32), name="x")
+    value = x
+    for _ in range(24):
+        value = topi.add(topi.multiply(value, 0.25), topi.nn.relu(value))
+    scheduled = Last().apply(te.create_prim_func([x, value]))
+    assert scheduled is not None
+    assert 2 < scheduled.mod.script().count("T.sblock(") < 24
+    data = np.ones((4, 32), np.float32)
+    result = tvm.runtime.tensor(np.zeros_like(data))
+    tvm.compile(scheduled.mod, target="llvm")["main"](tvm.runtime.tensor(data), result)
+    np.testing.assert_allclose(result.numpy(), data * 1.25**24, rtol=1e-5)
+
+
 def test_padding_is_not_repeated_inside_a_sum() -> None:
     data = te.placeholder((1, 4, 8, 8), name="data")
     weight = te.placeholder((4, 4, 3, 3), name="weight")

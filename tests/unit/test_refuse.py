@@ -41,7 +41,7 @@ def _one(op: str, inputs: list[str], shape: list[int], **attributes: Any) -> onn
         _one("Attention", ["x", "k", "v"], [1, 2, 4, 8]),
         _one("SpaceToDepth", ["x"], [1, 1, 2, 2], blocksize=2, mode="CRD"),
         _one("ConvTranspose", ["x", "w"], [1, 1, 2, 2], output_shape=[4, 4]),
-        _one("RoiAlign", ["x", "r", "b"], [1, 1, 2, 2], mode="max"),
+        _one("Bernoulli", ["x"], [4]),
         _one("BatchNormalization", ["x", "s", "b", "m", "v"], [1, 1], training_mode=1),
         _one("Dropout", ["x", "", "const"], [4]),
         _one("Dropout", ["x", "", "mode"], [4]),
@@ -59,7 +59,6 @@ def test_each_wrong_construct_is_found(proto: onnx.ModelProto) -> None:
     "proto",
     [
         _one("SpaceToDepth", ["x"], [1, 1, 2, 2], blocksize=2),
-        _one("RoiAlign", ["x", "r", "b"], [1, 1, 2, 2]),
         _one("Dropout", ["x"], [4]),
     ],
     ids=lambda proto: proto.graph.node[0].op_type,

@@ -19,6 +19,7 @@ from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.pack_products import PackProducts
 from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels
+from tvmedge.compiler.passes.trust_private import TrustPrivate
 from tvmedge.targeting.core import Core
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
@@ -98,6 +99,7 @@ def vm_lowering() -> tuple[Phase, ...]:
                 transform.LowerRuntimeBuiltin(),
                 transform.ComputePrimValue(),
                 transform.VMShapeLower(),
+                TrustPrivate(),
                 transform.AttachGlobalSymbol(),
             ),
         ),

@@ -7,7 +7,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import onnx
@@ -18,15 +18,20 @@ from tvm.relax.frontend.onnx import onnx_frontend
 
 from tvmedge.errors import InputError
 from tvmedge.model.bounded_takes import bounded_takes
+from tvmedge.model.control_flow import CONTROL_FLOW
+from tvmedge.model.control_flow.importer import ControlFlowImporter, numbered
 from tvmedge.model.converters import CONVERTERS, Node
 from tvmedge.model.converters.open import OPEN
-from tvmedge.model.converters.open.agreement import agreed, require_shapes
+from tvmedge.model.converters.open.agreement import require_shapes
+from tvmedge.model.converters.open.labels import agreed
 from tvmedge.model.inputs import Shapes
 from tvmedge.model.load import Model, first_line
-from tvmedge.model.prepare import Prepared, prepare
+from tvmedge.model.prepare import REWRITES, Prepared, prepare
 from tvmedge.model.refuse import Refusal, find_refusals, node_name, qualified_op, refuse
-from tvmedge.model.signature import bound_symbols, signature
-from tvmedge.model.walk import SymbolicImporter
+from tvmedge.model.signature import bound_symbols, graph_inputs, signature
+from tvmedge.model.symbolic import is_open
+from tvmedge.model.walk import MissingError
+from tvmedge.model.way_out import fix_sizes, reason, symbols_of
 from tvmedge.types import Bounds, Signature
 
 
@@ -53,7 +58,8 @@ def import_model(model: Model, shapes: Shapes) -> ImportedModel:
 def import_prepared(model: Model, prepared: Prepared) -> ImportedModel:
     """The second half of ``import_model``."""
     graph, symbols = prepared.graph, prepared.symbols
-    refuse(model, find_refusals(graph, importable_ops()))
+    found = find_refusals(graph, importable_ops())
+    refuse(model, [_opened(refusal, model, prepared) for refusal in found])
     try:
         module = bound_symbols(_Importer(model, graph, symbols).run(), symbols)
         return ImportedModel(model, module, signature(model, module, symbols))
@@ -68,13 +74,29 @@ def import_prepared(model: Model, prepared: Prepared) -> ImportedModel:
 
 def importable_ops() -> frozenset[str]:
     """Operators that TVM's importer knows by name."""
-    return frozenset(onnx_frontend._get_convert_map()) | set(CONVERTERS) | {"If", "Constant"}
+    return frozenset(onnx_frontend._get_convert_map()) | {*CONVERTERS, *CONTROL_FLOW, "Constant"}
+
+
+def _named_inputs(model: Model, graph: ir.Model) -> list[tuple[str, ir.Value]]:
+    """The inputs with the names that the model gives them."""
+    names = [value.name for value in graph_inputs(model)]
+    return list(zip(names, graph.graph.inputs, strict=False))
+
+
+def _opened(refusal: Refusal, model: Model, prepared: Prepared) -> Refusal:
+    """An operator that ``prepare`` rewrites was left as it is: its sizes are open."""
+    rewritten = any(refusal.op in getattr(one, "operators", ()) for one in REWRITES)
+    if not prepared.symbols or refusal.way_out or not rewritten:
+        return refusal
+    named = _named_inputs(model, prepared.graph)
+    way_out = fix_sizes(named, prepared.symbols, prepared.symbols)
+    return replace(refusal, reason="it is only compiled for fixed sizes", way_out=way_out)
 
 
 _NODE = re.compile(r"\bNode (\d+)\b")
 
 
-class _Importer(SymbolicImporter):
+class _Importer(ControlFlowImporter):
     """TVM's importer, going on after a node it refuses so that all are reported.
 
     A refused node is replaced by zeros of the type that ONNX's shape inference
@@ -84,12 +106,13 @@ class _Importer(SymbolicImporter):
     def __init__(self, model: Model, graph: ir.Model, bounds: Mapping[str, Bounds]) -> None:
         super().__init__(bounds)
         self._model = model
+        self._graph_inputs = _named_inputs(model, graph)
+        self._bounds = bounds
         self._opset_version = graph.opset_imports[""]
         self._proto = ir.serde.serialize_model(graph)
-        self._ir_nodes = list(graph.graph)
+        self._ir_nodes = numbered(graph.graph, self._proto.graph)
         self._refusals: list[Refusal] = []
-        for index, node in enumerate(self._proto.graph.node):
-            node.name = str(index)
+        self._reported: Exception | None = None
 
     def run(self) -> tvm.IRModule:
         try:
@@ -98,8 +121,8 @@ class _Importer(SymbolicImporter):
                 module = bounded_takes(self._import())
         except Exception as error:
             refuse(self._model, self._refusals)
-            reason = _NODE.sub(self._original_name, first_line(error))
-            raise InputError(f"Model '{self._model.path}' cannot be imported: {reason}.") from error
+            why = _NODE.sub(self._original_name, first_line(error))
+            raise InputError(f"Model '{self._model.path}' cannot be imported: {why}.") from error
         refuse(self._model, self._refusals)
         return module
 
@@ -143,16 +166,21 @@ class _Importer(SymbolicImporter):
             require_shapes(node, made)
             return made
         except Exception as error:
-            index = attrs["tvm_custom"]["name"]
-            if not index.isdigit():  # inside a branch of an If
-                raise
-            failed = self._ir_nodes[int(index)]
-            reason = first_line(error)
-            self._refusals.append(Refusal(node_name(failed), qualified_op(failed), reason))
+            failed = self._ir_nodes[int(attrs["tvm_custom"]["name"])]
+            if error is not self._reported:  # by a node of its own graph
+                self._refusals.append(self._refusal(failed, error, inputs))
+                self._reported = error
             zeros = [_zeros(value) for value in failed.outputs]
             if None in zeros:
-                raise
+                raise MissingError from error
             return self.bb.normalize(zeros[0] if len(zeros) == 1 else relax.Tuple(zeros))
+
+    def _refusal(self, node: ir.Node, error: Exception, inputs: Iterable[Any]) -> Refusal:
+        values = [value for value in inputs if is_open(value)]
+        way_out = None
+        if values:
+            way_out = fix_sizes(self._graph_inputs, symbols_of(values), self._bounds)
+        return Refusal(node_name(node), qualified_op(node), reason(error, bool(values)), way_out)
 
     def _node(self, op: str, inputs: Any, attributes: dict[str, Any], opset: int) -> Node:
         own = {name: value for name, value in attributes.items() if name != "tvm_custom"}

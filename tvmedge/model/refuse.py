@@ -125,11 +125,16 @@ def _batch_norm(node: ir.Node) -> bool:
 
 
 def _dropout(node: ir.Node) -> bool:
-    """training mode: export the model for inference"""
+    """training mode drops at random: export the model for inference"""
     mode = optional(node, 2)
     if mode is None:
         return False
     return mode.const_value is None or bool(mode.const_value.numpy().any())
+
+
+def _random(node: ir.Node) -> bool:
+    """it draws random numbers, which differ by run and runtime: make them an input"""
+    return True
 
 
 def _nms(node: ir.Node) -> bool:
@@ -145,11 +150,6 @@ def _quantisation(node: ir.Node) -> bool:
     return bool(others) or bool(integer(node, "block_size", 0))
 
 
-def _loop(node: ir.Node) -> bool:
-    """only loops of a known and small number of steps are compiled: fix shapes and counts"""
-    return True
-
-
 def _sequence_position(node: ir.Node) -> bool:
     """a negative position is not imported yet: count from the start"""
     position = optional(node, 1 if node.op_type == "SequenceErase" else 2)
@@ -160,13 +160,16 @@ def _sequence_position(node: ir.Node) -> bool:
 CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "Attention": (_attention,),
     "BatchNormalization": (_batch_norm,),
+    "Bernoulli": (_random,),
     "ConvTranspose": (_conv_transpose,),
     "DequantizeLinear": (_quantisation,),
     "Dropout": (_dropout,),
-    "Loop": (_loop,),
     "NonMaxSuppression": (_nms,),
     "QuantizeLinear": (_quantisation,),
-    "Scan": (_loop,),
+    "RandomNormal": (_random,),
+    "RandomNormalLike": (_random,),
+    "RandomUniform": (_random,),
+    "RandomUniformLike": (_random,),
     "SequenceErase": (_sequence_position,),
     "SequenceInsert": (_sequence_position,),
     "SpaceToDepth": (_space_to_depth,),

@@ -32,8 +32,13 @@ _TUPLES = frozenset(
 )
 
 
+class MissingError(Exception):
+    """A node is refused, and nothing can stand for its outputs."""
+
+
 class SymbolicImporter(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
-    """``known`` tells what is known of a value; ``symbols`` calculates with it."""
+    """Leaves out the nodes behind a missing one and raises ``MissingError`` at the end of
+    the graph. ``known`` tells what is known of a value; ``symbols`` calculates with it."""
 
     _nodes: dict[str, Any]
 
@@ -47,15 +52,25 @@ class SymbolicImporter(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
         return known_constant(value) or self._known.get(value)
 
     def _construct_nodes(self, graph: onnx.GraphProto) -> None:
-        for value in self._inputs.values():
-            self.symbols.learn(dims(value) or ())
+        missing: set[str] = set()
         for node in graph.node:
+            if _uses(node, missing):
+                missing.update(node.output)
+                continue
             values = [self._nodes[name] if name else None for name in node.input]
+            for value in values:
+                self.symbols.learn(dims(value) or ())
             attributes = self._parse_attr(node.attribute)
             results = self._answered(node, values, attributes)
-            if results is None:
-                results = self._converted(node, values, attributes)
+            try:
+                if results is None:
+                    results = self._converted(node, values, attributes)
+            except MissingError:
+                missing.update(node.output)
+                continue
             self._nodes.update(zip(node.output, results, strict=False))
+        if missing:
+            raise MissingError
 
     def _answered(
         self, node: onnx.NodeProto, values: list[Any], attributes: dict[str, Any]
@@ -106,3 +121,12 @@ class SymbolicImporter(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
         if outputs == 1:
             return [result]
         return [self.bb.emit(relax.TupleGetItem(result, k)) for k in range(outputs)]
+
+
+def _uses(node: onnx.NodeProto, names: set[str]) -> bool:
+    """Whether ``node``, or a graph inside it, takes one of ``names``."""
+    if not names:
+        return False
+    graphs = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+    inside = (inner for graph in graphs for inner in graph.node)
+    return not names.isdisjoint(node.input) or any(_uses(inner, names) for inner in inside)

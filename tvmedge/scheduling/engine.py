@@ -72,5 +72,10 @@ def _apply(rule: Rule, kernel: str, func: tirx.PrimFunc, core: Core) -> Plan | N
     try:
         return rule.apply(func, core)
     except Exception as error:
-        log.warning("kernel %s: rule %s failed: %s", kernel, rule.name, (str(error).strip() or repr(error)).splitlines()[0])
+        log.warning(
+            "kernel %s: rule %s failed: %s",
+            kernel,
+            rule.name,
+            (str(error).strip() or repr(error)).splitlines()[0],
+        )
         return None

@@ -16,6 +16,7 @@ from __future__ import annotations
 import tvm
 from tvm import s_tir, tirx
 from tvm.s_tir.dlight.analysis import SBlockInfo, normalize_prim_func
+from tvmedge.schedules.steps.elementwise import inline
 
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
@@ -35,25 +36,9 @@ class Last:
         if blocks is None:
             return None
         for block in blocks:
-            if not _inline(schedule, block):
+            if not inline(schedule, block.block_rv):
                 _schedule_block(schedule, block)
         return Plan(schedule)
-
-
-def _inline(schedule: s_tir.Schedule, block: SBlockInfo) -> bool:
-    """Inline an elementwise block into elementwise consumers; says whether it went."""
-    consumers = [schedule.get(consumer) for consumer in schedule.get_consumers(block.block_rv)]
-    if not consumers or not block.is_injective() or any(_reduces(c) for c in consumers):
-        return False
-    try:
-        schedule.compute_inline(block.block_rv)
-    except s_tir.ScheduleError:
-        return False
-    return True
-
-
-def _reduces(block: s_tir.SBlock) -> bool:
-    return any(axis.iter_type == tirx.IterVar.CommReduce for axis in block.iter_vars)
 
 
 def _schedule_block(schedule: s_tir.Schedule, block: SBlockInfo) -> None:

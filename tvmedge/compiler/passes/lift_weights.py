@@ -3,6 +3,9 @@
 before: main(x):               conv(x, const[64, 3, 7, 7])
 after:  main(x, w_1f0c...):    conv(x, w_1f0c...)
 
+A private function, such as the step of a loop, takes what it needs as arguments
+too, and its callers hand it on.
+
 A weight is named by the hash of its content, so equal tensors are stored once
 and an update ships only what changed. Small constants stay: an argument more
 costs more than the bytes.
@@ -31,31 +34,67 @@ class Lifted:
 
 
 def lift_weights(module: tvm.IRModule) -> Lifted:
-    """Lift constants of 4 KiB and more from ``main``."""
-    main = module["main"]
-    lifter = _Lifter()
-    body = lifter.visit_expr(main.body)
-    if not lifter.weights:
+    """Lift constants of 4 KiB and more from ``main`` and the functions it calls."""
+    lifting = _Lifting(module)
+    main, params = lifting.function("main")
+    if not lifting.weights:
         return Lifted(module, {})
-    function = relax.Function(
-        [*main.params, *lifter.params.values()],
-        body,
-        main.ret_ty,
-        main.is_pure,
-        main.attrs,
-        main.span,
-    ).with_attr("num_input", len(main.params))
-    module = tvm.IRModule(dict(module.functions.items()), attrs=module.attrs)
-    module["main"] = function
-    return Lifted(module, lifter.weights)
+    lifting.module["main"] = main.with_attr("num_input", len(main.params) - params)
+    return Lifted(lifting.module, lifting.weights)
+
+
+class _Lifting:
+    """The module that comes out, the weights found so far, and the private
+    functions as they were rewritten, by the names they had."""
+
+    def __init__(self, module: tvm.IRModule) -> None:
+        self.module = tvm.IRModule(dict(module.functions.items()), attrs=module.attrs)
+        self.weights: dict[str, npt.NDArray[np.generic]] = {}
+        self.types: dict[str, tvm.ir.Type] = {}
+        self._given = module
+        self._private: dict[str, tuple[tvm.ir.GlobalVar, tuple[str, ...]]] = {}
+
+    def function(self, name: str) -> tuple[relax.Function, int]:
+        """A function with the weights it needs as more parameters, and their number."""
+        given = self._given[name]
+        lifter = _Lifter(self)
+        body = lifter.visit_expr(given.body)
+        params = [*given.params, *lifter.params.values()]
+        result = relax.Function(params, body, given.ret_ty, given.is_pure, given.attrs, given.span)
+        return result, len(lifter.params)
+
+    def private(self, variable: tvm.ir.GlobalVar) -> tuple[tvm.ir.GlobalVar, tuple[str, ...]]:
+        """What to call in place of ``variable``, and the weights to give it."""
+        name = variable.name_hint
+        if name not in self._private:
+            function, count = self.function(name)
+            names = tuple(param.name for param in function.params[len(function.params) - count :])
+            self._private[name] = self._renewed(variable, function) if count else variable, names
+        return self._private[name]
+
+    def _renewed(self, old: tvm.ir.GlobalVar, function: relax.Function) -> tvm.ir.GlobalVar:
+        """A variable's type is that of its function: other parameters, another variable."""
+        new = tvm.ir.GlobalVar(old.name_hint)
+        relax.expr._update_type(new, function.ty)
+        del self.module[old]
+        self.module[new] = function
+        return new
+
+    def calls(self, op: object) -> bool:
+        """Whether a call of ``op`` is one of a Relax function."""
+        if not isinstance(op, tvm.ir.GlobalVar):
+            return False
+        return isinstance(self._given[op.name_hint], relax.Function)
 
 
 @relax.expr_functor.mutator
 class _Lifter(relax.PyExprMutator):  # type: ignore[misc]
-    def __init__(self) -> None:
+    """One function."""
+
+    def __init__(self, lifting: _Lifting) -> None:
         super().__init__()
+        self.lifting = lifting
         self.params: dict[str, relax.Var] = {}
-        self.weights: dict[str, npt.NDArray[np.generic]] = {}
 
     def visit_generic_const_(self, op: tvm.ir.GenericConst) -> relax.Expr:
         if not isinstance(op.ty, relax.TensorType):
@@ -64,10 +103,22 @@ class _Lifter(relax.PyExprMutator):  # type: ignore[misc]
         if array.nbytes < MIN_BYTES:
             return op
         name = _content_name(array)
-        if name not in self.params:
-            self.params[name] = relax.Var(name, op.ty)
-            self.weights[name] = array
-        return self.params[name]
+        self.lifting.weights.setdefault(name, array)
+        self.lifting.types.setdefault(name, op.ty)
+        return self._param(name)
+
+    def visit_call_(self, call: relax.Call) -> relax.Expr:
+        call = super().visit_call_(call)
+        if not self.lifting.calls(call.op):
+            return call
+        function, names = self.lifting.private(call.op)
+        if not names:
+            return call
+        weights = [self._param(name) for name in names]
+        return relax.Call(function, [*call.args, *weights], call.attrs, call.ty_args)
+
+    def _param(self, name: str) -> relax.Var:
+        return self.params.setdefault(name, relax.Var(name, self.lifting.types[name]))
 
 
 def _content_name(array: npt.NDArray[np.generic]) -> str:

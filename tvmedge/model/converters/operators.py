@@ -13,6 +13,7 @@ from tvmedge.model.converters.gather import gather
 from tvmedge.model.converters.nan_safe import clip, extreme, relu
 from tvmedge.model.converters.node import Converter
 from tvmedge.model.converters.non_max_suppression import non_max_suppression
+from tvmedge.model.converters.reshape import reshape
 from tvmedge.model.converters.roi_align import roi_align
 
 OPERATORS: Mapping[str, Converter] = {
@@ -28,5 +29,6 @@ OPERATORS: Mapping[str, Converter] = {
     "Min": extreme,
     "NonMaxSuppression": non_max_suppression,
     "Relu": relu,
+    "Reshape": reshape,
     "RoiAlign": roi_align,
 }

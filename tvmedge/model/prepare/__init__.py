@@ -26,6 +26,7 @@ from tvmedge.model.prepare.densify import densify
 from tvmedge.model.prepare.drop_metadata import DropMetadata
 from tvmedge.model.prepare.expansions import EXPANSIONS
 from tvmedge.model.prepare.fixpoint import Fixpoint
+from tvmedge.model.prepare.old_prelu import OldPRelu
 from tvmedge.model.prepare.old_resize import OldResize
 from tvmedge.model.prepare.old_scan import OldScan
 from tvmedge.model.prepare.operators import OPERATORS
@@ -56,6 +57,7 @@ def preparation(bind: BindShapes) -> tuple[PassBase, ...]:
         bind,
         InlinePass(),
         RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
+        OldPRelu(),
         OldResize(),
         OldScan(),
         ConvertOpset(),

@@ -20,19 +20,22 @@ LIKELY = 1 << 16
 
 
 class Symbols:
-    """What is known of the symbols: every dimension has at least one element,
-    and at most as many as its bounds say."""
+    """What is known of the symbols: an open dimension has at least one element, or
+    what its bounds say."""
 
     def __init__(self, bounds: Mapping[str, Bounds]) -> None:
         self._bounds = bounds
         self._analyzer = Analyzer()
         self._likely = Analyzer()
+        self._learnt: set[tirx.Var] = set()
 
     def learn(self, dims: Iterable[Size]) -> None:
-        """Bounds for the symbols among the dimensions of an input."""
+        """Bounds for the symbols among the dimensions of a tensor; those of private
+        functions have the names of the model's own."""
         for dim in dims:
-            if isinstance(dim, tirx.Var):
-                bounds = self._bounds.get(str(dim.name), Bounds())
+            if isinstance(dim, tirx.Var) and dim not in self._learnt:
+                self._learnt.add(dim)
+                bounds = self._bounds.get(str(dim.name), Bounds(0))
                 high = ConstIntBound.POS_INF if bounds.high is None else bounds.high
                 self._analyzer.update(dim, ConstIntBound(bounds.low, high), True)
                 likely = bounds.low + LIKELY if bounds.high is None else bounds.high

@@ -50,14 +50,12 @@ BROADCAST: Mapping[str, int] = {
 }
 
 
-def agreed(bb: relax.BlockBuilder, node: Node) -> Node:
-    """``node`` with inputs whose dimensions agree.
+def broadcast(bb: relax.BlockBuilder, node: Node) -> Node:
+    """``node`` with inputs that can be broadcast to each other.
 
     Raises:
         ValueError: dimensions that differ for some sizes.
     """
-    if node.op == "Concat":
-        return _concatenated(bb, node)
     if node.op not in BROADCAST:
         return node
     last = BROADCAST[node.op]
@@ -70,27 +68,7 @@ def agreed(bb: relax.BlockBuilder, node: Node) -> Node:
         fitted = list(own)
         for axis in range(-len(own), -last):
             fitted[axis] = _fitted(node, common, axis, own[axis])
-        inputs[index] = _cast(bb, inputs[index], own, fitted)
-    if node.op == "MatMul" and shapes[0] and shapes[1]:
-        inner = shapes[1][-2] if len(shapes[1]) > 1 else shapes[1][-1]
-        fitted = [*shapes[0][:-1], _same(node, inner, shapes[0][-1])]
-        inputs[0] = _cast(bb, inputs[0], dims(inputs[0]) or (), fitted)
-    return dataclasses.replace(node, inputs=tuple(inputs))
-
-
-def _concatenated(bb: relax.BlockBuilder, node: Node) -> Node:
-    first = node.dims(0)
-    if first is None:
-        return node
-    axis = int(node.attributes["axis"]) % len(first)
-    inputs = []
-    for value in node.inputs:
-        own = dims(value)
-        if own is None or len(own) != len(first):
-            return node
-        pairs = enumerate(zip(first, own, strict=True))
-        fitted = [b if k == axis else _same(node, a, b) for k, (a, b) in pairs]
-        inputs.append(_cast(bb, value, own, fitted))
+        inputs[index] = cast(bb, inputs[index], own, fitted)
     return dataclasses.replace(node, inputs=tuple(inputs))
 
 
@@ -99,20 +77,23 @@ def _fitted(node: Node, common: dict[int, Size], axis: int, size: Size) -> Size:
     if isinstance(size, int) and size == 1:
         return 1
     known = common.setdefault(axis, size)
-    return _same(node, known, size)
+    return same(node, known, size)
 
 
-def _same(node: Node, a: Size, b: Size) -> Size:
+def same(node: Node, a: Size, b: Size) -> Size:
+    """``b`` where it equals ``a`` for all sizes, else ``a``, to be checked at run time.
+
+    Raises:
+        ValueError: they differ, or only one size of the symbols makes them agree.
+    """
     if node.symbols.equal(a, b):
         return b
     if isinstance(a, int) or isinstance(b, int) or node.symbols.proves(tirx.NE(a, b)):
         raise ValueError(f"sizes {text(a)} and {text(b)} of its inputs must agree")
-    if isinstance(a, tirx.Var) and isinstance(b, tirx.Var):
-        raise ValueError(f"{text(a)} and {text(b)} must agree: give both the same name")
     return a
 
 
-def _cast(bb: relax.BlockBuilder, value: Any, own: Sequence[Size], fitted: Sequence[Size]) -> Any:
+def cast(bb: relax.BlockBuilder, value: Any, own: Sequence[Size], fitted: Sequence[Size]) -> Any:
     """``value`` with the shape ``fitted``, which is checked when the model runs."""
     if all(a is b for a, b in zip(own, fitted, strict=True)):
         return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 from tvm import relax
 
 from tvmedge.model.converters.node import Node
+from tvmedge.model.converters.open.agreement import cast, same
 from tvmedge.model.converters.open.sizes import dims_of, require_zero, shape, sizes_of, tensor_of
 from tvmedge.model.symbolic import Size
 
@@ -58,7 +59,10 @@ def expand(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
     rank = max(len(own), len(target))
     own = (1,) * (rank - len(own)) + own
     target = (1,) * (rank - len(target)) + target
-    wide = [_broadcast(node, a, b) for a, b in zip(own, target, strict=True)]
+    pairs = list(zip(own, target, strict=True))
+    wide = [a if _is_one(b) else b if _is_one(a) else same(node, b, a) for a, b in pairs]
+    fitted = [a if _is_one(a) else w for a, w in zip(own, wide, strict=True)]
+    x = cast(bb, x, own[rank - x.ty.ndim :], fitted[rank - x.ty.ndim :])
     if str(x.ty.dtype) == "bool":
         as_bytes = bb.normalize(relax.op.astype(x, "int8"))
         spread = bb.normalize(relax.op.broadcast_to(as_bytes, shape(wide)))
@@ -66,12 +70,8 @@ def expand(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
     return relax.op.broadcast_to(x, shape(wide))
 
 
-def _broadcast(node: Node, a: Size, b: Size) -> Size:
-    if node.symbols.equal(a, b) or b == 1:
-        return a
-    if a == 1:
-        return b
-    raise ValueError(f"whether {a} and {b} are the same is only known when the model runs")
+def _is_one(size: Size) -> bool:
+    return isinstance(size, int) and size == 1
 
 
 def tile(bb: relax.BlockBuilder, node: Node) -> relax.Expr:

@@ -17,6 +17,7 @@ import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 from onnx_ir.passes.common import InlinePass, RemoveUnusedNodesPass
 
+from tvmedge.model.prepare.expansions.closures import close
 from tvmedge.model.prepare.rewrite import integer, optional
 
 _DOMAIN = "tvmedge.expanded"
@@ -32,10 +33,6 @@ def _gives_statistics(node: ir.Node) -> bool:
     return len(node.outputs) > 1
 
 
-def _without_functions_of_its_own(node: ir.Node) -> bool:
-    return all(a.type != ir.AttributeType.GRAPH for a in node.attributes.values())
-
-
 def _whole_tensor(node: ir.Node) -> bool:
     x = optional(node, 0)
     axis = integer(node, "axis", -1)
@@ -48,7 +45,7 @@ EXPANDED: Mapping[str, Condition] = {
     "CausalConvWithState": _always,
     "Celu": _always,
     "CenterCropPad": _always,
-    "FlexAttention": _without_functions_of_its_own,
+    "FlexAttention": close,
     "HammingWindow": _always,
     "HannWindow": _always,
     "LayerNormalization": _gives_statistics,
@@ -73,12 +70,20 @@ class ExpandFunctions(InPlacePass):
             if function is not None:
                 model.functions[function.identifier()] = function
                 node.domain, node.overload = _DOMAIN, str(number)
+                _drop_functions(node)
         if not model.functions:
             return PassResult(model, modified=False)
         InlinePass()(model)
         RemoveUnusedNodesPass()(model)
         model.graph.opset_imports.pop(_DOMAIN, None)
         return PassResult(model, modified=True)
+
+
+def _drop_functions(node: ir.Node) -> None:
+    """They are in the body by now."""
+    graphs = [a.name for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
+    for name in graphs:
+        node.attributes.pop(name)
 
 
 def _wanted(node: ir.Node) -> bool:

@@ -8,9 +8,14 @@ import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with, replace_nodes_and_values
 from onnx_ir.tape import Tape
 
+from tvmedge.model.prepare.expansions.body_shapes import keeps_shapes
 from tvmedge.model.prepare.rewrite import constant
 
+# What compiles in about a second; a loop takes a fifth of one, whatever its length.
+MAX_NODES = 100
+# Where a real loop is impossible; compile time grows with the square: 100 s and more.
 MAX_UNROLLED_NODES = 2000
+LOOP_WEIGHT = 100
 
 
 class Unrolled:
@@ -67,9 +72,28 @@ class Unrolled:
 
 
 def affordable(body: ir.Graph, trips: int) -> bool:
-    """Whether the straight line stays small enough to be compiled."""
-    count = sum(1 for _ in body.all_nodes())
-    return max(count, 1) * trips <= MAX_UNROLLED_NODES
+    """Whether the straight line stays small enough to be compiled at all."""
+    return weight(body) * trips <= MAX_UNROLLED_NODES
+
+
+def worthwhile(node: ir.Node, trips: int) -> bool:
+    """Whether the straight line is the better loop: quick to compile, or the only
+    way for a state that is no tensor of one shape."""
+    body = node.attributes["body"].as_graph()
+    if keeps_shapes(node):
+        return trips <= 1 or weight(body) * trips <= MAX_NODES
+    return affordable(body, trips)
+
+
+def weight(graph: ir.Graph) -> int:
+    """The nodes of a graph; a loop inside counts as the functions that it may become."""
+    count = max(len(graph), 1)
+    for node in graph:
+        for attribute in node.attributes.values():
+            if attribute.type == ir.AttributeType.GRAPH:
+                count += weight(attribute.as_graph())
+        count += LOOP_WEIGHT if node.op_type in ("Loop", "Scan") else 0
+    return count
 
 
 def replace(graph: ir.Graph, node: ir.Node, nodes: list[ir.Node], values: list[ir.Value]) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 
-from tvmedge.model.prepare.expansions.unroll import Unrolled, affordable, replace
-from tvmedge.model.prepare.rewrite import const, optional
+from tvmedge.model.prepare.expansions.trips import loop_trips
+from tvmedge.model.prepare.expansions.unroll import Unrolled, replace, worthwhile
 
 
 class UnrollLoop(InPlacePass):
@@ -28,9 +28,9 @@ class UnrollLoop(InPlacePass):
 
 def _unroll(graph: ir.Graph, node: ir.Node) -> bool:
     body = node.attributes["body"].as_graph()
-    trips = _trips(node, body)
+    trips = loop_trips(node)
     states = [value for value in node.inputs[2:] if value is not None]
-    if trips is None or len(states) + 2 != len(body.inputs) or not affordable(body, trips):
+    if trips is None or len(states) + 2 != len(body.inputs) or not worthwhile(node, trips):
         return False
     line = Unrolled(body)
     stacks: list[list[ir.Value]] = [[] for _ in body.outputs[1 + len(states) :]]
@@ -49,29 +49,6 @@ def _unroll(graph: ir.Graph, node: ir.Node) -> bool:
     ends = [line.op("Identity", [state]) for state in states]
     replace(graph, node, line.nodes, [*ends, *[scan for scan in scans if scan is not None]])
     return True
-
-
-def _trips(node: ir.Node, body: ir.Graph) -> int | None:
-    """How often the body runs, None where the data decides."""
-    count, condition = optional(node, 0), optional(node, 1)
-    start = const(condition)
-    if start is not None and not start.any():
-        return 0
-    limit = const(count)
-    if limit is None or (condition is not None and start is None):
-        return None
-    after = body.outputs[0]
-    while (producer := after.producer()) is not None and producer.op_type == "Identity":
-        (inner,) = producer.inputs
-        assert inner is not None
-        after = inner
-    trips = max(int(limit.item()), 0)
-    if after is body.inputs[1]:
-        return trips
-    stays = ir.convenience.get_const_tensor(after)
-    if stays is None:
-        return None
-    return trips if stays.numpy().any() else min(trips, 1)
 
 
 def _nothing(line: Unrolled, value: ir.Value) -> ir.Value | None:

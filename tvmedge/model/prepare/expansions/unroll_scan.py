@@ -9,7 +9,7 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes import InPlacePass, PassResult
 
-from tvmedge.model.prepare.expansions.unroll import Unrolled, affordable, replace
+from tvmedge.model.prepare.expansions.unroll import Unrolled, replace, worthwhile
 from tvmedge.model.prepare.rewrite import integer
 
 
@@ -32,7 +32,7 @@ def _unroll(graph: ir.Graph, node: ir.Node) -> bool:
     states, scanned = inputs[:-count], inputs[-count:]
     axes = _ints(node, "scan_input_axes", count)
     trips = _trips(scanned, axes)
-    if not trips or len(inputs) != len(body.inputs) or not affordable(body, trips):
+    if not trips or len(inputs) != len(body.inputs) or not worthwhile(node, trips):
         return False
     backwards = _ints(node, "scan_input_directions", count)
     line = Unrolled(body)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from tvmedge.model.prepare.operators.axes import Axes
+from tvmedge.model.prepare.operators.batch_statistics import BatchStatistics
 from tvmedge.model.prepare.operators.bfloat16_cast import BFloat16Cast
 from tvmedge.model.prepare.operators.bit_shift import BitShift
 from tvmedge.model.prepare.operators.conv_transpose import ConvTranspose
 from tvmedge.model.prepare.operators.det import Det
+from tvmedge.model.prepare.operators.dropout import Dropout
 from tvmedge.model.prepare.operators.empty import EmptyReduction
 from tvmedge.model.prepare.operators.eye_like import EyeLike
 from tvmedge.model.prepare.operators.float_mod import FloatMod
@@ -27,6 +30,7 @@ from tvmedge.model.prepare.operators.resize import Resize
 from tvmedge.model.prepare.operators.reverse_sequence import ReverseSequence
 from tvmedge.model.prepare.operators.softplus import Softplus
 from tvmedge.model.prepare.operators.space_to_depth import SpaceToDepth
+from tvmedge.model.prepare.operators.split_constant import SplitConstant
 from tvmedge.model.prepare.operators.split_empty import SplitEmpty
 from tvmedge.model.prepare.operators.tensor_scatter import TensorScatter
 from tvmedge.model.prepare.operators.tf_idf import TfIdfVectorizer
@@ -37,9 +41,12 @@ from tvmedge.model.prepare.rewrite import NodeRewrite
 OPERATORS: tuple[NodeRewrite, ...] = (
     EmptyReduction(),
     BFloat16Cast(),
+    Axes(),
+    BatchStatistics(),
     BitShift(),
     ConvTranspose(),
     Det(),
+    Dropout(),
     EyeLike(),
     FloatMod(),
     IsInf(),
@@ -60,6 +67,7 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     ReverseSequence(),
     Softplus(),
     SpaceToDepth(),
+    SplitConstant(),
     SplitEmpty(),
     TensorScatter(),
     TfIdfVectorizer(),
