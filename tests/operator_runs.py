@@ -15,6 +15,7 @@ from tvm import relax
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
+from tvmedge.targeting.core import Core
 
 Arrays = Sequence[NDArray[Any] | None]
 
@@ -55,7 +56,7 @@ def run_compiled(proto: onnx.ModelProto, inputs: Arrays) -> list[NDArray[Any]]:
     imported = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {})
     target = tvm.target.Target("llvm")
     with target, tvm.transform.PassContext(opt_level=3):
-        module = run_phases((*cpu_kernels(), *vm_lowering()), imported.module)
+        module = run_phases((*cpu_kernels(Core(4, 16)), *vm_lowering()), imported.module)
         executable = relax.build(module, target, relax_pipeline=None)
     machine = relax.VirtualMachine(executable, tvm.cpu())
     result = machine["main"](*[tvm.runtime.tensor(a) for a in inputs if a is not None])

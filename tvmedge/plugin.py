@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tvmedge.targeting import Family, target, target_names
+from tvmedge.targeting.core import Core, core_of, core_of_triple
 
 TAG_PREFIX = "tvmedge/"
 
@@ -28,4 +29,12 @@ def _cpu_pipeline() -> Any:
     """The lowering of the CPU families as one TVM pass, weights kept as constants."""
     from tvmedge.compiler.pipelines import as_tvm_pass, cpu_kernels, vm_lowering
 
-    return as_tvm_pass(*cpu_kernels(), *vm_lowering())
+    return as_tvm_pass(lambda target: (*cpu_kernels(_core(target)), *vm_lowering()))
+
+
+def _core(tvm_target: Any) -> Core:
+    """Of our target, where TVM's was made from its tag."""
+    name = str(tvm_target.tag if tvm_target else "").removeprefix(TAG_PREFIX)
+    if name in target_names():
+        return core_of(target(name))
+    return core_of_triple(str((tvm_target.attrs if tvm_target else {}).get("mtriple", "")))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tvm import s_tir
 from tvmedge.schedules.steps.elementwise import inline, spread
 
 from tvmedge.scheduling.plan import KERNEL
 
-Block = s_tir.schedule.SBlockRV
+Block: TypeAlias = s_tir.schedule.SBlockRV
 
 
 @dataclass(frozen=True)

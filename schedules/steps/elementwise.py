@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from tvm import s_tir, tirx
 from tvm.ir.expr import TensorLoad
 from tvm_ffi import structural_walk
 
-Block = s_tir.schedule.SBlockRV
+Block: TypeAlias = s_tir.schedule.SBlockRV
 MAX_COPIED_LOADS = 64
 
 

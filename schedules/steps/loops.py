@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from tvm import s_tir, tirx
 
-Loop = s_tir.schedule.LoopRV
-Block = s_tir.schedule.SBlockRV
+Loop: TypeAlias = s_tir.schedule.LoopRV
+Block: TypeAlias = s_tir.schedule.SBlockRV
 
 
 def extent(schedule: s_tir.Schedule, loop: Loop) -> int | None:

@@ -27,7 +27,7 @@ def main(name: str, model: str, bundle: str, inputs: str, threads: str) -> None:
     outputs = contestant.run()
     cold_ms = (time.perf_counter() - started) * 1e3
     path = str(Path(inputs).with_name(f"{name}.npz"))
-    np.savez(path, **{key: np.array(value) for key, value in outputs.items()})
+    np.savez(path, allow_pickle=False, **{key: np.array(value) for key, value in outputs.items()})
     contestant.time(3)
     _say({"cold_ms": cold_ms, "rss_kib": _peak_kib() - before, "outputs": path})
     for line in sys.stdin:

@@ -50,7 +50,7 @@ def _conv(case: dict[str, int], *, groups: int = 1) -> object:
 
 
 @pytest.mark.parametrize("core", CORES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(case=convolutions(), depthwise=st.booleans())
 def test_convolutions_of_any_shape(core: str, case: dict[str, int], depthwise: bool) -> None:
     groups = case["ins"] if depthwise else 1
@@ -82,7 +82,7 @@ def test_groups_of_whole_blocks_stay_blocked(core: str) -> None:
 
 
 @pytest.mark.parametrize("core", CORES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     rows=st.integers(1, 40),
     reduced=st.integers(1, 70),

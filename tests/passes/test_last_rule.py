@@ -8,12 +8,20 @@ import numpy as np
 import tvm
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tvm import te, tirx, topi
+from tvm import s_tir, te, tirx, topi
 from tvm.script import ir as I
 from tvm.script import tirx as T
 from tvmedge.schedules.rules.cpu.last import Last
 
 from tvmedge.scheduling.engine import schedule
+from tvmedge.targeting.core import Core
+
+CORE = Core(4, 16)
+
+
+def _apply(func: tirx.PrimFunc) -> s_tir.Schedule | None:
+    plan = Last().apply(func, CORE)
+    return plan.schedule if plan else None
 
 
 def _matmul_relu() -> tirx.PrimFunc:
@@ -54,7 +62,7 @@ class MatmulRelu:
 
 
 def test_a_sum_streams_along_the_innermost_axis() -> None:
-    scheduled = Last().apply(_matmul_relu())
+    scheduled = _apply(_matmul_relu())
     assert scheduled is not None
     tvm.ir.assert_structural_equal(scheduled.mod["main"], MatmulRelu["main"])
 
@@ -64,7 +72,7 @@ def test_a_strided_sum_keeps_its_order() -> None:
     b = te.placeholder((16, 4), name="b")
     k = te.reduce_axis((0, 4), name="k")
     c = te.compute((8, 16), lambda i, j: te.sum(a[i, k] * b[j, k], axis=k), name="c")
-    scheduled = Last().apply(te.create_prim_func([a, b, c]))
+    scheduled = _apply(te.create_prim_func([a, b, c]))
     assert scheduled is not None
     script = scheduled.mod.script()
     assert script.index("T.parallel(128)") < script.index("range(4)")
@@ -73,7 +81,7 @@ def test_a_strided_sum_keeps_its_order() -> None:
 def test_elementwise_chains_become_one_loop() -> None:
     x = te.placeholder((4, 32), name="x")
     func = te.create_prim_func([x, topi.exp(topi.nn.relu(topi.add(x, 1.0)))])
-    scheduled = Last().apply(func)
+    scheduled = _apply(func)
     assert scheduled is not None
     assert scheduled.mod.script().count("T.sblock(") == 2  # with the root
 
@@ -84,7 +92,7 @@ def test_a_value_read_twice_by_each_of_a_row_is_not_copied_without_bound() -> No
     value = x
     for _ in range(24):
         value = topi.add(topi.multiply(value, 0.25), topi.nn.relu(value))
-    scheduled = Last().apply(te.create_prim_func([x, value]))
+    scheduled = _apply(te.create_prim_func([x, value]))
     assert scheduled is not None
     assert 2 < scheduled.mod.script().count("T.sblock(") < 24
     data = np.ones((4, 32), np.float32)
@@ -97,7 +105,7 @@ def test_padding_is_not_repeated_inside_a_sum() -> None:
     data = te.placeholder((1, 4, 8, 8), name="data")
     weight = te.placeholder((4, 4, 3, 3), name="weight")
     func = te.create_prim_func([data, weight, topi.nn.conv2d_nchw(data, weight, 1, 1, 1)])
-    scheduled = Last().apply(func)
+    scheduled = _apply(func)
     assert scheduled is not None
     assert "pad_temp" in scheduled.mod.script()
 
@@ -128,8 +136,8 @@ def test_convolutions_compute_what_they_did(
     result = topi.nn.group_conv2d_nchw(data, weight, stride, kernel // 2, 1, groups)
     func = te.create_prim_func([data, weight, topi.nn.relu(result)])
     module = tvm.IRModule({"main": func.with_attr("global_symbol", "main")})
-    scheduled = schedule(module, (Last(),))
-    assert scheduled.rules == {"main": "last"}
+    scheduled = schedule(module, (Last(),), CORE)
+    assert scheduled.choices["main"].rule == "last"
     rng = np.random.default_rng(0)
     arrays = [
         rng.standard_normal([int(d) for d in t.shape]).astype(np.float32) for t in (data, weight)

@@ -9,6 +9,10 @@ import tvm
 from tvm import s_tir, te, tirx, topi
 
 from tvmedge.scheduling.engine import schedule
+from tvmedge.scheduling.plan import Plan
+from tvmedge.targeting.core import Core
+
+CORE = Core(4, 16)
 
 
 class _Rule:
@@ -16,10 +20,10 @@ class _Rule:
         self.name = name
         self.result = result
 
-    def apply(self, func: tirx.PrimFunc) -> s_tir.Schedule | None:
+    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
         if self.result == "raise":
             raise ValueError("cannot\nand more")
-        return s_tir.Schedule(func) if self.result == "apply" else None
+        return Plan(s_tir.Schedule(func)) if self.result == "apply" else None
 
 
 @pytest.fixture
@@ -30,22 +34,22 @@ def module() -> tvm.IRModule:
 
 def test_the_first_rule_that_matches_wins(module: tvm.IRModule) -> None:
     rules = (_Rule("no", "none"), _Rule("first", "apply"), _Rule("second", "apply"))
-    result = schedule(module, rules)
-    assert result.rules == {"kernel": "first"}
+    result = schedule(module, rules, CORE)
+    assert result.choices["kernel"].rule == "first"
     assert result.module["kernel"].attrs["tirx.is_scheduled"]
 
 
 def test_a_scheduled_kernel_is_left_alone(module: tvm.IRModule) -> None:
-    once = schedule(module, (_Rule("first", "apply"),)).module
-    assert schedule(once, (_Rule("again", "apply"),)).rules == {}
+    once = schedule(module, (_Rule("first", "apply"),), CORE).module
+    assert schedule(once, (_Rule("again", "apply"),), CORE).choices == {}
 
 
 def test_a_rule_that_raises_is_passed_over_and_named(
     module: tvm.IRModule, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="tvmedge"):
-        result = schedule(module, (_Rule("broken", "raise"), _Rule("next", "apply")))
-    assert result.rules == {"kernel": "next"}
+        result = schedule(module, (_Rule("broken", "raise"), _Rule("next", "apply")), CORE)
+    assert result.choices["kernel"].rule == "next"
     assert "kernel kernel: rule broken failed: cannot" in caplog.text
 
 
@@ -53,7 +57,7 @@ def test_no_rule_keeps_the_kernel_and_says_so(
     module: tvm.IRModule, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger="tvmedge"):
-        result = schedule(module, (_Rule("no", "none"),))
-    assert result.rules == {}
+        result = schedule(module, (_Rule("no", "none"),), CORE)
+    assert result.choices == {}
     tvm.ir.assert_structural_equal(result.module, module)
     assert "no rule applies" in caplog.text

@@ -26,6 +26,7 @@ from tvmedge.model.importer import import_model
 from tvmedge.model.inputs import OpenDim, Shapes
 from tvmedge.model.load import load
 from tvmedge.targeting import target
+from tvmedge.targeting.core import Core
 
 Arrays = list[NDArray[Any]]
 
@@ -37,7 +38,7 @@ def _compile(
     module = import_model(load(save(proto, folder / "m.onnx")), shapes or {}).module
     llvm = tvm.target.Target(dict(target("host").tvm))
     with llvm, tvm.transform.PassContext(opt_level=3):
-        lowered = run_phases(vm_lowering(), run_phases(cpu_kernels(), module))
+        lowered = run_phases(vm_lowering(), run_phases(cpu_kernels(Core(4, 16)), module))
         executable = relax.build(lowered, llvm, relax_pipeline=None)
     main = relax.VirtualMachine(executable, tvm.cpu())["main"]
 

@@ -118,10 +118,11 @@ def run_phases(
     return module
 
 
-def as_tvm_pass(*phases: Phase) -> Any:
-    """The same phases as one TVM pass, for ``tvm.compile(relax_pipeline=...)``."""
+def as_tvm_pass(phases: Callable[[tvm.target.Target], tuple[Phase, ...]]) -> Any:
+    """The phases for the current target as one TVM pass, for
+    ``tvm.compile(relax_pipeline=...)``."""
 
     def pipeline(module: tvm.IRModule, context: Any) -> tvm.IRModule:
-        return run_phases(phases, module)
+        return run_phases(phases(tvm.target.Target.current()), module)
 
     return tvm.transform.module_pass(pipeline, opt_level=0, name="tvmedge")

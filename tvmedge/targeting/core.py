@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tvmedge.targeting.types import CpuFacts, TargetSpec
@@ -44,10 +43,9 @@ def core_of(spec: TargetSpec) -> Core:
     return _core(facts, str(spec.tvm["mtriple"]), spec.board.cores)
 
 
-def core_of_tvm(target: Mapping[str, object]) -> Core:
-    """The least that a TVM target without a file of ours promises."""
-    triple = str(target.get("mtriple", "x86_64"))
-    registers = 16 if triple.startswith(("x86", "arm")) else 32
+def core_of_triple(triple: str) -> Core:
+    """The least that a processor of this triple has."""
+    registers = 32 if triple.startswith("aarch64") else 16
     return _core(CpuFacts(1, vector_bits=128, vector_registers=registers), triple, 1)
 
 

@@ -10,11 +10,12 @@ successors as used by Eigen (erf as a quotient of polynomials on [-4, 4]).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import tvm
 from tvm import te, tirx
 
-Expr = tvm.ir.Expr
+Expr: TypeAlias = tvm.ir.Expr
 
 
 def exp(x: Expr) -> Expr:

@@ -27,7 +27,8 @@ def matmul(left: te.Tensor, right: te.Tensor, rows: int, block: int) -> te.Tenso
     blocks = int(right.shape[-1]) // block
 
     def element(lead: tuple[tirx.Var, ...], k: tirx.Var, c: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
-        return right[(*lead, k, c * block + i)]
+        index = (*lead, k, c * block + i)
+        return right[index]
 
     return _product(left, element, rows, blocks, block)
 
@@ -39,16 +40,18 @@ def _product(data: te.Tensor, weight: Element, rows: int, blocks: int, block: in
 
     def element(*axes: tirx.Var) -> tvm.ir.Expr:
         *outer, m, c, i = axes
-        return te.sum(image[(*outer, m, k)] * weight(tuple(outer), k, c, i), axis=k)
+        index = (*outer, m, k)
+        return te.sum(image[index] * weight(tuple(outer), k, c, i), axis=k)
 
     sums = te.compute(
         (*lead, rows, blocks, block), element, name="product", attrs={KERNEL: "product"}
     )
-    return te.compute(
-        (*lead, height, blocks * block),
-        lambda *axes: sums[(*axes[:-1], axes[-1] // block, axes[-1] % block)],
-        name="flat",
-    )
+
+    def flat(*axes: tirx.Var) -> tvm.ir.Expr:
+        index = (*axes[:-1], axes[-1] // block, axes[-1] % block)
+        return sums[index]
+
+    return te.compute((*lead, height, blocks * block), flat, name="flat")
 
 
 def _more_rows(data: te.Tensor, rows: int) -> te.Tensor:

@@ -119,8 +119,9 @@ def _one_a_channel(array: npt.NDArray[np.float32], shape: tuple[int, ...] | None
     """``array`` as one value a channel of a result of ``shape``, if it is that."""
     if shape is None or array.ndim > len(shape):
         return None
-    whole = array.reshape((1,) * (len(shape) - array.ndim) + array.shape).astype(np.float64)
-    if whole.shape[1] != whole.size or whole.shape[1] not in (1, shape[1]):
+    whole = array.astype(np.float64).reshape((1,) * (len(shape) - array.ndim) + array.shape)
+    sizes: tuple[int, ...] = whole.shape
+    if sizes[1] != whole.size or sizes[1] not in (1, shape[1]):
         return None
     return np.broadcast_to(whole.reshape(-1), (shape[1],))
 

@@ -95,4 +95,5 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
 
     def _rows(self, blocks: int, rows: int) -> int:
         """``rows`` rounded up to whole tiles."""
-        return register_tile(self.core, blocks, 1, rows, ragged=True).cover(1, rows)[1]
+        tile = register_tile(self.core, blocks, 1, rows, ragged=True)
+        return int(tile.cover(1, rows)[1])

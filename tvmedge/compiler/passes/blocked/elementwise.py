@@ -79,8 +79,9 @@ def _constant(
     if array.ndim > 4:
         return None
     whole = array.reshape((1,) * (4 - array.ndim) + array.shape)
-    if whole.shape[1] == 1:
+    sizes: tuple[int, ...] = whole.shape
+    if sizes[1] == 1:
         return relax.const(whole[..., None])
-    if whole.shape[1] == channels:
+    if sizes[1] == channels:
         return relax.const(context.layout.pack_channels(whole, rest=1.0))
     return None
