@@ -109,7 +109,7 @@ class OpenVino(Contestant):
     package = "openvino"
 
     def prepare(self) -> None:
-        import openvino  # type: ignore[import-untyped]
+        import openvino
 
         self.runtime = openvino
 

@@ -76,6 +76,7 @@ def test_the_ir_is_dumped_after_every_phase(net: Path, tmp_path: Path) -> None:
         f"{phase}.py"
         for phase in (
             "simplify",
+            "layout",
             "dispatch",
             "legalize",
             "fuse",
@@ -174,3 +175,14 @@ def test_ctrl_c_leaves_nothing_behind(net: Path, tmp_path: Path, lines: int, del
     assert not list(temporary.iterdir())
     for path in out.iterdir() if out.exists() else ():
         read_bundle(path)  # a bundle that exists is whole
+
+
+def test_explain_names_the_rule_of_every_kernel(
+    net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _compile(net, tmp_path / "out", "--explain", "--json") == 0
+    captured = capsys.readouterr()
+    kernels = json.loads(captured.out)["bundles"][0]["kernels"]
+    assert len(kernels["rules"]) == kernels["total"]
+    assert {"conv"} <= {choice["rule"] for choice in kernels["rules"].values()}
+    assert "by rule:" in captured.err

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from tvmedge.cli.explain import explained
 from tvmedge.cli.native_noise import native_noise_logged
 from tvmedge.cli.output import Output
 from tvmedge.targeting import target
+
+if TYPE_CHECKING:
+    from tvmedge.scheduling.engine import Choice
 
 
 @Parameter(name="*")
@@ -32,6 +36,8 @@ class Options:
     "Seed of random check inputs."
     dump_ir: Path | None = None
     "Folder that receives the IR after every phase, one subfolder a target."
+    explain: Annotated[bool, Parameter(negative=())] = False
+    "Say of every kernel by which rule it is scheduled, its tile and the speed expected."
 
 
 @native_noise_logged()
@@ -51,6 +57,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
     from tvmedge.model.inputs import parse_inputs
     from tvmedge.model.load import load
 
+    choices: dict[str, Choice] = {}
     given = parse_inputs(options.input)
     compile_options = CompileOptions(
         shapes=given.shapes,
@@ -58,6 +65,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
         check_inputs=options.check_input,
         seed=options.seed,
         dump_ir=options.dump_ir,
+        explain=choices.update,
     )
     started = time.perf_counter()
     frontend = open_frontend(load(model), compile_options)
@@ -66,6 +74,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
     bundles = []
     for spec in specs:
         started = time.perf_counter()
+        choices.clear()
         contents = compile_frontend(frontend, spec, compile_options)
         path = options.out / f"{contents.model.name}-{spec.name}.tvmedge"
         manifest = write_bundle(path, contents)
@@ -76,6 +85,8 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
             f"{sizes['weights.safetensors']}), {contents.code.kernels_total} kernels, "
             f"0 tuned, {seconds:.1f} s"
         )
+        if options.explain:
+            output.say(explained(choices))
         bundles.append(
             {
                 "target": spec.name,
@@ -86,6 +97,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
                 "kernels": {
                     "total": contents.code.kernels_total,
                     "tuned": contents.code.kernels_tuned,
+                    "rules": {name: asdict(choice) for name, choice in sorted(choices.items())},
                 },
             }
         )

@@ -17,6 +17,7 @@ from tvm import relax
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.link import linker
 from tvmedge.compiler.passes.lift_weights import lift_weights
+from tvmedge.compiler.passes.schedule_kernels import Explain
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.resources import disk_errors
 from tvmedge.targeting import TargetSpec
@@ -32,8 +33,14 @@ class Library:
     kernels: int
 
 
-def build(module: tvm.IRModule, spec: TargetSpec, dump: IrDump | None = None) -> Library:
-    """Lower, generate code and link ``module`` for ``spec``.
+def build(
+    module: tvm.IRModule,
+    spec: TargetSpec,
+    dump: IrDump | None = None,
+    explain: Explain | None = None,
+) -> Library:
+    """Lower, generate code and link ``module`` for ``spec``; ``explain`` hears how each
+    kernel was scheduled.
 
     Raises:
         ToolError: the linker failed or the disk is full.
@@ -41,7 +48,7 @@ def build(module: tvm.IRModule, spec: TargetSpec, dump: IrDump | None = None) ->
     observe = dump.write if dump else None
     target = tvm.target.Target(dict(spec.tvm))
     with target, tvm.transform.PassContext(opt_level=3):
-        module = run_phases(cpu_kernels(core_of(spec)), module, observe)
+        module = run_phases(cpu_kernels(core_of(spec), explain), module, observe)
         lifted = lift_weights(module)
         if observe:
             observe("lift_weights", lifted.module)

@@ -19,6 +19,7 @@ from tvmedge.bundle import (
 from tvmedge.compiler.build import build
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.notice import notice
+from tvmedge.compiler.passes.schedule_kernels import Explain
 from tvmedge.compiler.reference import CheckVectors, check_vectors
 from tvmedge.device.zig import zig_version
 from tvmedge.dtypes import NAMES
@@ -40,13 +41,15 @@ CODE_FILE = "code/model.so"
 class CompileOptions:
     """``shapes`` fixes dimensions of inputs by name, ``values`` whole inputs, which
     become constants; ``check_inputs`` are NAME=FILE or "random" for the bundle's
-    own check; ``dump_ir`` receives the IR after every phase, one folder a target."""
+    own check; ``dump_ir`` receives the IR after every phase, one folder a target;
+    ``explain`` hears how each kernel was scheduled."""
 
     shapes: Shapes = field(default_factory=dict)
     values: Values = field(default_factory=dict)
     check_inputs: tuple[str, ...] = ("random",)
     seed: int = 0
     dump_ir: Path | None = None
+    explain: Explain | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def compile_frontend(
     dump = IrDump(options.dump_ir / spec.name) if options.dump_ir else None
     model = imported.model
     with failures_named(model, f"compiled for {spec.name}"):
-        library = build(imported.module, spec, dump)
+        library = build(imported.module, spec, dump, options.explain)
     return BundleContents(
         model=ModelInfo(model.name, model.sha256, model.licence),
         target=TargetInfo(
