@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tvmedge.model.prepare.operators.axes import Axes
+from tvmedge.model.prepare.operators.batch_normalization import BatchNormalization
 from tvmedge.model.prepare.operators.batch_statistics import BatchStatistics
 from tvmedge.model.prepare.operators.bfloat16_cast import BFloat16Cast
 from tvmedge.model.prepare.operators.bit_shift import BitShift
@@ -42,6 +43,7 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     EmptyReduction(),
     BFloat16Cast(),
     Axes(),
+    BatchNormalization(),
     BatchStatistics(),
     BitShift(),
     ConvTranspose(),
