@@ -121,10 +121,9 @@ class Scalars:
         num, den = self._size(num), self._size(den)
         if a.rounded or b.rounded or not self.symbols.proves(den > 0):
             return None
-        if self.symbols.equal(self.symbols.remainder(num, den) or 0, 0):
-            whole = self.symbols.quotient(num, den)
-            if whole is not None and self.symbols.equal(self._size(whole * den), num):
-                num, den = whole, 1
+        whole = self.symbols.quotient(num, den)
+        if whole is not None and self.symbols.equal(self._size(whole * den), num):
+            num, den = whole, 1
         limit = 1 << DIGITS.get(self.dtype, 0)
         if max(self.symbols.highest(num), self.symbols.highest(den)) >= limit:
             return None
