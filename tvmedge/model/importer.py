@@ -112,7 +112,6 @@ class _Importer(ControlFlowImporter):
         self._proto = ir.serde.serialize_model(graph)
         self._ir_nodes = numbered(graph.graph, self._proto.graph)
         self._refusals: list[Refusal] = []
-        self._reported: Exception | None = None
 
     def run(self) -> tvm.IRModule:
         try:
@@ -167,9 +166,8 @@ class _Importer(ControlFlowImporter):
             return made
         except Exception as error:
             failed = self._ir_nodes[int(attrs["tvm_custom"]["name"])]
-            if error is not self._reported:  # by a node of its own graph
+            if not isinstance(error, MissingError):  # after a refused node of its own graph
                 self._refusals.append(self._refusal(failed, error, inputs))
-                self._reported = error
             zeros = [_zeros(value) for value in failed.outputs]
             if None in zeros:
                 raise MissingError from error

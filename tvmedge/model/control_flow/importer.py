@@ -48,7 +48,7 @@ class ControlFlowImporter(SymbolicImporter):
         try:
             self._parse_graph_initializers(graph)
             self._construct_nodes(graph)
-            return [self._nodes[value.name] for value in graph.output]
+            return [self.bb.normalize(self._nodes[value.name]) for value in graph.output]
         finally:
             self._nodes = around
 
