@@ -12,9 +12,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tvm import relax, tirx
+from tvm import relax, te, tirx
 
 from tvmedge.model.converters.node import Node
+from tvmedge.model.converters.open.sizes import require_zero
 from tvmedge.model.symbolic import Size, dims, expression
 
 # Their outputs' shapes depend on data, whatever the inputs' shapes.
@@ -68,7 +69,7 @@ def broadcast(bb: relax.BlockBuilder, node: Node) -> Node:
         fitted = list(own)
         for axis in range(-len(own), -last):
             fitted[axis] = _fitted(node, common, axis, own[axis])
-        inputs[index] = cast(bb, inputs[index], own, fitted)
+        inputs[index] = cast(bb, node, inputs[index], own, fitted)
     return dataclasses.replace(node, inputs=tuple(inputs))
 
 
@@ -93,12 +94,23 @@ def same(node: Node, a: Size, b: Size) -> Size:
     return a
 
 
-def cast(bb: relax.BlockBuilder, value: Any, own: Sequence[Size], fitted: Sequence[Size]) -> Any:
-    """``value`` with the shape ``fitted``, which is checked when the model runs."""
-    if all(a is b for a, b in zip(own, fitted, strict=True)):
+def cast(
+    bb: relax.BlockBuilder, node: Node, value: Any, own: Sequence[Size], fitted: Sequence[Size]
+) -> Any:
+    """``value`` with the shape ``fitted``, which is checked when the model runs.
+
+    Not a match_cast of the tensor: TVM takes a symbol in one for its definition.
+    """
+    pairs = list(zip(own, fitted, strict=True))
+    if all(a is b for a, b in pairs):
         return value
-    shape = [expression(size) for size in fitted]
-    return bb.match_cast(value, relax.TensorType(shape, str(value.ty.dtype)))
+    for a, b in pairs:
+        require_zero(bb, node, a - b, f"{text(a)} and {text(b)} of its inputs must agree")
+
+    def compute(data: te.Tensor) -> te.Tensor:
+        return te.compute([expression(size) for size in fitted], data, name="agreed")
+
+    return bb.emit_te(compute, value, primfunc_name_hint="agreed")
 
 
 def require_shapes(node: Node, made: Any) -> None:

@@ -47,7 +47,7 @@ def _labelled(bb: relax.BlockBuilder, node: Node, labels: Labels) -> Node:
             size if letter == "." else same(node, common.setdefault(letter, size), size)
             for letter, size in pairs
         ]
-        inputs[index] = cast(bb, value, own, fitted)
+        inputs[index] = cast(bb, node, value, own, fitted)
     return dataclasses.replace(node, inputs=tuple(inputs))
 
 
