@@ -6,6 +6,7 @@ from tvmedge.model.prepare.operators.axes import Axes
 from tvmedge.model.prepare.operators.batch_statistics import BatchStatistics
 from tvmedge.model.prepare.operators.bfloat16_cast import BFloat16Cast
 from tvmedge.model.prepare.operators.bit_shift import BitShift
+from tvmedge.model.prepare.operators.constant_where import ConstantWhere
 from tvmedge.model.prepare.operators.conv_transpose import ConvTranspose
 from tvmedge.model.prepare.operators.det import Det
 from tvmedge.model.prepare.operators.dropout import Dropout
@@ -44,6 +45,7 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     Axes(),
     BatchStatistics(),
     BitShift(),
+    ConstantWhere(),
     ConvTranspose(),
     Det(),
     Dropout(),
