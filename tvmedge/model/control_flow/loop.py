@@ -11,6 +11,7 @@ from tvmedge.model.control_flow import values
 from tvmedge.model.control_flow.functions import Inside
 from tvmedge.model.control_flow.iterate import Iteration, Made, iterate
 from tvmedge.model.control_flow.node import ControlNode
+from tvmedge.model.control_flow.repeat import EVER
 from tvmedge.model.control_flow.slices import Along
 from tvmedge.model.symbolic import Size
 
@@ -40,7 +41,8 @@ def loop(node: ControlNode) -> relax.Expr:
     if begins == 0:
         size, limit = 0, None
     by_data = None if start is None or begins is not None else values.scalar(bb, start)
-    iteration = Iteration(states, stacks, size, limit, by_data, body)
+    most = EVER if size is None else node.bound(size)
+    iteration = Iteration(states, stacks, size, most, limit, by_data, body)
     made = iterate(bb, node.captured(graph), iteration)
     return made[0] if node.outputs == 1 else relax.Tuple(made[: node.outputs])
 

@@ -14,6 +14,8 @@ from tvmedge.model.control_flow.iterate import Iteration, Made, iterate
 from tvmedge.model.control_flow.node import ControlNode
 from tvmedge.model.control_flow.slices import Along, read
 
+LONGEST = 1 << 40  # slices that a tensor can have: no memory is larger
+
 
 def scan(node: ControlNode) -> relax.Expr:
     """Scan(carried.., scanned..) {body}"""
@@ -50,6 +52,7 @@ def scan(node: ControlNode) -> relax.Expr:
         states,
         [Along(axis, backward) for axis, backward in writes],
         size,
+        min(node.bound(size), LONGEST),
         None if isinstance(size, int) else _as_tensor(bb, size),
         None,
         body,
