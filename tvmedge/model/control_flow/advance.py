@@ -10,7 +10,6 @@ from typing import Any
 
 from tvm import relax, te, tirx
 
-
 Conditions = tuple[relax.Expr | None, relax.Expr | None]
 """A limit that the number must stay below, and a flag; None where there is none."""
 

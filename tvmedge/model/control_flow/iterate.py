@@ -43,7 +43,8 @@ Body = Callable[[Inside, relax.Expr, Sequence[relax.Expr]], Made]
 class Iteration:
     """``count`` is how many steps there are at most: a number, a size with open
     dimensions, or None where only ``limit``, a tensor, or nothing bounds them;
-    ``most`` is a number that is no less. ``start`` says whether there is a first step, None where there is."""
+    ``most`` is a number that is no less. ``start`` says whether there is a first
+    step, None where there is."""
 
     carried: Sequence[relax.Expr]
     along: Sequence[Along]
