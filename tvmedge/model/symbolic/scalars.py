@@ -96,8 +96,8 @@ class Scalars:
 
     def ceil(self, a: Any) -> Element | None:
         """The least integer from ``a`` on, still floating point."""
-        whole = self.symbols.quotient(self._size(-a.num), a.den)
-        return None if whole is None else Ratio(self._size(-whole))
+        whole = self.symbols.quotient(self._size(a.num + a.den - 1), a.den)
+        return None if whole is None else Ratio(whole)
 
     def cast(self, a: Any, to: str) -> Element | None:
         """``a`` as an element of type ``to``; fractions towards zero."""
