@@ -17,6 +17,11 @@ def test_relu_keeps_nan() -> None:
     np.testing.assert_array_equal(y, np.maximum(SPECIAL, 0))
 
 
+def test_sign_keeps_nan() -> None:
+    (y,) = run_compiled(node_model("Sign", [SPECIAL]), [SPECIAL])
+    np.testing.assert_array_equal(y, np.sign(SPECIAL))
+
+
 @pytest.mark.parametrize(("op", "want"), [("Max", np.maximum), ("Min", np.minimum)])
 def test_extremes_keep_nan_on_either_side(op: str, want: np.ufunc) -> None:
     other = np.roll(SPECIAL, 3)

@@ -40,7 +40,7 @@ _IMPRECISE = (
 )
 _NO_BFLOAT16 = frozenset(
     {"ArgMax", "ArgMin", "BatchNormalization", "GridSample", "IsInf", "IsNaN", "LpPool"}
-    | {"Max", "MaxPool", "Min", "Mod", "PRelu", "Pow"}
+    | {"Max", "MaxPool", "Min", "Mod", "PRelu", "Pow", "Sign"}
 )
 
 

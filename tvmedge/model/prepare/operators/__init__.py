@@ -20,6 +20,7 @@ from tvmedge.model.prepare.operators.lrn import Lrn
 from tvmedge.model.prepare.operators.max_unpool import MaxUnpool
 from tvmedge.model.prepare.operators.mean_variance import MeanVarianceNormalization
 from tvmedge.model.prepare.operators.mish import Mish
+from tvmedge.model.prepare.operators.no_reduction import NoReduction
 from tvmedge.model.prepare.operators.one_hot import OneHot
 from tvmedge.model.prepare.operators.pad_value import PadValue
 from tvmedge.model.prepare.operators.pool_indices import PoolIndices
@@ -41,6 +42,7 @@ from tvmedge.model.prepare.rewrite import NodeRewrite
 
 OPERATORS: tuple[NodeRewrite, ...] = (
     EmptyReduction(),
+    NoReduction(),
     BFloat16Cast(),
     Axes(),
     BatchStatistics(),
