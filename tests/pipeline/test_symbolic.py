@@ -118,3 +118,12 @@ def test_comparisons_are_decided_where_all_sizes_agree() -> None:
 def test_division_that_may_be_of_negative_numbers_is_not_followed() -> None:
     assert calculate("Div", open_vector(N - 5), const([2])) is None
     assert calculate("Div", open_vector(N - 5), const([2]), bounds=Bounds(5)) is not None
+
+
+@given(st.integers(1, 50))
+def test_the_text_of_a_size_keeps_its_order(size: int) -> None:
+    half = tirx.floordiv(tirx.min(N, tirx.IntImm("int64", 7)) + 1, 2)
+    want = (min(size, 7) + 1) // 2
+    for expr, number in ((half, want), ((half - 3) * 2, (want - 3) * 2)):
+        text = _dim(expr)
+        assert text is not None and evaluate(text, {"N": size}) == number
