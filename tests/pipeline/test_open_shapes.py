@@ -181,6 +181,18 @@ CASES: dict[str, tuple[onnx.ModelProto, list[Arrays]]] = {
         ),
         floats((1, 1), (3, 2)),
     ),
+    "reversed up to a length": (
+        chain(
+            [("ReverseSequence", ["x", "lengths"], ["y"], {"time_axis": 0, "batch_axis": 1})],
+            ["T", 2],
+            {"lengths": [2, 1]},
+        ),
+        floats((2, 2), (5, 2)),
+    ),
+    "a diagonal": (
+        chain([("EyeLike", ["x"], ["e"], {"k": 1}), ("Add", ["x", "e"], ["y"], {})], ["N", 3], {}),
+        floats((1, 3), (4, 3)),
+    ),
     "as many copies as rows": (
         chain(
             [
