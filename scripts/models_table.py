@@ -78,8 +78,8 @@ def _passed(rows: list[dict[str, Any]]) -> str:
         for target in TARGETS
     }
     return (
-        f"{len(rows)} models: {counts['host']} right here, {counts['raspberry-pi-4b']} on the Pi, "
-        f"{len(rows) - len(taken)} refused."
+        f"{len(rows)} models measured: {counts['host']} right here, "
+        f"{counts['raspberry-pi-4b']} on the Pi, {len(rows) - len(taken)} refused."
     )
 
 

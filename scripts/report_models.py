@@ -5,9 +5,10 @@ Pi's in the emulator) against onnxruntime on an input of the kind that the model
 is made for, this machine's on noise too, and measures what a user waits for at
 start-up. Writes scripts/results/models.json and models.md.
 
-    python scripts/report_models.py [--models] [NAME ...]
+    python scripts/report_models.py [--resume] [NAME ...]
 
-``--models`` leaves start-up times and sizes as the last whole run found them.
+``--resume`` goes on where a run was cut off: start-up figures and the models that
+it came to stay, the others are measured (with names, those).
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ _ROOT = Path(__file__).resolve().parents[1]
 _RESULTS = Path(__file__).with_name("results")
 _TARGETS = models_table.TARGETS
 _REPEATS = 9
-_MODELS_ONLY = "--models"
+_RESUME = "--resume"
+_FIGURES = ("start_up_ms", "wheel_bytes", "board")
 _PACKAGES = ("apache-tvm", "apache-tvm-ffi", "onnx", "onnxruntime", "ziglang", "numpy")
 _TIMEOUT_S = 1800
 # The same process twice, in one of them TVM finds no out-of-tree plugin.
@@ -54,16 +56,20 @@ class _Outcome:
 
 
 def main(names: list[str]) -> int:
-    command = " ".join(["python", "scripts/report_models.py", *names])
-    once = _last_figures() if names[:1] == [_MODELS_ONLY] else _figures()
-    names = [name for name in names if name != _MODELS_ONLY]
-    entries = [model_list.find(n) for n in names] if names else model_list.load_list()
-    report = {"command": command, "machine": _machine(), **once, "models": []}
-    for entry in entries:
-        row = _model(entry)
-        report["models"].append(row)
-        print(models_table.line(row), flush=True)
-        _write(report)  # after each: a run of many minutes may be cut off
+    resumed = names[:1] == [_RESUME]
+    names = names[1:] if resumed else names
+    last = _last() if resumed else {}
+    figures = {name: last[name] for name in _FIGURES} if resumed else _figures()
+    rows = {row["name"]: row for row in last.get("models", ())}
+    listed = model_list.load_list()
+    wanted = [model_list.find(name) for name in names] or [e for e in listed if e.name not in rows]
+    command = " ".join(["python", "scripts/report_models.py", *([] if resumed else names)])
+    for entry in wanted:
+        rows[entry.name] = _model(entry)
+        print(models_table.line(rows[entry.name]), flush=True)
+        models = [rows[entry.name] for entry in listed if entry.name in rows]
+        # After each: a run of many minutes may be cut off.
+        _write({"command": command, "machine": _machine(), **figures, "models": models})
     return 0
 
 
@@ -75,9 +81,9 @@ def _figures() -> dict[str, Any]:
     }
 
 
-def _last_figures() -> dict[str, Any]:
-    last = json.loads((_RESULTS / "models.json").read_text(encoding="utf-8"))
-    return {name: last[name] for name in ("start_up_ms", "wheel_bytes", "board")}
+def _last() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((_RESULTS / "models.json").read_text(encoding="utf-8"))
+    return found
 
 
 def _write(report: dict[str, Any]) -> None:
