@@ -11,6 +11,7 @@ from tvmedge.model.prepare.operators.conv_transpose import ConvTranspose
 from tvmedge.model.prepare.operators.det import Det
 from tvmedge.model.prepare.operators.dropout import Dropout
 from tvmedge.model.prepare.operators.empty import EmptyReduction
+from tvmedge.model.prepare.operators.equal_bool import EqualBool
 from tvmedge.model.prepare.operators.eye_like import EyeLike
 from tvmedge.model.prepare.operators.float_mod import FloatMod
 from tvmedge.model.prepare.operators.is_inf import IsInf
@@ -51,6 +52,7 @@ OPERATORS: tuple[NodeRewrite, ...] = (
     ConvTranspose(),
     Det(),
     Dropout(),
+    EqualBool(),
     EyeLike(),
     FloatMod(),
     IsInf(),
