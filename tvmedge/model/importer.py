@@ -178,7 +178,7 @@ class _Importer(ControlFlowImporter):
         values = [value for value in inputs if is_open(value)]
         way_out = None
         if values:
-            way_out = fix_sizes(self._graph_inputs, symbols_of(values), self._bounds)
+            way_out = fix_sizes(self._graph_inputs, symbols_of(values), self._bounds, error)
         return Refusal(node_name(node), qualified_op(node), reason(error, bool(values)), way_out)
 
     def _node(self, op: str, inputs: Any, attributes: dict[str, Any], opset: int) -> Node:

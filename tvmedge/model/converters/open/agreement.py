@@ -9,6 +9,7 @@ MatMul(x: [N, 4, 4], y: [2, 4, 4])             refused: TVM would take it for N 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,6 +52,18 @@ BROADCAST: Mapping[str, int] = {
 }
 
 
+class DisagreementError(ValueError):
+    """Two sizes that must agree; ``fix`` is the size of a symbol that makes them."""
+
+    def __init__(self, a: Size, b: Size) -> None:
+        super().__init__(f"sizes {text(a)} and {text(b)} of its inputs must agree")
+        pairs = [(x, y) for x, y in ((a, b), (b, a)) if isinstance(y, int)]
+        self.fix = {str(x.name): y for x, y in pairs if isinstance(x, tirx.Var)}
+
+
+_INTEGER = re.compile(r"T\.int64\((-?\d+)\)")
+
+
 def broadcast(bb: relax.BlockBuilder, node: Node) -> Node:
     """``node`` with inputs that can be broadcast to each other.
 
@@ -90,7 +103,7 @@ def same(node: Node, a: Size, b: Size) -> Size:
     if node.symbols.equal(a, b):
         return b
     if isinstance(a, int) or isinstance(b, int) or node.symbols.proves(tirx.NE(a, b)):
-        raise ValueError(f"sizes {text(a)} and {text(b)} of its inputs must agree")
+        raise DisagreementError(a, b)
     return a
 
 
@@ -131,4 +144,4 @@ def require_shapes(node: Node, made: Any) -> None:
 
 def text(size: Size) -> str:
     """A dimension as users write it."""
-    return str(size).replace("T.int64(", "(") if not isinstance(size, tirx.Var) else str(size.name)
+    return _INTEGER.sub(r"\1", " ".join(str(size).split()))
