@@ -15,7 +15,6 @@ import onnx_ir as ir
 from tvm import relax
 
 from tvmedge.model.control_flow import CONTROL_FLOW, ControlNode
-from tvmedge.model.control_flow.repeat import EVER
 from tvmedge.model.symbolic import Known, Size, as_tensor, dims
 from tvmedge.model.walk import SymbolicImporter
 
@@ -35,7 +34,7 @@ class ControlFlowImporter(SymbolicImporter):
             return super()._convert_operator(op_name, inputs, attrs, opset)
         own = {name: value for name, value in attrs.items() if name != "tvm_custom"}
         outputs = attrs["tvm_custom"]["num_outputs"]
-        known = (self._nodes, self._graph, self._sizes, self._bound)
+        known = (self._nodes, self._graph, self._sizes, self.symbols)
         return self.bb.normalize(convert(ControlNode(self.bb, tuple(inputs), own, outputs, *known)))
 
     def _graph(
@@ -68,11 +67,6 @@ class ControlFlowImporter(SymbolicImporter):
     def _sizes(self, value: relax.Expr) -> Sequence[Size] | None:
         known = self.known(value)
         return None if known is None else known.sizes()
-
-    def _bound(self, size: Size) -> int:
-        """The next power of two that is proven to be no less."""
-        powers = (1 << bits for bits in range(EVER.bit_length()))
-        return next((power for power in powers if self.symbols.proves(size <= power)), EVER)
 
 
 def numbered(graph: ir.Graph, proto: onnx.GraphProto) -> list[ir.Node]:
