@@ -4,8 +4,8 @@ before: Conv -> BatchNormalization
 after:  Conv with other weights; and forty more
 
 The library asks every rule about every node, and its one rule of two roots
-(two Slices become a Split) looks through the whole graph each time: nine
-tenths of the time that preparing a model took. That rule is left out.
+(two Slices become a Split) looks through the whole graph each time: most of
+the time that preparing a model took. That rule is left out.
 """
 
 from __future__ import annotations
