@@ -1,11 +1,14 @@
 """Every model of the list through the product, side by side in one run.
 
 Compiles each for this machine and a Raspberry Pi 4, checks both bundles (the
-Pi's in the emulator) against onnxruntime on the listed sample input, and
-measures what a user waits for at start-up. Writes scripts/results/models.json
-and models.md.
+Pi's in the emulator) against onnxruntime on an input of the kind that the model
+is made for, this machine's on noise too, and measures what a user waits for at
+start-up. Writes scripts/results/models.json and models.md.
 
-    python scripts/report_models.py [NAME ...]
+    python scripts/report_models.py [--resume] [NAME ...]
+
+``--resume`` goes on where a run was cut off: start-up figures and the models that
+it came to stay, the others are measured (with names, those).
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +27,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from scripts import board_figures, fetch_models, machine, model_list, model_samples
+from scripts import board_figures, fetch_models, machine, model_list, model_samples, models_table
+from tvmedge.compiler.onnxruntime_session import OnnxRuntime
 from tvmedge.resources import atomic_path
+from tvmedge.tensors import max_normalised_error
 
+_ROOT = Path(__file__).resolve().parents[1]
 _RESULTS = Path(__file__).with_name("results")
-_TARGETS = ("host", "raspberry-pi-4b")
+_TARGETS = models_table.TARGETS
 _REPEATS = 9
+_RESUME = "--resume"
+_FIGURES = ("start_up_ms", "wheel_bytes", "board")
 _PACKAGES = ("apache-tvm", "apache-tvm-ffi", "onnx", "onnxruntime", "ziglang", "numpy")
 _TIMEOUT_S = 1800
 # The same process twice, in one of them TVM finds no out-of-tree plugin.
@@ -49,27 +56,40 @@ class _Outcome:
 
 
 def main(names: list[str]) -> int:
-    entries = [model_list.find(n) for n in names] if names else model_list.load_list()
-    report: dict[str, Any] = {
-        "command": " ".join(["python", "scripts/report_models.py", *names]),
-        "machine": _machine(),
+    resumed = names[:1] == [_RESUME]
+    names = names[1:] if resumed else names
+    last = _last() if resumed else {}
+    figures = {name: last[name] for name in _FIGURES} if resumed else _figures()
+    rows = {row["name"]: row for row in last.get("models", ())}
+    listed = model_list.load_list()
+    wanted = [model_list.find(name) for name in names] or [e for e in listed if e.name not in rows]
+    command = " ".join(["python", "scripts/report_models.py", *([] if resumed else names)])
+    for entry in wanted:
+        rows[entry.name] = _model(entry)
+        print(models_table.line(rows[entry.name]), flush=True)
+        models = [rows[entry.name] for entry in listed if entry.name in rows]
+        # After each: a run of many minutes may be cut off.
+        _write({"command": command, "machine": _machine(), **figures, "models": models})
+    return 0
+
+
+def _figures() -> dict[str, Any]:
+    return {
         "start_up_ms": _start_up(),
         "wheel_bytes": _wheel_bytes(),
         "board": board_figures.figures(),
-        "models": [],
     }
-    for entry in entries:
-        row = _model(entry)
-        report["models"].append(row)
-        print(_line(row), flush=True)
-        _write(report)  # after each: a run of many minutes may be cut off
-    return 0
+
+
+def _last() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((_RESULTS / "models.json").read_text(encoding="utf-8"))
+    return found
 
 
 def _write(report: dict[str, Any]) -> None:
     for name, text in (
         ("models.json", json.dumps(report, indent=1) + "\n"),
-        ("models.md", _markdown(report)),
+        ("models.md", models_table.markdown(report)),
     ):
         with atomic_path(_RESULTS / name) as path:
             path.write_text(text, encoding="utf-8")
@@ -81,12 +101,12 @@ def _model(entry: model_list.ModelEntry) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tvmedge-report-") as folder:
         sample = Path(folder) / "sample.npz"
         np.savez(sample, allow_pickle=False, **model_samples.plausible(entry))
+        row["import"] = _import(model, entry)
         targets = [word for target in _TARGETS for word in ("-t", target)]
         where = ["-o", folder, f"--check-input={sample}"]
         compiled = _tvmedge("compile", str(model), *targets, *where, *entry.flags())
         if compiled.document is None:
             return row | {"refused": compiled.sentence.replace(str(model), model.name)}
-        row["import_seconds"] = compiled.document["import_seconds"]
         row["targets"] = {}
         for bundle in compiled.document["bundles"]:
             board = "local" if bundle["target"] == "host" else "emulated"
@@ -100,7 +120,47 @@ def _model(entry: model_list.ModelEntry) -> dict[str, Any]:
                 "kernels": bundle["kernels"]["total"],
                 "check": checked.document["check"] if checked.document else checked.sentence,
             }
+            if bundle["target"] == "host":
+                row["noise"] = _on_noise(model, entry, bundle["path"])
     return row
+
+
+def _import(model: Path, entry: model_list.ModelEntry) -> dict[str, Any] | None:
+    """The faster of two processes; None where the model is refused."""
+    runs = []
+    for _ in range(2):
+        command = [sys.executable, "-m", "scripts.import_times", str(model), *entry.flags()]
+        done = subprocess.run(command, cwd=_ROOT, capture_output=True, check=False)
+        if done.returncode:
+            return None
+        runs.append(json.loads(done.stdout))
+    best: dict[str, Any] = min(runs, key=lambda run: run["seconds"])
+    return best
+
+
+def _on_noise(model: Path, entry: model_list.ModelEntry, bundle: str) -> dict[str, Any]:
+    """Our error on noise, and onnxruntime's against itself without optimisations."""
+    inputs = model_samples.noise(entry)
+    with tempfile.TemporaryDirectory(prefix="tvmedge-report-") as folder:
+        given, taken = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        np.savez(given, allow_pickle=False, **inputs)
+        done = _tvmedge("run", bundle, "--input", str(given), "--output", str(taken))
+        if done.document is None:
+            return {"failed": done.sentence}
+        got = dict(np.load(taken))
+    fixed = {
+        name: np.asarray(spec.value, spec.dtype)
+        for name, spec in entry.inputs.items()
+        if spec.value is not None
+    }
+    want, plain = (
+        OnnxRuntime(str(model), plain=plain).run(list(got), inputs | fixed)
+        for plain in (False, True)
+    )
+    return {
+        "error": max(map(max_normalised_error, got.values(), want)),
+        "onnxruntime_spread": max(map(max_normalised_error, plain, want)),
+    }
 
 
 def _tvmedge(*arguments: str) -> _Outcome:
@@ -130,8 +190,7 @@ def _start_up() -> dict[str, Any]:
 def _wheel_bytes() -> int:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", folder]
-        root = Path(__file__).resolve().parents[1]
-        subprocess.run(command, cwd=root, check=True, capture_output=True)
+        subprocess.run(command, cwd=_ROOT, check=True, capture_output=True)
         return next(Path(folder).glob("*.whl")).stat().st_size
 
 
@@ -153,69 +212,6 @@ def _milliseconds(command: list[str]) -> dict[str, float]:
 def _machine() -> dict[str, Any]:
     qemu = subprocess.run(["qemu-aarch64", "--version"], capture_output=True, text=True, check=True)
     return machine.describe(_PACKAGES) | {"qemu": qemu.stdout.splitlines()[0]}
-
-
-def _markdown(report: dict[str, Any]) -> str:
-    measured_on = report["machine"]
-    versions = ", ".join(f"{k} {v}" for k, v in measured_on["packages"].items())
-    lines = [
-        "# Models through tvmedge",
-        "",
-        f"`{report['command']}` on {measured_on['cpu']}, Python {measured_on['python']}, "
-        f"{measured_on['qemu']}; {versions}.",
-        "Errors are max-normalised against onnxruntime; the Pi is emulated.",
-        "",
-        "| model | import s | compile s host / Pi | bundle MB (code, weights) host "
-        "| bundle MB (code, weights) Pi | error host | error Pi |",
-        "|---|---|---|---|---|---|---|",
-        *map(_line, report["models"]),
-        "",
-        f"Start-up in ms, median of {_REPEATS} fresh processes (min to max):",
-        "",
-        *(
-            f"- {name}: {value['median']:.0f} ({value['min']:.0f} to {value['max']:.0f})"
-            for name, value in report["start_up_ms"].items()
-        ),
-        "",
-        f"The wheel has {report['wheel_bytes'] / 1e3:.0f} KB, the board folder "
-        f"{report['board']['folder']['bytes'] / 1e6:.2f} MB "
-        f"({report['board']['folder --extra']['bytes'] / 1e6:.2f} with the sorting library).",
-        "",
-        "| board server | start to first line ms | session through the relay ms | small call us |",
-        "|---|---|---|---|",
-        *(
-            f"| {name} | {server['start_ms']} | {server['session_through_relay_ms']} "
-            f"| {server['call_through_relay_us']} |"
-            for name, server in report["board"]["servers"].items()
-        ),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _line(row: dict[str, Any]) -> str:
-    if "refused" in row:
-        return f"| {row['name']} | refused: {row['refused']} | | | | | |"
-    by = row["targets"]
-    cells: Iterable[str] = (
-        row["name"],
-        f"{row['import_seconds']:.1f}",
-        " / ".join(f"{by[t]['compile_seconds']:.1f}" for t in _TARGETS),
-        *(_sizes(by[t]) for t in _TARGETS),
-        *(_error(by[t]["check"]) for t in _TARGETS),
-    )
-    return f"| {' | '.join(cells)} |"
-
-
-def _sizes(target: dict[str, Any]) -> str:
-    code, weights = target["code_bytes"], target["weights_bytes"]
-    return f"{target['bundle_bytes'] / 1e6:.2f} ({code / 1e6:.2f}, {weights / 1e6:.2f})"
-
-
-def _error(check: dict[str, Any] | str) -> str:
-    if isinstance(check, str):
-        return f"**{check}**"
-    error = "inf" if check["error"] is None else f"{check['error']:.1e}"
-    return error if check["ok"] else f"**{error}**"
 
 
 if __name__ == "__main__":

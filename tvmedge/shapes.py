@@ -64,6 +64,8 @@ def _evaluate(node: ast.expr, sizes: Mapping[str, int]) -> int:
     match node:
         case ast.Constant(value=int() as value) if not isinstance(value, bool):
             return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
+            return -value
         case ast.Name(id=name):
             return sizes[name]
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:

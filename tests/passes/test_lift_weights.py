@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import tvm
 from tvm import relax
@@ -70,3 +73,41 @@ def test_what_it_computes_stays_the_same() -> None:
     x = np.ones(LARGE, np.float32)
     arguments = [tvm.runtime.tensor(a) for a in (x, *lifted.weights.values())]
     np.testing.assert_array_equal(machine["main"](*arguments).numpy(), x + weight)
+
+
+def _calling(*weights: np.ndarray) -> tvm.IRModule:
+    """main(x) = f(f(x)) + weights[-1], f(x) = g(x), g(x) = x + weights[0] + weights[1]"""
+    builder = relax.BlockBuilder()
+    type_ = relax.TensorType((LARGE,), "float32")
+
+    def function(name: str, private: bool, emit: Callable[[relax.Var], relax.Expr]) -> Any:
+        x = relax.Var("x", type_)
+        with builder.function(name, [x], private=private):
+            with builder.dataflow():
+                result = builder.emit_output(builder.emit(emit(x)))
+            return builder.emit_func_output(result)
+
+    def add(x: relax.Expr, weight: np.ndarray) -> relax.Expr:
+        return relax.op.add(x, relax.const(weight))
+
+    g = function("g", True, lambda x: add(add(x, weights[0]), weights[1]))
+    f = function("f", True, lambda x: relax.Call(g, [x]))
+    function("main", False, lambda x: add(relax.Call(f, [relax.Call(f, [x])]), weights[-1]))
+    return builder.get()
+
+
+def test_weights_of_private_functions_are_handed_down() -> None:
+    rng = np.random.default_rng(0)
+    one, two = (rng.random(LARGE, dtype=np.float32) for _ in range(2))
+    module = _calling(one, two, one)
+    lifted = lift_weights(module)
+    relax.analysis.well_formed(lifted.module)
+    assert len(lifted.weights) == 2
+    assert len(lifted.module["main"].params) == 3
+    assert lifted.module["main"].attrs["num_input"] == 1
+    executable = tvm.compile(lifted.module, target=tvm.target.Target("llvm"))
+    machine = relax.VirtualMachine(executable, tvm.cpu())
+    x = np.ones(LARGE, np.float32)
+    arguments = [tvm.runtime.tensor(a) for a in (x, *lifted.weights.values())]
+    want = ((((x + one) + two) + one) + two) + one
+    np.testing.assert_array_equal(machine["main"](*arguments).numpy(), want)

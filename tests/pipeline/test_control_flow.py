@@ -19,7 +19,7 @@ BOOL = TensorProto.BOOL
 WIDTH = 4
 LONG = 3000  # far beyond what is unrolled
 
-W = np.float32([0.9, -0.5, 1.0, 0.1])
+W = np.array([0.9, -0.5, 1.0, 0.1], np.float32)
 
 
 def node(op: str, inputs: str, outputs: str, **attributes: Any) -> onnx.NodeProto:
@@ -71,7 +71,7 @@ STEP = [
     node("Add", "p f", "s2"),
 ]
 GOES_ON = node("Identity", "c", "c2")
-X = np.float32([1, -2, 3, 0.5])
+X = np.array([1, -2, 3, 0.5], np.float32)
 
 
 def test_a_long_loop_stacks_what_each_step_makes() -> None:

@@ -17,6 +17,11 @@ def test_relu_keeps_nan() -> None:
     np.testing.assert_array_equal(y, np.maximum(SPECIAL, 0))
 
 
+def test_sign_keeps_nan() -> None:
+    (y,) = run_compiled(node_model("Sign", [SPECIAL]), [SPECIAL])
+    np.testing.assert_array_equal(y, np.sign(SPECIAL))
+
+
 @pytest.mark.parametrize(("op", "want"), [("Max", np.maximum), ("Min", np.minimum)])
 def test_extremes_keep_nan_on_either_side(op: str, want: np.ufunc) -> None:
     other = np.roll(SPECIAL, 3)
@@ -106,3 +111,9 @@ def test_the_last_of_equals() -> None:
     x = np.array([[2, 7, 7, 1]], np.int32)
     proto = node_model("ArgMax", [x], outputs=[TensorProto.INT64], axis=1, select_last_index=1)
     np.testing.assert_array_equal(run_compiled(proto, [x])[0], [[2]])
+
+
+def test_truth_values_are_compared() -> None:
+    a, b = np.array([True, True, False, False]), np.array([True, False, True, False])
+    proto = node_model("Equal", [a, b], outputs=[TensorProto.BOOL])
+    np.testing.assert_array_equal(run_compiled(proto, [a, b])[0], a == b)

@@ -14,6 +14,8 @@ from onnx import helper
 from tests.onnx_models import conv_net, model, save, tensor
 from tvmedge.compiler.onnx_types import as_carried, as_declared
 from tvmedge.compiler.reference import check_vectors
+from tvmedge.compiler.widen import has_bfloat16, in_float32
+from tvmedge.dtypes import carrier
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model, load
 from tvmedge.types import Signature, TensorSpec
@@ -43,6 +45,33 @@ def test_onnxs_own_evaluator_where_onnxruntime_cannot(tmp_path: Path) -> None:
     node = helper.make_node("Acosh", ["x"], ["y"])
     path = save(model([node], [tensor("x", [2], kind)], [tensor("y", [2], kind)]), tmp_path / "m")
     assert _check(path, {"x": np.ones(2)}).startswith("onnx.reference ")
+
+
+def test_bfloat16_is_computed_in_float32_where_onnxruntime_lacks_it(tmp_path: Path) -> None:
+    kind = onnx.TensorProto.BFLOAT16
+    half = carrier("bfloat16")
+    weights = {"w": np.full((300, 1), 1 / 256).astype(half)}
+    branches = {
+        name: helper.make_graph(
+            [helper.make_node("Cast", [source], ["r"], to=kind)], name, [], [tensor("r", [1], kind)]
+        )
+        for name, source in (("then_branch", "m"), ("else_branch", "f"))
+    }
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["m"]),
+        helper.make_node("Cast", ["m"], ["f"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("If", ["c"], ["y"], **branches),
+    ]
+    inputs = [tensor("x", [1, 300], kind), tensor("c", [], onnx.TensorProto.BOOL)]
+    proto = model(nodes, inputs, [tensor("y", [1, 1], kind)], weights, opset=18)
+    loaded = load(save(proto, tmp_path / "m.onnx"))
+    x = np.ones((1, 300), half)
+    vectors = check_vectors(loaded, _signature(proto), {"x": x, "c": np.array(True)})
+    assert vectors.tool.endswith(" in float32")
+    assert vectors.outputs["y"].dtype == half
+    # Summed in bfloat16 it would stop at 1: 300 / 256 is out of reach of its steps.
+    assert float(vectors.outputs["y"].item()) == 1.171875
+    assert not has_bfloat16(in_float32(proto)) and has_bfloat16(proto)
 
 
 def test_inputs_that_no_reference_takes_are_refused(tmp_path: Path) -> None:

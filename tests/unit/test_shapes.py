@@ -21,7 +21,7 @@ SIGNATURE = Signature(
 @given(st.integers(0, 10**6), st.integers(1, 10**6))
 def test_expressions_mean_what_python_means(n: int, m: int) -> None:
     sizes = {"n": n, "m": m}
-    for text in ("n", "n * 2 + m", "(n + 31) // m", "n % m - 7", "max(n, m) * min(n, 3)"):
+    for text in ("n", "n * 2 + m", "(n + 31) // m", "n % m - 7", "max(n, m) * min(n, 3)", "n * -2"):
         want = eval(text, {"min": min, "max": max}, sizes)
         assert evaluate(text, sizes) == want
 
@@ -50,7 +50,7 @@ def test_actual_inputs_bind_symbols() -> None:
     assert sizes == {"N": 4, "T": 5}
     assert resolved(SIGNATURE.outputs[0], sizes).shape == (4, 11)
     assert default_sizes(SIGNATURE, {"T": 9}) == {"N": 8, "T": 9}
-    assert default_sizes(SIGNATURE, {}) == {"N": 8, "T": 2}
+    assert default_sizes(SIGNATURE, {}) == {"N": 8, "T": 64}
     assert fits(("N", 3), (7, 3)) and not fits(("N", 3), (7, 4)) and not fits(("N", 3), (7,))
 
 

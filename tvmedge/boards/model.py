@@ -11,11 +11,12 @@ from tvmedge.boards.places import Place, copied, fetched, overwrite
 from tvmedge.boards.runtime import CPU, POOLED, global_function
 from tvmedge.bundle import Bundle
 from tvmedge.dtypes import carrier
-from tvmedge.errors import BoardError
+from tvmedge.errors import BoardError, InputError
 from tvmedge.shapes import resolve
 from tvmedge.tensors.sizes import bind_sizes, default_sizes, resolved
 
 _MAIN = "main"
+_MISFIT = "match_cast error"  # how TVM's VM says that a shape is not the one it must be
 
 
 class Model:
@@ -49,7 +50,16 @@ class Model:
             overwrite(tensor, inputs[name])
         if not self._place.keeps_tensors:
             self._bind()
-        self._invoke(_MAIN)
+        try:
+            self._invoke(_MAIN)
+        except RuntimeError as error:
+            if _MISFIT not in str(error):
+                raise
+            given = ", ".join(f"{name}={size}" for name, size in sizes.items())
+            raise InputError(
+                f"The model does not take the sizes {given}: dimensions inside of it would not "
+                "agree, or not divide evenly."
+            ) from error
         return self._outputs()
 
     def time(self, repetitions: int) -> tuple[float, ...]:

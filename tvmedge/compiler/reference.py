@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tvmedge.compiler.onnx_types import as_carried, as_declared
 from tvmedge.compiler.onnxruntime_session import VERSION, OnnxRuntime
+from tvmedge.compiler.widen import has_bfloat16, in_float32, is_bfloat16
 from tvmedge.dtypes import carrier
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model, first_line
@@ -23,6 +24,7 @@ from tvmedge.types import Signature, TensorSpec
 
 Tensors = Mapping[str, npt.NDArray[np.generic]]
 Outputs = Sequence[npt.NDArray[np.generic]]
+Run = Callable[[Model, list[str], Tensors], Outputs]
 
 log = logging.getLogger(__name__)
 
@@ -41,38 +43,65 @@ class CheckVectors:
 def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckVectors:
     """Run ``model`` as it was given (not as it was prepared) on ``inputs``.
 
-    onnxruntime computes the reference; where it cannot, ONNX's own reference
-    evaluator does. Where onnxruntime with and without its optimisations disagree
-    by more than half of the model's tolerance, the input is said to be a poor one.
+    onnxruntime computes the reference; where it cannot, it computes a model of
+    bfloat16 in float32, and else ONNX's own reference evaluator does. Where
+    onnxruntime with and without its optimisations disagree by more than half of
+    the model's tolerance, the input is said to be a poor one.
 
     Raises:
-        InputError: neither can run the model, or an output's type is another.
+        InputError: none can run the model, or an output's type is another.
     """
     graph = model.proto.graph
     names = [spec.name for spec in signature.outputs]
     feeds = as_declared(graph.input, inputs)
-    all_feeds = {**feeds, **model.fixed}  # the file knows nothing of what is fixed
-    allowed = tolerance(model)
-    outputs: Outputs
-    try:
-        path = str(model.path)
-        outputs, tool = OnnxRuntime(path).run(names, all_feeds), f"onnxruntime {VERSION}"
-        _warn_of_spread(outputs, OnnxRuntime(path, plain=True).run(names, all_feeds), allowed)
-    except Exception as refused:
+    refusals = []
+    for tool, run in _tools(model):
         try:
-            evaluated = ReferenceEvaluator(model.proto).run(names, dict(feeds))
-            outputs = [np.asarray(output) for output in evaluated]
-            tool = f"onnx.reference {onnx.__version__}"
+            outputs = run(model, names, feeds)
         except Exception as error:
-            raise InputError(
-                f"Model '{model.path}' has no reference result: onnxruntime says "
-                f"'{first_line(refused)}', ONNX's reference evaluator '{first_line(error)}'; "
-                "give inputs that the model accepts with --check-input NAME=FILE."
-            ) from error
-    computed = as_carried(graph.output, dict(zip(names, outputs, strict=True)))
-    vectors = CheckVectors(inputs, computed, tool, allowed)
-    _require_same_types(model, signature, vectors)
-    return vectors
+            refusals.append(f"{tool} says '{first_line(error)}'")
+            continue
+        computed = as_carried(graph.output, dict(zip(names, outputs, strict=True)))
+        vectors = CheckVectors(inputs, computed, tool, tolerance(model))
+        _require_same_types(model, signature, vectors)
+        return vectors
+    raise InputError(
+        f"Model '{model.path}' has no reference result: {', '.join(refusals)}; "
+        "give inputs that the model accepts with --check-input NAME=FILE."
+    )
+
+
+def _tools(model: Model) -> Iterator[tuple[str, Run]]:
+    """What may compute the reference, the best first."""
+    yield f"onnxruntime {VERSION}", _as_it_is
+    if has_bfloat16(model.proto):
+        yield f"onnxruntime {VERSION} in float32", _in_float32
+    yield f"onnx.reference {onnx.__version__}", _evaluated
+
+
+def _as_it_is(model: Model, names: list[str], feeds: Tensors) -> Outputs:
+    path = str(model.path)
+    feeds = {**feeds, **model.fixed}  # the file knows nothing of what is fixed
+    outputs = OnnxRuntime(path).run(names, feeds)
+    plain = OnnxRuntime(path, plain=True).run(names, feeds)
+    _warn_of_spread(outputs, plain, tolerance(model))
+    return outputs
+
+
+def _in_float32(model: Model, names: list[str], feeds: Tensors) -> Outputs:
+    wide = in_float32(model.proto)
+    session = OnnxRuntime(wide.SerializeToString())
+    outputs = dict(
+        zip(names, session.run(names, as_declared(wide.graph.input, feeds)), strict=True)
+    )
+    rounded = [value.name for value in model.proto.graph.output if is_bfloat16(value)]
+    half = carrier("bfloat16")
+    return [outputs[n].astype(half) if n in rounded else outputs[n] for n in names]
+
+
+def _evaluated(model: Model, names: list[str], feeds: Tensors) -> Outputs:
+    outputs = ReferenceEvaluator(model.proto).run(names, dict(feeds))
+    return [np.asarray(output) for output in outputs]
 
 
 def _require_same_types(model: Model, signature: Signature, vectors: CheckVectors) -> None:

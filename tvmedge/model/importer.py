@@ -20,7 +20,7 @@ from tvmedge.errors import InputError
 from tvmedge.model.bounded_takes import bounded_takes
 from tvmedge.model.control_flow import CONTROL_FLOW
 from tvmedge.model.control_flow.importer import ControlFlowImporter, numbered
-from tvmedge.model.converters import CONVERTERS, Node
+from tvmedge.model.converters import CONVERTERS, Converter, Node
 from tvmedge.model.converters.open import OPEN
 from tvmedge.model.converters.open.agreement import require_shapes
 from tvmedge.model.converters.open.labels import agreed
@@ -74,7 +74,8 @@ def import_prepared(model: Model, prepared: Prepared) -> ImportedModel:
 
 def importable_ops() -> frozenset[str]:
     """Operators that TVM's importer knows by name."""
-    return frozenset(onnx_frontend._get_convert_map()) | {*CONVERTERS, *CONTROL_FLOW, "Constant"}
+    own = {*CONVERTERS, *OPEN, *CONTROL_FLOW, "Constant"}
+    return frozenset(onnx_frontend._get_convert_map()) | own
 
 
 def _named_inputs(model: Model, graph: ir.Model) -> list[tuple[str, ir.Value]]:
@@ -112,7 +113,6 @@ class _Importer(ControlFlowImporter):
         self._proto = ir.serde.serialize_model(graph)
         self._ir_nodes = numbered(graph.graph, self._proto.graph)
         self._refusals: list[Refusal] = []
-        self._reported: Exception | None = None
 
     def run(self) -> tvm.IRModule:
         try:
@@ -158,7 +158,7 @@ class _Importer(ControlFlowImporter):
             if node.is_open:
                 node = agreed(self.bb, node)
                 inputs = onnx_frontend.onnx_input(node.inputs)
-            convert = (node.is_open and OPEN.get(op_name)) or CONVERTERS.get(op_name)
+            convert = _converter(node)
             if convert:
                 made = self.bb.normalize(convert(self.bb, node))
             else:
@@ -167,9 +167,8 @@ class _Importer(ControlFlowImporter):
             return made
         except Exception as error:
             failed = self._ir_nodes[int(attrs["tvm_custom"]["name"])]
-            if error is not self._reported:  # by a node of its own graph
+            if not isinstance(error, MissingError):  # after a refused node of its own graph
                 self._refusals.append(self._refusal(failed, error, inputs))
-                self._reported = error
             zeros = [_zeros(value) for value in failed.outputs]
             if None in zeros:
                 raise MissingError from error
@@ -179,7 +178,7 @@ class _Importer(ControlFlowImporter):
         values = [value for value in inputs if is_open(value)]
         way_out = None
         if values:
-            way_out = fix_sizes(self._graph_inputs, symbols_of(values), self._bounds)
+            way_out = fix_sizes(self._graph_inputs, symbols_of(values), self._bounds, error)
         return Refusal(node_name(node), qualified_op(node), reason(error, bool(values)), way_out)
 
     def _node(self, op: str, inputs: Any, attributes: dict[str, Any], opset: int) -> Node:
@@ -193,6 +192,13 @@ class _Importer(ControlFlowImporter):
             tuple(None if value is None else self.known(value) for value in inputs),
             self.symbols,
         )
+
+
+def _converter(node: Node) -> Converter | None:
+    """Ours, None where TVM's is to be taken."""
+    if node.is_open or node.op not in onnx_frontend._get_convert_map():
+        return OPEN.get(node.op) or CONVERTERS.get(node.op)
+    return CONVERTERS.get(node.op)
 
 
 def _is_list(value: Any) -> bool:

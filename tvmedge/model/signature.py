@@ -96,9 +96,8 @@ def _dim(expr: tirx.PrimExpr) -> Dim | None:
         return None
     if kind in _CALLS:
         return f"{_CALLS[kind]}({left}, {right})"
-    return f"{_nested(left)} {_OPERATORS[kind]} {_nested(right)}"
+    return f"{_nested(expr.a, left)} {_OPERATORS[kind]} {_nested(expr.b, right)}"
 
 
-def _nested(dim: Dim) -> str:
-    text = str(dim)
-    return f"({text})" if " " in text and not text.startswith(("min(", "max(")) else text
+def _nested(expr: tirx.PrimExpr, dim: Dim) -> str:
+    return f"({dim})" if type(expr).__name__ in _OPERATORS else str(dim)

@@ -30,9 +30,13 @@ def reason(error: Exception, open_: bool) -> str:
 
 
 def fix_sizes(
-    inputs: Iterable[tuple[str, ir.Value]], symbols: Iterable[str], bounds: Mapping[str, Bounds]
+    inputs: Iterable[tuple[str, ir.Value]],
+    symbols: Iterable[str],
+    bounds: Mapping[str, Bounds],
+    error: Exception | None = None,
 ) -> str:
     """The flags that fix ``symbols``; ``inputs`` are the model's with their names."""
+    known = getattr(error, "fix", {})
     wanted = set(symbols)
     flags = []
     for name, value in inputs:
@@ -40,7 +44,9 @@ def fix_sizes(
         if wanted.isdisjoint(sizes):
             continue
         fixed = [
-            size if isinstance(size, int) else _guess(bounds.get(size, Bounds()), place, len(sizes))
+            size
+            if isinstance(size, int)
+            else known.get(size) or _guess(bounds.get(size, Bounds()), place, len(sizes))
             for place, size in enumerate(sizes)
         ]
         flags.append(f"--input {name}:{'x'.join(map(str, fixed))}")

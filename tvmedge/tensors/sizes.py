@@ -8,6 +8,8 @@ from tvmedge.errors import InputError
 from tvmedge.shapes import Shape, resolve
 from tvmedge.types import Signature, TensorSpec
 
+LIKELY = 64
+
 
 def fits(shape: Shape, actual: tuple[int, ...]) -> bool:
     """Whether ``actual`` has the rank of ``shape`` and the sizes that it fixes."""
@@ -43,8 +45,13 @@ def bind_sizes(signature: Signature, actual: Mapping[str, tuple[int, ...]]) -> d
 
 
 def default_sizes(signature: Signature, fixed: Mapping[str, int]) -> dict[str, int]:
-    """``fixed``, and for every other symbol its highest size, its lowest without one."""
-    free = {name: bounds.high or bounds.low for name, bounds in signature.symbols.items()}
+    """``fixed``, and for every other symbol its highest size. Without one, a batch has its
+    lowest; for lengths and images that is often less than a model can take."""
+    batches = {spec.shape[0] for spec in signature.inputs if len(spec.shape) > 1}
+    free = {
+        name: bounds.high or (bounds.low if name in batches else max(bounds.low, LIKELY))
+        for name, bounds in signature.symbols.items()
+    }
     return free | dict(fixed)
 
 

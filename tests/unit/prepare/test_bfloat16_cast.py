@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -23,6 +24,12 @@ def test_it_computes_the_same(dtype: str) -> None:
     x = np.array([1 + 2**-8, -np.inf, np.nan, -0.0, 3], dtype)
     proto = _cast(helper.np_dtype_to_tensor_dtype(x.dtype))
     assert check_rewrite(BFloat16Cast(), proto, {"x": x})[-2:] == ["Where", "Cast"]
+
+
+def test_to_integers_it_goes_through_float32() -> None:
+    x = np.array([1.5, -2, 0, 100, -100]).astype(ml_dtypes.bfloat16)
+    proto = _cast(TensorProto.BFLOAT16, TensorProto.INT8)
+    assert check_rewrite(BFloat16Cast(), proto, {"x": x}) == ["Cast", "Cast"]
 
 
 def test_it_is_done_once_and_for_bfloat16_only() -> None:

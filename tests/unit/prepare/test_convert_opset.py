@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 import pytest
 from onnx import helper
@@ -39,3 +40,21 @@ def test_an_opset_from_the_future_is_refused() -> None:
     with pytest.raises(Exception) as caught:
         ConvertOpset()(graph)
     assert isinstance(caught.value.__cause__ or caught.value, InputError)
+
+
+def test_large_weights_go_round_the_converter() -> None:
+    weights = {"w": np.arange(1 << 14, dtype=np.float32), "axes": np.array([0])}
+    nodes = [
+        helper.make_node("Add", ["x", "w"], ["sum"]),
+        helper.make_node("Unsqueeze", ["sum", "axes"], ["y"]),
+    ]
+    proto = model(nodes, [tensor("x", [1 << 14])], [tensor("y", [None, None])], weights, opset=13)
+    given = ir.serde.deserialize_model(proto)
+    converted = ConvertOpset()(given).model
+    for graph in (given.graph, converted.graph):
+        assert [value.name for value in graph.inputs] == ["x"]
+        assert set(graph.initializers) == {"w", "axes"}
+        tensor_ = graph.initializers["w"].const_value
+        assert tensor_ is not None
+        np.testing.assert_array_equal(tensor_.numpy(), weights["w"])
+    assert converted.opset_imports[""] == CONVERTED_OPSET

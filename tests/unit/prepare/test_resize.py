@@ -16,7 +16,7 @@ from onnx.reference import ReferenceEvaluator
 from tests.onnx_models import model, tensor
 from tests.onnx_rewrites import check_rewrite
 from tvmedge.model.prepare.convert_opset import ConvertOpset
-from tvmedge.model.prepare.old_resize import OldResize
+from tvmedge.model.prepare.old_resize import OldResize, UpsampleModes
 from tvmedge.model.prepare.operators.resize import Resize
 
 COORDINATES = (
@@ -143,15 +143,18 @@ def test_a_region_that_is_not_clear_is_left(roi: list[float] | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("op", "opset", "scale", "want"),
+    ("op", "opset", "mode", "scale", "want"),
     [
-        ("Upsample", 9, 2.0, [1, 1, 2, 2, 3, 3, 4, 4]),
-        ("Resize", 10, 2.0, [1, 1, 2, 2, 3, 3, 4, 4]),
-        ("Resize", 10, 0.6, [1, 3]),
+        ("Upsample", 9, "nearest", 2.0, [1, 1, 2, 2, 3, 3, 4, 4]),
+        ("Upsample", 9, "nearest", 1.5, [1, 1, 2, 3, 3, 4]),
+        ("Upsample", 9, "linear", 2.0, [1, 1.5, 2, 2.5, 3, 3.5, 4, 4]),
+        ("Resize", 10, "nearest", 2.0, [1, 1, 2, 2, 3, 3, 4, 4]),
+        ("Resize", 10, "linear", 2.0, [1, 1.5, 2, 2.5, 3, 3.5, 4, 4]),
+        ("Resize", 10, "nearest", 0.6, [1, 3]),
     ],
 )
-def test_before_opset_11(op: str, opset: int, scale: float, want: list[float]) -> None:
-    node = helper.make_node(op, ["x", "s"], ["y"], mode="nearest")
+def test_before_opset_11(op: str, opset: int, mode: str, scale: float, want: list[float]) -> None:
+    node = helper.make_node(op, ["x", "s"], ["y"], mode=mode)
     proto = model(
         [node],
         [tensor("x", [4])],
@@ -160,7 +163,7 @@ def test_before_opset_11(op: str, opset: int, scale: float, want: list[float]) -
         opset=opset,
     )
     graph = OldResize()(ir.serde.deserialize_model(proto)).model
-    graph = Resize()(ConvertOpset()(graph).model).model
+    graph = Resize()(UpsampleModes()(ConvertOpset()(graph).model).model).model
     after = ir.serde.serialize_model(graph)
     (y,) = ReferenceEvaluator(after).run(None, {"x": np.array([1, 2, 3, 4], np.float32)})
     np.testing.assert_array_equal(y, want)

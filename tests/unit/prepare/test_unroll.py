@@ -14,8 +14,11 @@ from onnx.reference import ReferenceEvaluator
 from onnx_ir.serde import deserialize_model, serialize_model
 
 from tests.onnx_models import INT64, model, tensor
+from tvmedge.model.prepare.expansions.body_shapes import BodyShapes
+from tvmedge.model.prepare.expansions.unroll import MAX_NODES
 from tvmedge.model.prepare.expansions.unroll_loop import UnrollLoop
 from tvmedge.model.prepare.expansions.unroll_scan import UnrollScan
+from tvmedge.model.prepare.fold import Fold
 
 BOOL = TensorProto.BOOL
 
@@ -90,6 +93,30 @@ def test_loops_that_are_long_or_that_data_ends_stay() -> None:
         _loop(_body(), weights, "", "go", 1),
     ):
         assert not UnrollLoop()(deserialize_model(proto)).modified
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_loop_of_middle_length_is_unrolled_where_no_real_loop_can_be(grows: bool) -> None:
+    trips = MAX_NODES + 1
+    keep = helper.make_node("Neg", ["s"], ["s2"])
+    double = helper.make_node("Concat", ["s", "s"], ["s2"], axis=0)
+    graph = helper.make_graph(
+        [double if grows else keep, helper.make_node("Not", ["d"], ["c2"])],
+        "body",
+        [tensor("i", [], INT64), tensor("c", [], BOOL), _of_any_shape("s")],
+        [tensor("c2", [], BOOL), _of_any_shape("s2")],
+    )
+    node = helper.make_node("Loop", ["n", "", "x"], ["y"], body=graph)
+    weights = {"n": np.array(trips), "d": np.array(False)}
+    proto = model([node], [tensor("x", [2])], [_of_any_shape("y")], weights)
+    prepared = deserialize_model(onnx.shape_inference.infer_shapes(proto))
+    Fold()(prepared)
+    BodyShapes()(prepared)
+    assert UnrollLoop()(prepared).modified == grows
+
+
+def _of_any_shape(name: str) -> onnx.ValueInfoProto:
+    return helper.make_value_info(name, helper.make_tensor_type_proto(TensorProto.FLOAT, None))
 
 
 @given(

@@ -40,6 +40,7 @@ def _without_checks(function: relax.Function) -> relax.Function:
         for block in function.body.blocks
     ]
     body = relax.SeqExpr(blocks, function.body.body)
+    relax.expr._update_type(body, function.body.ty)
     return relax.Function(
         function.params, body, function.ret_ty, function.is_pure, function.attrs, function.span
     )

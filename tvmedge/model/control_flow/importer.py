@@ -34,10 +34,8 @@ class ControlFlowImporter(SymbolicImporter):
             return super()._convert_operator(op_name, inputs, attrs, opset)
         own = {name: value for name, value in attrs.items() if name != "tvm_custom"}
         outputs = attrs["tvm_custom"]["num_outputs"]
-        node = ControlNode(
-            self.bb, tuple(inputs), own, outputs, self._nodes, self._graph, self._sizes
-        )
-        return self.bb.normalize(convert(node))
+        known = (self._nodes, self._graph, self._sizes, self.symbols)
+        return self.bb.normalize(convert(ControlNode(self.bb, tuple(inputs), own, outputs, *known)))
 
     def _graph(
         self, graph: onnx.GraphProto, values: Mapping[str, relax.Expr]
@@ -48,7 +46,7 @@ class ControlFlowImporter(SymbolicImporter):
         try:
             self._parse_graph_initializers(graph)
             self._construct_nodes(graph)
-            return [self._nodes[value.name] for value in graph.output]
+            return [self.bb.normalize(self._nodes[value.name]) for value in graph.output]
         finally:
             self._nodes = around
 

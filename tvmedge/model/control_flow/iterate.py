@@ -17,8 +17,9 @@ from tvm import relax
 from tvm.ir import GlobalVar, Type
 
 from tvmedge.model.control_flow import values
+from tvmedge.model.control_flow.advance import Conditions, advanced, begun
 from tvmedge.model.control_flow.functions import Environment, Inside, environment
-from tvmedge.model.control_flow.repeat import EVER, repeated, repeated_while
+from tvmedge.model.control_flow.repeat import repeated, repeated_while
 from tvmedge.model.control_flow.slices import Along, write
 
 LIMIT = "_limit"  # no name of a model's value begins like this
@@ -41,12 +42,14 @@ Body = Callable[[Inside, relax.Expr, Sequence[relax.Expr]], Made]
 @dataclass(frozen=True)
 class Iteration:
     """``count`` is how many steps there are at most: a number, a size with open
-    dimensions, or None where only ``limit``, a tensor, or nothing bounds them.
-    ``start`` says whether there is a first step, None where there is."""
+    dimensions, or None where only ``limit``, a tensor, or nothing bounds them;
+    ``most`` is a number that is no less. ``start`` says whether there is a first
+    step, None where there is."""
 
     carried: Sequence[relax.Expr]
     along: Sequence[Along]
     count: Any
+    most: int
     limit: relax.Expr | None
     start: relax.Expr | None
     body: Body
@@ -76,7 +79,7 @@ def iterate(
     state = [relax.const(0, "int64"), *loop.carried, *stacks]
     types = [NUMBER, *carried, *found.stacks]
     if found.flagged:
-        state, types = [_first_flag(bb, loop), *state], [FLAG, *types]
+        state, types = [begun(bb, (loop.limit, loop.start)), *state], [FLAG, *types]
     run = _run(bb, outer, step, types, loop, found)
     if run is None:
         return [*loop.carried, *stacks]
@@ -95,8 +98,7 @@ def _run(
 ) -> GlobalVar | None:
     if not found.flagged:
         return repeated(bb, outer, step, types, loop.count) if loop.count else None
-    most = loop.count if isinstance(loop.count, int) else EVER
-    return repeated_while(bb, outer, step, types, most)
+    return repeated_while(bb, outer, step, types, loop.most)
 
 
 def _step(bb: relax.BlockBuilder, loop: Iteration, inside: Inside, found: _Step) -> relax.Expr:
@@ -109,8 +111,11 @@ def _step(bb: relax.BlockBuilder, loop: Iteration, inside: Inside, found: _Step)
                     f"its state {k} changes from {before.ty} to {after.ty} between iterations: "
                     "only a state of one shape can be carried"
                 )
-        after = bb.emit(relax.op.add(number, relax.const(1, "int64")))
-        flag = _flag(bb, loop, inside, after, made.goes_on)
+        conditions = _conditions(loop, inside, made.goes_on)
+        if conditions is None:
+            flag, after = None, bb.emit(relax.op.add(number, relax.const(1, "int64")))
+        else:
+            after, flag = advanced(bb, number, conditions)
         alongs = [a.of(part.ty) for a, part in zip(loop.along, made.parts, strict=True)]
         found.stacks = [
             a.stack_type(inside.outside(part.ty), loop.count)
@@ -130,14 +135,8 @@ def _step(bb: relax.BlockBuilder, loop: Iteration, inside: Inside, found: _Step)
     return made_tuple
 
 
-def _flag(
-    bb: relax.BlockBuilder,
-    loop: Iteration,
-    inside: Inside,
-    after: relax.Expr,
-    goes_on: relax.Expr | None,
-) -> relax.Expr | None:
-    """Whether another step follows; None where the count alone says it."""
+def _conditions(loop: Iteration, inside: Inside, goes_on: relax.Expr | None) -> Conditions | None:
+    """What decides whether another step follows; None where the count alone does."""
     by_data = goes_on is not None and values.known(goes_on) != 1
     if loop.along and (by_data or loop.start is not None or loop.count is None):
         raise ValueError(
@@ -146,18 +145,7 @@ def _flag(
         )
     if isinstance(loop.count, int) and loop.start is None and not by_data:
         return None
-    flags = [goes_on] if by_data else []
-    if LIMIT in inside.environment:
-        flags.append(bb.emit(relax.op.less(after, inside.environment[LIMIT])))
-    if not flags:
+    limit = inside.environment.get(LIMIT)
+    if limit is None and not by_data:
         raise ValueError("it never ends: it has neither a count nor a condition that changes")
-    return flags[0] if len(flags) == 1 else bb.emit(relax.op.logical_and(*flags))
-
-
-def _first_flag(bb: relax.BlockBuilder, loop: Iteration) -> relax.Expr:
-    flags = [] if loop.start is None else [loop.start]
-    if loop.limit is not None:
-        flags.append(bb.emit(relax.op.less(relax.const(0, "int64"), loop.limit)))
-    if not flags:
-        return relax.const(True, "bool")
-    return flags[0] if len(flags) == 1 else bb.emit(relax.op.logical_and(*flags))
+    return limit, goes_on if by_data else None

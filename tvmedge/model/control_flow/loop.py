@@ -11,6 +11,7 @@ from tvmedge.model.control_flow import values
 from tvmedge.model.control_flow.functions import Inside
 from tvmedge.model.control_flow.iterate import Iteration, Made, iterate
 from tvmedge.model.control_flow.node import ControlNode
+from tvmedge.model.control_flow.repeat import EVER, at_most
 from tvmedge.model.control_flow.slices import Along
 from tvmedge.model.symbolic import Size
 
@@ -40,7 +41,8 @@ def loop(node: ControlNode) -> relax.Expr:
     if begins == 0:
         size, limit = 0, None
     by_data = None if start is None or begins is not None else values.scalar(bb, start)
-    iteration = Iteration(states, stacks, size, limit, by_data, body)
+    most = EVER if size is None else at_most(node.symbols, size)
+    iteration = Iteration(states, stacks, size, most, limit, by_data, body)
     made = iterate(bb, node.captured(graph), iteration)
     return made[0] if node.outputs == 1 else relax.Tuple(made[: node.outputs])
 
@@ -54,6 +56,8 @@ def _count(node: ControlNode) -> tuple[Size | None, relax.Expr | None]:
     size = sizes[0] if sizes else None
     if isinstance(size, int):
         return max(size, 0), relax.const(max(size, 0), "int64")
+    if size is not None and not node.symbols.proves(size >= 0):
+        size = node.symbols.most(size, 0)
     return size, values.scalar(node.bb, count)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 from tvm import relax
 
-from tvmedge.model.symbolic import Size, expression
+from tvmedge.model.symbolic import Size, Symbols, expression
 
 GraphConverter = Callable[[onnx.GraphProto, Mapping[str, relax.Expr]], Sequence[relax.Expr]]
 
@@ -19,7 +19,7 @@ class ControlNode:
     """An If, Loop or Scan: ``around`` are the values by name that its graphs may
     use; ``convert`` emits a graph into the current function of ``bb`` and returns
     its outputs; ``sizes`` are the elements of a tensor of integers where they are
-    known, open sizes in them or not."""
+    known, open sizes in them or not, and ``symbols`` calculates with these."""
 
     bb: relax.BlockBuilder
     inputs: tuple[relax.Expr | None, ...]
@@ -28,6 +28,7 @@ class ControlNode:
     around: Mapping[str, relax.Expr]
     convert: GraphConverter
     sizes: Callable[[relax.Expr], Sequence[Size] | None]
+    symbols: Symbols
 
     def captured(self, *graphs: onnx.GraphProto) -> dict[str, relax.Expr]:
         """What ``graphs`` use of the values around them; what is known of open sizes

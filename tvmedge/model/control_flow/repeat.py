@@ -15,8 +15,15 @@ from tvm import relax
 from tvm.ir import GlobalVar, Type
 
 from tvmedge.model.control_flow.functions import Environment, Inside
+from tvmedge.model.symbolic import Size, Symbols
 
 EVER = (1 << 63) - 1  # the longest loop that ONNX can count
+
+
+def at_most(symbols: Symbols, count: Size) -> int:
+    """The least power of two that is proven to be no less than ``count``."""
+    powers = (1 << bits for bits in range(EVER.bit_length()))
+    return next((power for power in powers if symbols.proves(count <= power)), EVER)
 
 
 def repeated(

@@ -12,7 +12,10 @@ from tvmedge.model.control_flow import values
 from tvmedge.model.control_flow.functions import Inside
 from tvmedge.model.control_flow.iterate import Iteration, Made, iterate
 from tvmedge.model.control_flow.node import ControlNode
+from tvmedge.model.control_flow.repeat import at_most
 from tvmedge.model.control_flow.slices import Along, read
+
+LONGEST = 1 << 40  # slices that a tensor can have: no memory is larger
 
 
 def scan(node: ControlNode) -> relax.Expr:
@@ -50,6 +53,7 @@ def scan(node: ControlNode) -> relax.Expr:
         states,
         [Along(axis, backward) for axis, backward in writes],
         size,
+        min(at_most(node.symbols, size), LONGEST),
         None if isinstance(size, int) else _as_tensor(bb, size),
         None,
         body,

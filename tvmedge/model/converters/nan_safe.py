@@ -1,4 +1,4 @@
-"""Relu, Max, Min and Clip that let NaN through, as ONNX and NumPy do.
+"""Relu, Sign, Max, Min and Clip that let NaN through, as ONNX and NumPy do.
 
 before: max(x, 0)    gives 0 for NaN: a comparison with NaN is false
 after:  max(0, x)    gives NaN: what is compared stands second
@@ -16,6 +16,15 @@ def relu(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
     (x,) = node.inputs
     assert x is not None
     return relax.op.maximum(relax.const(0, x.ty.dtype), x)
+
+
+def sign(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """Sign(x)"""
+    (x,) = node.inputs
+    assert x is not None
+    if "float" not in str(x.ty.dtype):
+        return relax.op.sign(x)
+    return relax.op.where(relax.op.isnan(x), x, bb.normalize(relax.op.sign(x)))
 
 
 def clip(bb: relax.BlockBuilder, node: Node) -> relax.Expr:

@@ -10,7 +10,8 @@ from tvmedge.model.converters.conv import conv
 from tvmedge.model.converters.cum_prod import cum_prod
 from tvmedge.model.converters.deform_conv import deform_conv
 from tvmedge.model.converters.gather import gather
-from tvmedge.model.converters.nan_safe import clip, extreme, relu
+from tvmedge.model.converters.gather_elements import gather_elements
+from tvmedge.model.converters.nan_safe import clip, extreme, relu, sign
 from tvmedge.model.converters.node import Converter
 from tvmedge.model.converters.non_max_suppression import non_max_suppression
 from tvmedge.model.converters.reshape import reshape
@@ -25,10 +26,12 @@ OPERATORS: Mapping[str, Converter] = {
     "CumProd": cum_prod,
     "DeformConv": deform_conv,
     "Gather": gather,
+    "GatherElements": gather_elements,
     "Max": extreme,
     "Min": extreme,
     "NonMaxSuppression": non_max_suppression,
     "Relu": relu,
     "Reshape": reshape,
     "RoiAlign": roi_align,
+    "Sign": sign,
 }

@@ -26,8 +26,9 @@ from tvmedge.model.prepare.densify import densify
 from tvmedge.model.prepare.drop_metadata import DropMetadata
 from tvmedge.model.prepare.expansions import EXPANSIONS
 from tvmedge.model.prepare.fixpoint import Fixpoint
+from tvmedge.model.prepare.old_hardmax import OldHardmax
 from tvmedge.model.prepare.old_prelu import OldPRelu
-from tvmedge.model.prepare.old_resize import OldResize
+from tvmedge.model.prepare.old_resize import OldResize, UpsampleModes
 from tvmedge.model.prepare.old_scan import OldScan
 from tvmedge.model.prepare.operators import OPERATORS
 from tvmedge.model.prepare.quantised import QUANTISED
@@ -57,10 +58,12 @@ def preparation(bind: BindShapes) -> tuple[PassBase, ...]:
         bind,
         InlinePass(),
         RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
+        OldHardmax(),
         OldPRelu(),
         OldResize(),
         OldScan(),
         ConvertOpset(),
+        UpsampleModes(),
         Fixpoint(REWRITES),
         SafeNames(),
     )

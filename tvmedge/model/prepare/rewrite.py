@@ -42,6 +42,11 @@ class NodeRewrite(InPlacePass):
     operators: ClassVar[frozenset[str]]
     domain: ClassVar[str] = ""
 
+    @property
+    def wanted(self) -> frozenset[tuple[str, str]]:
+        """Domain and type of the nodes that are looked at."""
+        return frozenset((self.domain, operator) for operator in self.operators)
+
     @abc.abstractmethod
     def rewrite(self, tape: Tape, node: ir.Node) -> Sequence[ir.Value] | None:
         """Build the replacement on ``tape``; one value for each output of ``node``."""

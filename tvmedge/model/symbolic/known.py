@@ -6,6 +6,7 @@ Cast(Gather(Shape(x), 0), to=float) * 0.5    N/2, a ratio that Floor takes back 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -56,7 +57,7 @@ class Known:
 
 def known_constant(value: Any) -> Known | None:
     """What a small constant holds."""
-    if not isinstance(value, ir.GenericConst):
+    if not isinstance(value, ir.GenericConst) or math.prod(value.value.shape) > MAX_ELEMENTS:
         return None
     return known_array(value.value.numpy())
 

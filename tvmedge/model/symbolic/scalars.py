@@ -96,8 +96,8 @@ class Scalars:
 
     def ceil(self, a: Any) -> Element | None:
         """The least integer from ``a`` on, still floating point."""
-        whole = self.symbols.quotient(self._size(-a.num), a.den)
-        return None if whole is None else Ratio(self._size(-whole))
+        whole = self.symbols.quotient(self._size(a.num + a.den - 1), a.den)
+        return None if whole is None else Ratio(whole)
 
     def cast(self, a: Any, to: str) -> Element | None:
         """``a`` as an element of type ``to``; fractions towards zero."""
@@ -121,10 +121,9 @@ class Scalars:
         num, den = self._size(num), self._size(den)
         if a.rounded or b.rounded or not self.symbols.proves(den > 0):
             return None
-        if self.symbols.equal(self.symbols.remainder(num, den) or 0, 0):
-            whole = self.symbols.quotient(num, den)
-            if whole is not None and self.symbols.equal(self._size(whole * den), num):
-                num, den = whole, 1
+        whole = self.symbols.quotient(num, den)
+        if whole is not None and self.symbols.equal(self._size(whole * den), num):
+            num, den = whole, 1
         limit = 1 << DIGITS.get(self.dtype, 0)
         if max(self.symbols.highest(num), self.symbols.highest(den)) >= limit:
             return None

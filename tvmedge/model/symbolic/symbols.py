@@ -60,6 +60,14 @@ class Symbols:
             return a == b
         return bool(self._analyzer.can_prove_equal(expression(a), expression(b)))
 
+    def at_most(self, a: Size, b: Size) -> bool:
+        """Whether a <= b for all sizes; n // c <= b is n <= c * b + c - 1, which TVM misses."""
+        if self.proves(a <= b):
+            return True
+        if isinstance(a, tirx.FloorDiv) and isinstance(a.b, tirx.IntImm) and int(a.b) > 0:
+            return self.proves(a.a <= a.b * b + a.b - 1)
+        return False
+
     def highest(self, value: Size) -> int:
         """A bound of ``value`` from above, where dimensions without one stay below LIKELY."""
         if isinstance(value, int):
@@ -90,13 +98,17 @@ class Symbols:
         """The smaller one."""
         if isinstance(a, int) and isinstance(b, int):
             return min(a, b)
-        return self.size(tirx.min(expression(a), expression(b)))
+        if self.at_most(a, b):
+            return a
+        return b if self.at_most(b, a) else self.size(tirx.min(expression(a), expression(b)))
 
     def most(self, a: Size, b: Size) -> Size:
         """The larger one."""
         if isinstance(a, int) and isinstance(b, int):
             return max(a, b)
-        return self.size(tirx.max(expression(a), expression(b)))
+        if self.at_most(a, b):
+            return b
+        return a if self.at_most(b, a) else self.size(tirx.max(expression(a), expression(b)))
 
 
 def expression(size: Size) -> Any:

@@ -9,12 +9,14 @@ MatMul(x: [N, 4, 4], y: [2, 4, 4])             refused: TVM would take it for N 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tvm import relax, tirx
+from tvm import relax, te, tirx
 
 from tvmedge.model.converters.node import Node
+from tvmedge.model.converters.open.sizes import require_zero
 from tvmedge.model.symbolic import Size, dims, expression
 
 # Their outputs' shapes depend on data, whatever the inputs' shapes.
@@ -50,6 +52,18 @@ BROADCAST: Mapping[str, int] = {
 }
 
 
+class DisagreementError(ValueError):
+    """Two sizes that must agree; ``fix`` is the size of a symbol that makes them."""
+
+    def __init__(self, a: Size, b: Size) -> None:
+        super().__init__(f"sizes {text(a)} and {text(b)} of its inputs must agree")
+        pairs = [(x, y) for x, y in ((a, b), (b, a)) if isinstance(y, int)]
+        self.fix = {str(x.name): y for x, y in pairs if isinstance(x, tirx.Var)}
+
+
+_INTEGER = re.compile(r"T\.int64\((-?\d+)\)")
+
+
 def broadcast(bb: relax.BlockBuilder, node: Node) -> Node:
     """``node`` with inputs that can be broadcast to each other.
 
@@ -68,7 +82,7 @@ def broadcast(bb: relax.BlockBuilder, node: Node) -> Node:
         fitted = list(own)
         for axis in range(-len(own), -last):
             fitted[axis] = _fitted(node, common, axis, own[axis])
-        inputs[index] = cast(bb, inputs[index], own, fitted)
+        inputs[index] = cast(bb, node, inputs[index], own, fitted)
     return dataclasses.replace(node, inputs=tuple(inputs))
 
 
@@ -89,16 +103,27 @@ def same(node: Node, a: Size, b: Size) -> Size:
     if node.symbols.equal(a, b):
         return b
     if isinstance(a, int) or isinstance(b, int) or node.symbols.proves(tirx.NE(a, b)):
-        raise ValueError(f"sizes {text(a)} and {text(b)} of its inputs must agree")
+        raise DisagreementError(a, b)
     return a
 
 
-def cast(bb: relax.BlockBuilder, value: Any, own: Sequence[Size], fitted: Sequence[Size]) -> Any:
-    """``value`` with the shape ``fitted``, which is checked when the model runs."""
-    if all(a is b for a, b in zip(own, fitted, strict=True)):
+def cast(
+    bb: relax.BlockBuilder, node: Node, value: Any, own: Sequence[Size], fitted: Sequence[Size]
+) -> Any:
+    """``value`` with the shape ``fitted``, which is checked when the model runs.
+
+    Not a match_cast of the tensor: TVM takes a symbol in one for its definition.
+    """
+    pairs = list(zip(own, fitted, strict=True))
+    if all(a is b for a, b in pairs):
         return value
-    shape = [expression(size) for size in fitted]
-    return bb.match_cast(value, relax.TensorType(shape, str(value.ty.dtype)))
+    for a, b in pairs:
+        require_zero(bb, node, a - b, f"{text(a)} and {text(b)} of its inputs must agree")
+
+    def compute(data: te.Tensor) -> te.Tensor:
+        return te.compute([expression(size) for size in fitted], data, name="agreed")
+
+    return bb.emit_te(compute, value, primfunc_name_hint="agreed")
 
 
 def require_shapes(node: Node, made: Any) -> None:
@@ -119,4 +144,4 @@ def require_shapes(node: Node, made: Any) -> None:
 
 def text(size: Size) -> str:
     """A dimension as users write it."""
-    return str(size).replace("T.int64(", "(") if not isinstance(size, tirx.Var) else str(size.name)
+    return _INTEGER.sub(r"\1", " ".join(str(size).split()))

@@ -1,10 +1,10 @@
-"""ConstantOfShape and Range whose lengths hold symbols."""
+"""ConstantOfShape, EyeLike and Range whose lengths hold symbols."""
 
 from __future__ import annotations
 
 import numpy as np
-from onnx import numpy_helper
-from tvm import relax
+from onnx import helper, numpy_helper
+from tvm import relax, te, tirx
 
 from tvmedge.model.converters.node import Node
 from tvmedge.model.converters.open.sizes import shape, sizes_of, tensor_of
@@ -17,6 +17,21 @@ def constant_of_shape(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
     value = node.attributes.get("value")
     fill = np.zeros(1, np.float32) if value is None else numpy_helper.to_array(value)
     return relax.op.full(shape(sizes), relax.const(fill.reshape(())), str(fill.dtype))
+
+
+def eye_like(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
+    """EyeLike(x, dtype, k)"""
+    x, k = tensor_of(node), int(node.attributes.get("k", 0))
+    given = node.attributes.get("dtype")
+    dtype = str(x.ty.dtype) if given is None else helper.tensor_dtype_to_np_dtype(given).name
+
+    def compute(like: te.Tensor) -> te.Tensor:
+        def element(row: tirx.Var, column: tirx.Var) -> tirx.Expr:
+            return tirx.Cast(dtype, column - row == k)
+
+        return te.compute(like.shape, element, name="eye")
+
+    return bb.emit_te(compute, x, primfunc_name_hint="eye")
 
 
 def arange(bb: relax.BlockBuilder, node: Node) -> relax.Expr:

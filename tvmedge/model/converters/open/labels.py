@@ -47,7 +47,7 @@ def _labelled(bb: relax.BlockBuilder, node: Node, labels: Labels) -> Node:
             size if letter == "." else same(node, common.setdefault(letter, size), size)
             for letter, size in pairs
         ]
-        inputs[index] = cast(bb, value, own, fitted)
+        inputs[index] = cast(bb, node, value, own, fitted)
     return dataclasses.replace(node, inputs=tuple(inputs))
 
 
@@ -95,6 +95,11 @@ def _recurrent(node: Node) -> Labels:
     return ".bi", "..i", "...", "..", "b", ".b.", ".b.", ".."
 
 
+def _reversed(node: Node) -> Labels:
+    batch = node.attributes.get("batch_axis", 1)
+    return "".join("b" if axis == batch else "." for axis in range(_rank(node, 0))), "b"
+
+
 def _boxes(node: Node) -> Labels:
     return "bn.", "b.n"
 
@@ -112,5 +117,6 @@ LABELS: Mapping[str, Callable[[Node], Labels]] = {
     "MatMul": _matmul,
     "NonMaxSuppression": _boxes,
     "RNN": _recurrent,
+    "ReverseSequence": _reversed,
     "ScatterElements": _elements,
 }

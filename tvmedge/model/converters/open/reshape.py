@@ -62,7 +62,7 @@ def expand(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
     pairs = list(zip(own, target, strict=True))
     wide = [a if _is_one(b) else b if _is_one(a) else same(node, b, a) for a, b in pairs]
     fitted = [a if _is_one(a) else w for a, w in zip(own, wide, strict=True)]
-    x = cast(bb, x, own[rank - x.ty.ndim :], fitted[rank - x.ty.ndim :])
+    x = cast(bb, node, x, own[rank - x.ty.ndim :], fitted[rank - x.ty.ndim :])
     if str(x.ty.dtype) == "bool":
         as_bytes = bb.normalize(relax.op.astype(x, "int8"))
         spread = bb.normalize(relax.op.broadcast_to(as_bytes, shape(wide)))

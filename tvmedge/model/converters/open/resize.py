@@ -29,7 +29,7 @@ _HALVES = ("float16", "bfloat16")
 class _Step:
     axis: int
     after: Size
-    scale: Scale
+    scale: Scale | None  # None: that of the extents
 
 
 def resize(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
@@ -58,7 +58,7 @@ def _steps(node: Node, own: tuple[Size, ...]) -> list[_Step]:
             raise ValueError("keep_aspect_ratio_policy needs fixed sizes")
         for axis, size in zip(axes, sizes.sizes(), strict=True):
             if not symbols.equal(size, own[axis]):
-                steps.append(_Step(axis, size, Scale(size, own[axis])))
+                steps.append(_Step(axis, size, None))
         return steps
     if scales is None or not scales.elements.size:
         raise ValueError("its scales or sizes must follow from shapes and constants, not from data")
@@ -69,7 +69,10 @@ def _steps(node: Node, own: tuple[Size, ...]) -> list[_Step]:
         after = symbols.quotient(symbols.size(own[axis] * scale.num), scale.den)
         if after is None:
             raise ValueError("its scales may be negative for some sizes")
-        steps.append(_Step(axis, after, scale))
+        open_ = not (isinstance(scale.num, int) and isinstance(scale.den, int))
+        if open_ and not symbols.equal(own[axis] * scale.num, after * scale.den):
+            raise ValueError("a scale that is no simple fraction needs fixed sizes: give it sizes")
+        steps.append(_Step(axis, after, None if open_ else scale))
     return steps
 
 
@@ -102,7 +105,8 @@ def _along(node: Node, mode: str, step: _Step) -> Any:
         before, after = data.shape[axis], expression(step.after)
 
         def element(*at: tirx.Var) -> tirx.Expr:
-            num, den = coordinate(transformation, at[axis], before, after, step.scale)
+            scale = step.scale or Scale(after, before)
+            num, den = coordinate(transformation, at[axis], before, after, scale)
             if mode == "nearest":
                 return read(at, nearest(rounding, num, den))
             first = tirx.floordiv(num, den)

@@ -87,7 +87,8 @@ def split(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
         require_zero(bb, node, total - own[axis], why)
     else:
         count = int(node.attributes.get("num_outputs", node.outputs))
-        part = symbols.quotient(symbols.size(own[axis] + count - 1), count) or 0
+        part = symbols.quotient(symbols.size(own[axis] + count - 1), count)
+        assert part is not None
         rest = [symbols.size(own[axis] - k * part) for k in range(count)]
         parts = [clamp(node, left, 0, part) for left in rest]
     results, first = [], 0

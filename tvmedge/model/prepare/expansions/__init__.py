@@ -9,6 +9,7 @@ from tvmedge.model.prepare.expansions.col2im import Col2Im
 from tvmedge.model.prepare.expansions.constant_forms import ConstantForms
 from tvmedge.model.prepare.expansions.dft import Dft, Stft
 from tvmedge.model.prepare.expansions.expand_functions import ExpandFunctions
+from tvmedge.model.prepare.expansions.half_chains import HalfChains
 from tvmedge.model.prepare.expansions.half_precision import HalfPrecision
 from tvmedge.model.prepare.expansions.sequences import SequenceReads, SplitToSequence
 from tvmedge.model.prepare.expansions.unroll_loop import UnrollLoop
@@ -17,6 +18,7 @@ from tvmedge.model.prepare.expansions.unroll_scan import UnrollScan
 EXPANSIONS: tuple[InPlacePass, ...] = (
     ConstantForms(),
     HalfPrecision(),
+    HalfChains(),
     ExpandFunctions(),
     BodyShapes(),
     UnrollLoop(),

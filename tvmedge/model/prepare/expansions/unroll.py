@@ -11,8 +11,8 @@ from onnx_ir.tape import Tape
 from tvmedge.model.prepare.expansions.body_shapes import keeps_shapes
 from tvmedge.model.prepare.rewrite import constant
 
-# What compiles in about a second; a loop takes a fifth of one, whatever its length.
-MAX_NODES = 100
+# What compiles in about two seconds; a loop takes a fifth of one, whatever its length.
+MAX_NODES = 200
 # Where a real loop is impossible; compile time grows with the square: 100 s and more.
 MAX_UNROLLED_NODES = 2000
 LOOP_WEIGHT = 100

@@ -7,10 +7,12 @@ from tvmedge.model.prepare.operators.batch_normalization import BatchNormalizati
 from tvmedge.model.prepare.operators.batch_statistics import BatchStatistics
 from tvmedge.model.prepare.operators.bfloat16_cast import BFloat16Cast
 from tvmedge.model.prepare.operators.bit_shift import BitShift
+from tvmedge.model.prepare.operators.constant_where import ConstantWhere
 from tvmedge.model.prepare.operators.conv_transpose import ConvTranspose
 from tvmedge.model.prepare.operators.det import Det
 from tvmedge.model.prepare.operators.dropout import Dropout
 from tvmedge.model.prepare.operators.empty import EmptyReduction
+from tvmedge.model.prepare.operators.equal_bool import EqualBool
 from tvmedge.model.prepare.operators.eye_like import EyeLike
 from tvmedge.model.prepare.operators.float_mod import FloatMod
 from tvmedge.model.prepare.operators.is_inf import IsInf
@@ -20,6 +22,7 @@ from tvmedge.model.prepare.operators.lrn import Lrn
 from tvmedge.model.prepare.operators.max_unpool import MaxUnpool
 from tvmedge.model.prepare.operators.mean_variance import MeanVarianceNormalization
 from tvmedge.model.prepare.operators.mish import Mish
+from tvmedge.model.prepare.operators.no_reduction import NoReduction
 from tvmedge.model.prepare.operators.one_hot import OneHot
 from tvmedge.model.prepare.operators.pad_value import PadValue
 from tvmedge.model.prepare.operators.pool_indices import PoolIndices
@@ -41,14 +44,17 @@ from tvmedge.model.prepare.rewrite import NodeRewrite
 
 OPERATORS: tuple[NodeRewrite, ...] = (
     EmptyReduction(),
+    NoReduction(),
     BFloat16Cast(),
     Axes(),
     BatchNormalization(),
     BatchStatistics(),
     BitShift(),
+    ConstantWhere(),
     ConvTranspose(),
     Det(),
     Dropout(),
+    EqualBool(),
     EyeLike(),
     FloatMod(),
     IsInf(),

@@ -5,8 +5,9 @@ after:  Reshape(x, [0, 24])
 before: Expand(x, Concat(Shape(x)[0:1], [5]))      with x: float[N, 1]
 after:  Expand(x, [1, 5])
 
-0 keeps the input's own dimension, -1 stands for the one that is left over, and
-for Expand 1 keeps what is there. What then nobody reads goes away.
+0 keeps the input's own dimension, and for Expand 1 keeps what is there. What then
+nobody reads goes away. ONNX's shape inference can follow this form; what does not fit
+it is left to the import, which follows sizes as expressions (``model/symbolic``).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def _dims(x: ir.Value) -> list[int | str | None] | None:
 
 
 def _reshape(dims: list[int | str | None], target: Vector) -> list[int] | None:
-    """``target`` with 0 for the input's own dimensions and at most one -1."""
+    """``target`` with 0 for the input's own dimensions."""
     fixed = []
     for index, dim in enumerate(target):
         if isinstance(dim, int):
@@ -53,8 +54,8 @@ def _reshape(dims: list[int | str | None], target: Vector) -> list[int] | None:
         elif index < len(dims) and dims[index] == dim:
             fixed.append(0)
         else:
-            fixed.append(-1)
-    return fixed if fixed.count(-1) <= 1 else None
+            return None
+    return fixed
 
 
 def _expand(dims: list[int | str | None], target: Vector) -> list[int] | None:
