@@ -87,7 +87,7 @@ def test_the_ir_is_dumped_after_every_phase(net: Path, tmp_path: Path) -> None:
             "vm",
         )
     ]
-    assert "T.parallel" in (dump / "host" / "04-schedule.py").read_text()
+    assert "T.parallel" in (dump / "host" / "05-schedule.py").read_text()
 
 
 @pytest.mark.parametrize(
