@@ -380,3 +380,22 @@ def test_gather_elements_never_leaves_its_table() -> None:
     proto = chain([("GatherElements", ["x", "i"], ["y"], {})], ["N", 2], {"i": [[5, -7], [0, -1]]})
     x = np.array([[1, 2], [3, 4]], np.float32)
     np.testing.assert_array_equal(compiled(imported(proto))(x)[0], [[3, 2], [1, 4]])
+
+
+def test_a_branch_that_all_sizes_take_is_taken() -> None:
+    """As exporters write Squeeze; the branches have different ranks."""
+    value = helper.make_tensor_value_info
+    squeezed = helper.make_graph(
+        [helper.make_node("Squeeze", ["x", "zero"], ["a"])], "g", [], [value("a", 1, None)]
+    )
+    kept = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["b"])], "h", [], [value("b", 1, None)]
+    )
+    nodes = [
+        ("Shape", ["x"], ["s"], {"end": 1}),
+        ("Add", ["s", "one"], ["t"], {}),
+        ("Equal", ["t", "one"], ["c"], {}),
+        ("Squeeze", ["c"], ["d"], {}),
+        ("If", ["d"], ["y"], {"then_branch": squeezed, "else_branch": kept}),
+    ]
+    check(chain(nodes, ["N", 3], {"one": [1], "zero": [0]}), floats((1, 3), (4, 3)))
