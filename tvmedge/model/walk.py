@@ -77,7 +77,10 @@ class SymbolicImporter(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
     ) -> list[Any] | None:
         """The outputs where they follow from shapes alone."""
         known = [None if value is None else self.known(value) for value in values]
-        found = answer(node.op_type, values, known, attributes, len(node.output), self.symbols)
+        try:
+            found = answer(node.op_type, values, known, attributes, len(node.output), self.symbols)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return None  # an invalid node: its converter refuses it by name
         if found is None:
             return None
         tensors = []
