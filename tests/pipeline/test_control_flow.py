@@ -264,3 +264,19 @@ def test_open_sizes_are_known_inside_graphs() -> None:
     rng = np.random.default_rng(0)
     for length, shift in ((1, 9), (5, -9), (400, 9)):
         check(proto, (rng.normal(size=(length, WIDTH)) + shift).astype(np.float32))
+
+
+@pytest.mark.parametrize("length", [1, 3, 5])
+def test_a_count_of_an_open_size_less_three(length: int) -> None:
+    """Below zero there are no steps, and nothing is stacked."""
+    proto = loop(
+        [*STEP, GOES_ON, node("Neg", "p", "k")],
+        "count",
+        stacks=1,
+        weights={"first": np.array(0), "three": np.array(3)},
+        inputs=(tensor("rows", ["N", 2]),),
+    )
+    sizes = [node("Shape", "rows", "sizes"), node("Gather", "sizes first", "n")]
+    for index, made in enumerate([*sizes, node("Sub", "n three", "count")]):
+        proto.graph.node.insert(index, made)
+    check(proto, X, np.zeros((length, 2), np.float32))
