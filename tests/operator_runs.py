@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +53,20 @@ def node_model(
 
 def run_compiled(proto: onnx.ModelProto, inputs: Arrays) -> list[NDArray[Any]]:
     """Outputs of ``proto`` for the arrays of its graph's inputs, in order."""
+    return compiled(proto)(inputs)
+
+
+def compiled(proto: onnx.ModelProto) -> Callable[[Arrays], list[NDArray[Any]]]:
+    """``proto`` as a function that can be called again."""
     imported = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {})
     target = tvm.target.Target("llvm")
     with target, tvm.transform.PassContext(opt_level=3):
         module = run_phases((*cpu_kernels(Core(4, 16)), *vm_lowering()), imported.module)
         executable = relax.build(module, target, relax_pipeline=None)
     machine = relax.VirtualMachine(executable, tvm.cpu())
-    result = machine["main"](*[tvm.runtime.tensor(a) for a in inputs if a is not None])
-    return [r.numpy() for r in ([result] if hasattr(result, "numpy") else result)]
+
+    def run(inputs: Arrays) -> list[NDArray[Any]]:
+        result = machine["main"](*[tvm.runtime.tensor(a) for a in inputs if a is not None])
+        return [r.numpy() for r in ([result] if hasattr(result, "numpy") else result)]
+
+    return run

@@ -15,6 +15,7 @@ import tvmedge
 from tvmedge.boards.model import Model
 from tvmedge.boards.places import Local
 from tvmedge.dtypes import NAMES, carried, carrier, limits
+from tvmedge.errors import InputError
 
 Tensors = Mapping[str, Any]
 
@@ -63,6 +64,9 @@ class TvmEdgeRep(BackendRep):
     def run(self, inputs: Any, **_: Any) -> tuple[Any, ...]:
         """The outputs for inputs in the model's order."""
         feeds = dict(zip(self._names, map(_carried, inputs), strict=True))
+        for name, value in feeds.items():
+            if value is None:
+                raise InputError(f"Input '{name}' is left out: a bundle's inputs are all given.")
         outputs = self._model.run(feeds).values()
         return tuple(map(_uncarried, outputs, self._types))
 

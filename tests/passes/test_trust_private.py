@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tvm
 from tvm import relax, tirx
 from tvm.relax import transform
 
 from tvmedge.compiler.passes.trust_private import TrustPrivate
 
+Cast = Callable[[relax.BlockBuilder, relax.Expr], relax.Expr]
 
-def _module(size: object) -> tvm.IRModule:
-    """main(x) = f(x)"""
+
+def _as_it_is(builder: relax.BlockBuilder, x: relax.Expr) -> relax.Expr:
+    return x
+
+
+def _to_eight(builder: relax.BlockBuilder, x: relax.Expr) -> relax.Expr:
+    return builder.match_cast(x, relax.TensorType((8, 4), "float32"))
+
+
+def _module(size: object, cast: Cast = _as_it_is) -> tvm.IRModule:
+    """main(x) = f(x), f(x) = cast(x)"""
     builder = relax.BlockBuilder()
     last = None
     for name in ("f", "main"):
         dim = tirx.Var("n", "int64") if size is None else size
         x = relax.Var("x", relax.TensorType((dim, 4), "float32"))
         with builder.function(name, [x], private=name == "f"):
-            value = x if last is None else builder.emit(relax.Call(last, [x]))
+            value = cast(builder, x) if last is None else builder.emit(relax.Call(last, [x]))
             last = builder.emit_func_output(value)
     return builder.get()
 
@@ -39,3 +51,7 @@ def test_a_private_function_of_fixed_sizes_checks_nothing() -> None:
 
 def test_an_open_size_is_still_read() -> None:
     assert _checks(_module(None), "f") == ["vm.builtin.match_shape"]
+
+
+def test_a_size_that_is_asserted_inside_is_still_checked() -> None:
+    assert _checks(_module(None, _to_eight), "f") == ["vm.builtin.match_shape"] * 2

@@ -54,3 +54,16 @@ def test_attention_with_rows_that_see_nothing(causal: int) -> None:
     want: Any
     (want,) = ReferenceEvaluator(proto).run(None, inputs)
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+def test_layer_normalization_of_doubles() -> None:
+    x, scale = (np.random.default_rng(0).normal(size=size) for size in ((3, 16), (16,)))
+    node = helper.make_node("LayerNormalization", ["x", "s"], ["y"])
+    double = TensorProto.DOUBLE
+    declared = [tensor("x", x.shape, double), tensor("s", [16], double)]
+    proto = model([node], declared, [tensor("y", x.shape, double)], opset=18)
+    (got,) = run_compiled(proto, [x, scale])
+    apart = x - x.mean(1, keepdims=True)
+    want = apart / np.sqrt(x.var(1, keepdims=True) + 1e-5) * scale
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)  # stash_type is float32
+    assert got.dtype == np.float64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,73 +9,15 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import tvm
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
-from tvm import relax
 
 from tests.onnx_models import model, save, tensor
+from tests.open_runs import INT, Arrays, chain, check, compiled, floats, imported, output
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.session import open_session
 from tvmedge.cli import main
-from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.errors import InputError
-from tvmedge.model.importer import ImportedModel, import_model
-from tvmedge.model.load import Model
-from tvmedge.shapes import resolve
-
-Arrays = dict[str, NDArray[Any]]
-INT = TensorProto.INT64
-
-
-def imported(proto: onnx.ModelProto) -> ImportedModel:
-    return import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {})
-
-
-def check(proto: onnx.ModelProto, feeds: Sequence[Arrays]) -> None:
-    """Compile once; every run gives what ONNX's evaluator gives, in the shape that the
-    signature promises."""
-    whole = imported(proto)
-    target = tvm.target.Target("llvm")
-    with target, tvm.transform.PassContext(opt_level=3):
-        lowered = run_phases((*cpu_kernels(), *vm_lowering()), whole.module)
-        executable = relax.build(lowered, target, relax_pipeline=None)
-    machine = relax.VirtualMachine(executable, tvm.cpu())
-    for inputs in feeds:
-        want = ReferenceEvaluator(proto).run(None, dict(inputs))
-        result = machine["main"](*[tvm.runtime.tensor(a) for a in inputs.values()])
-        got = [r.numpy() for r in ([result] if hasattr(result, "numpy") else result)]
-        sizes: dict[str, int] = {}
-        for spec, array in zip(whole.signature.inputs, inputs.values(), strict=True):
-            pairs = zip(spec.shape, array.shape, strict=True)
-            sizes |= {dim: size for dim, size in pairs if isinstance(dim, str)}
-        for spec, a, b in zip(whole.signature.outputs, got, want, strict=True):
-            assert a.dtype == b.dtype
-            assert resolve(spec.shape, sizes) == a.shape
-            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
-
-
-def floats(*shapes: tuple[int, ...], seed: int = 0) -> list[Arrays]:
-    rng = np.random.default_rng(seed)
-    return [{"x": rng.standard_normal(shape).astype(np.float32)} for shape in shapes]
-
-
-def chain(
-    nodes: Sequence[Any], shape: Sequence[Any], weights: dict[str, Any], rank: int | None = None
-) -> onnx.ModelProto:
-    """x -> y"""
-    made = [helper.make_node(op, inputs, outputs, **attrs) for op, inputs, outputs, attrs in nodes]
-    arrays = {name: np.asarray(value) for name, value in weights.items()}
-    return model(made, [tensor("x", shape)], [_output(rank)], arrays, opset=18)
-
-
-def _output(rank: int | None) -> onnx.ValueInfoProto:
-    shape = None if rank is None else [f"d{k}" for k in range(rank)]
-    return helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)
-
 
 CASES: dict[str, tuple[onnx.ModelProto, list[Arrays]]] = {
     "half the height through a float": (
@@ -228,7 +169,7 @@ def test_shapes_are_computed_from_open_sizes(name: str) -> None:
 
 def pair(op: str, x: Sequence[Any], w: Sequence[Any], **attributes: Any) -> onnx.ModelProto:
     node = helper.make_node(op, ["x", "w"], ["y"], name="the node", **attributes)
-    return model([node], [tensor("x", x), tensor("w", w)], [_output(2)], opset=18)
+    return model([node], [tensor("x", x), tensor("w", w)], [output(2)], opset=18)
 
 
 @pytest.mark.parametrize(
@@ -278,88 +219,26 @@ def test_what_fits_only_one_size_is_refused_by_name(proto: onnx.ModelProto, word
     assert "'the node'" in sentence and words in sentence and "--input x:" in sentence
 
 
-Op = tuple[str, list[str], dict[str, Any]]
-
-# Operators on a tensor of [N, T, 4]; what they give has the same rank and ends in 4 again.
-_STEPS: dict[str, list[Op]] = {
-    "relu": [("Relu", ["x"], {})],
-    "softmax over T": [("Softmax", ["x"], {"axis": 1})],
-    "layer norm": [("LayerNormalization", ["x", "four"], {"axis": -1})],
-    "product": [("MatMul", ["x", "square"], {})],
-    "own size": [("Shape", ["x"], {}), ("Reshape", ["x", "_"], {})],
-    "swapped": [("Transpose", ["x"], {"perm": [1, 0, 2]})],
-    "twice along T": [("Concat", ["x", "x"], {"axis": 1})],
-    "all but the last": [("Slice", ["x", "[0]", "[-1]", "[1]"], {})],
-    "every other": [("Slice", ["x", "[0]", "[9999999999]", "[1]", "[2]"], {})],
-    "padded": [("Pad", ["x", "[0, 1, 0, 0, 2, 0]"], {"mode": "edge"})],
-    "rows joined": [("Reshape", ["x", "[1, -1, 4]"], {})],
-    "heads": [
-        ("Reshape", ["x", "[0, 0, 2, 2]"], {}),
-        ("Transpose", ["_"], {"perm": [0, 2, 1, 3]}),
-        ("Transpose", ["_"], {"perm": [0, 2, 1, 3]}),
-        ("Reshape", ["_", "[0, 0, 4]"], {}),
-    ],
-    "scores": [
-        ("Transpose", ["x"], {"perm": [0, 2, 1]}),
-        ("MatMul", ["x", "_"], {}),
-        ("Softmax", ["_"], {"axis": -1}),
-        ("MatMul", ["_", "x"], {}),
-    ],
-    "sum over T, kept": [("ReduceSum", ["x", "[1]"], {"keepdims": 1})],
-    "mean over N": [("ReduceMean", ["x", "[0]"], {"keepdims": 1})],
-    "running sum": [("CumSum", ["x", "1"], {})],
-    "the first of each": [("Gather", ["x", "[0]"], {"axis": 1})],
-    "spread to its own": [
-        ("Shape", ["x"], {}),
-        ("ConstantOfShape", ["_"], {}),
-        ("Add", ["_", "x"], {}),
-    ],
-    "as many as half": [
-        ("Shape", ["x"], {"start": 1, "end": 2}),
-        ("Cast", ["_"], {"to": TensorProto.FLOAT}),
-        ("Mul", ["_", "half"], {}),
-        ("Ceil", ["_"], {}),
-        ("Cast", ["_"], {"to": INT}),
-        ("Slice", ["x", "[0]", "_", "[1]"], {}),
-    ],
-    "tiled": [("Tile", ["x", "[1, 2, 1]"], {})],
-    "resized along T": [
-        ("Unsqueeze", ["x", "[1]"], {}),
-        ("Resize", ["_", "", "scales"], {"mode": "linear"}),
-        ("Squeeze", ["_", "[1]"], {}),
-    ],
-}
+def test_gather_elements_never_leaves_its_table() -> None:
+    proto = chain([("GatherElements", ["x", "i"], ["y"], {})], ["N", 2], {"i": [[5, -7], [0, -1]]})
+    x = np.array([[1, 2], [3, 4]], np.float32)
+    np.testing.assert_array_equal(compiled(imported(proto))(x)[0], [[3, 2], [1, 4]])
 
 
-def built(steps: Sequence[str]) -> onnx.ModelProto:
-    """The chain of ``steps``; "_" is what the operator before gave, "[..]" a constant."""
-    weights: dict[str, Any] = {
-        "four": np.linspace(0.5, 2, 4, dtype=np.float32),
-        "square": np.linspace(-1, 1, 16, dtype=np.float32).reshape(4, 4),
-        "half": np.float32(0.5),
-        "scales": np.array([1, 1, 1.5, 1], np.float32),
-    }
-    nodes: list[Any] = []
-    current = "x"
-    for place, step in enumerate(steps):
-        before = current
-        for k, (op, inputs, attributes) in enumerate(_STEPS[step]):
-            names = []
-            for name in inputs:
-                if name[:1] in "[0123456789" and name:
-                    weights[name] = np.array(ast.literal_eval(name), np.int64)
-                names.append({"x": current, "_": before}.get(name, name))
-            before = f"v{place}_{k}"
-            nodes.append((op, names, [before], attributes))
-        current = before
-    nodes.append(("Identity", [current], ["y"], {}))
-    return chain(nodes, ["N", "T", 4], weights)
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.sampled_from(sorted(_STEPS)), min_size=1, max_size=5), st.integers(0, 99))
-def test_random_chains_are_right_at_every_size(steps: list[str], seed: int) -> None:
-    proto = built(steps)
-    sizes = np.random.default_rng(seed).integers(2, 9, (2, 2)).tolist()
-    shapes = [(1, 4), *((n, t) for n, t in sizes)]
-    check(proto, [run for n, t in shapes for run in floats((n, t, 4), seed=seed)])
+def test_a_branch_that_all_sizes_take_is_taken() -> None:
+    """As exporters write Squeeze; the branches have different ranks."""
+    value = helper.make_tensor_value_info
+    squeezed = helper.make_graph(
+        [helper.make_node("Squeeze", ["x", "zero"], ["a"])], "g", [], [value("a", 1, None)]
+    )
+    kept = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["b"])], "h", [], [value("b", 1, None)]
+    )
+    nodes = [
+        ("Shape", ["x"], ["s"], {"end": 1}),
+        ("Add", ["s", "one"], ["t"], {}),
+        ("Equal", ["t", "one"], ["c"], {}),
+        ("Squeeze", ["c"], ["d"], {}),
+        ("If", ["d"], ["y"], {"then_branch": squeezed, "else_branch": kept}),
+    ]
+    check(chain(nodes, ["N", 3], {"one": [1], "zero": [0]}), floats((1, 3), (4, 3)))

@@ -104,6 +104,36 @@ def test_a_wrong_manifest_is_refused(tmp_path: Path, files: Files, problem: str)
     assert problem in refusal(tmp_path, forged(files, MANIFESTS[problem]))
 
 
+def test_a_bundle_of_schema_1_0_says_nothing_of_fixed_inputs(tmp_path: Path, files: Files) -> None:
+    def older(manifest: dict[str, Any]) -> None:
+        manifest["schema_version"] = "1.0"
+        del manifest["fixed_inputs"]
+
+    path = tmp_path / "net.tvmedge"
+    path.write_bytes(forged(files, older))
+    assert read_bundle(path).manifest.fixed_inputs == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"name": "n"}, "names the input 'n' twice"),
+        ({"sha256": "?"}, "'?' where a sha256 belongs"),
+        ({"dtype": "float9"}, "fixed input 'sr' has no usable type"),
+        ({"shape": [-1]}, "fixed input 'sr' has no usable type"),
+        ({"shape": [2]}, "fixed input 'sr' has another size than its value"),
+        ({"value": ["1"]}, "not usable"),
+        ({"more": 1}, "more"),
+    ],
+)
+def test_a_wrong_fixed_input_is_refused(
+    tmp_path: Path, files: Files, change: dict[str, Any], problem: str
+) -> None:
+    entry = {"name": "sr", "shape": [], "dtype": "int64", "value": [1], "sha256": "0" * 64}
+    fixed = [entry | change]
+    assert problem in refusal(tmp_path, forged(files, lambda m: m.update(fixed_inputs=fixed)))
+
+
 def test_a_newer_minor_may_add_keys_and_files(tmp_path: Path, files: Files) -> None:
     path = tmp_path / "net.tvmedge"
     path.write_bytes(

@@ -23,7 +23,7 @@ from tvmedge.bundle import (
 )
 from tvmedge.bundle.malformed import MalformedError
 from tvmedge.dtypes import NAMES, carrier
-from tvmedge.types import Signature, TensorSpec
+from tvmedge.types import FixedInput, Signature, TensorSpec
 
 
 def sample() -> BundleContents:
@@ -71,6 +71,20 @@ def test_everything_comes_back(tmp_path: Path) -> None:
         assert got.keys() == want.keys()
         for name, array in want.items():
             np.testing.assert_array_equal(got[name], array, strict=True)
+
+
+def test_fixed_inputs_come_back(tmp_path: Path) -> None:
+    fixed = (
+        FixedInput("sr", (), "int64", (2**63 - 1,), "0" * 64),
+        FixedInput("gain:0", (2, 2), "float32", (0.5, 1.0, -0.0, 1e-30), "1" * 64),
+        FixedInput("on", (1,), "bool", (True,), "2" * 64),
+        FixedInput("table", (65,), "bfloat16", None, "3" * 64),
+    )
+    path = tmp_path / "net.tvmedge"
+    write_bundle(path, replace(sample(), fixed_inputs=fixed))
+    read = read_bundle(path).manifest.fixed_inputs
+    assert read == fixed
+    assert [type(entry.value[0]) for entry in read if entry.value] == [int, float, bool]
 
 
 def types(dtype: str, vector: np.ndarray) -> BundleContents:

@@ -49,6 +49,11 @@ def check_manifest(manifest: Manifest) -> None:
     inputs = [spec.name for spec in manifest.signature.inputs]
     _unique("input", (*inputs, *(given.name for given in fixed)))
     _unique("output", (spec.name for spec in manifest.signature.outputs))
+    for given in fixed:
+        if given.dtype not in NAMES or any(size < 0 for size in given.shape):
+            raise MalformedError(f"its fixed input {given.name!r} has no usable type")
+        if given.value is not None and len(given.value) != math.prod(given.shape):
+            raise MalformedError(f"its fixed input {given.name!r} has another size than its value")
     _unique("weight", code.weights)
 
 

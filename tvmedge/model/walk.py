@@ -77,7 +77,10 @@ class SymbolicImporter(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
     ) -> list[Any] | None:
         """The outputs where they follow from shapes alone."""
         known = [None if value is None else self.known(value) for value in values]
-        found = answer(node.op_type, values, known, attributes, len(node.output), self.symbols)
+        try:
+            found = answer(node.op_type, values, known, attributes, len(node.output), self.symbols)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return None  # an invalid node: its converter refuses it by name
         if found is None:
             return None
         tensors = []
@@ -92,6 +95,10 @@ class SymbolicImporter(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
     ) -> list[Any]:
         attributes["tvm_custom"] = {"name": node.name, "num_outputs": len(node.output)}
         if node.op_type == "If":
+            decided = self.known(values[0])
+            if decided is not None and decided.is_constant():
+                name = "then_branch" if decided.elements.item() else "else_branch"
+                return self._in_place(attributes[name])
             return self._branched(values[0], attributes, len(node.output))
         inputs = onnx_frontend.onnx_input(values)
         result = self._convert_operator(node.op_type, inputs, attributes, self.opset)
@@ -111,6 +118,17 @@ class SymbolicImporter(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]
                 "are imported"
             )
         return results
+
+    def _in_place(self, graph: onnx.GraphProto) -> list[Any]:
+        """The outputs of a branch that is always taken."""
+        around = self._nodes
+        self._nodes = dict(around)
+        try:
+            self._parse_graph_initializers(graph)
+            self._construct_nodes(graph)
+            return [self._nodes[value.name] for value in graph.output]
+        finally:
+            self._nodes = around
 
     def _branched(self, condition: Any, attributes: dict[str, Any], outputs: int) -> list[Any]:
         branches = [

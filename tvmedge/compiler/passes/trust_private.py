@@ -5,7 +5,7 @@ after:  step(h: [4]):  ..
 
 The types of their arguments were derived when the module was built; checking
 them again in every iteration of a loop costs time, and the messages code. What
-reads an open size into the function stays.
+reads an open size into the function stays, and so does the check of a match_cast.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ CHECKS = frozenset(
     f"vm.builtin.check_{kind}_info" for kind in ("func", "prim_value", "shape", "tensor", "tuple")
 )
 MATCHES = "vm.builtin.match_shape"
+PARAM = "loc=param["  # in the message of a check; a match_cast's has another
 STORE = 1  # MatchShapeCode::kStoreToHeap
 
 
@@ -51,6 +52,8 @@ def _is_check(binding: relax.Binding) -> bool:
     if not isinstance(call, relax.Call) or not isinstance(call.op, relax.ExternFunc):
         return False
     name = str(call.op.global_symbol)
+    if PARAM not in str(getattr(call.args[-1], "value", "")):
+        return False
     if name != MATCHES:
         return name in CHECKS
     codes = call.args[3:-1:2]

@@ -25,6 +25,7 @@ from tvmedge.model.prepare.convert_opset import ConvertOpset
 from tvmedge.model.prepare.densify import densify
 from tvmedge.model.prepare.drop_metadata import DropMetadata
 from tvmedge.model.prepare.expansions import EXPANSIONS
+from tvmedge.model.prepare.expansions.optionals import PresentInputs
 from tvmedge.model.prepare.fixpoint import Fixpoint
 from tvmedge.model.prepare.old_hardmax import OldHardmax
 from tvmedge.model.prepare.old_prelu import OldPRelu
@@ -55,6 +56,7 @@ def preparation(bind: BindShapes) -> tuple[PassBase, ...]:
     return (
         RemoveInitializersFromInputsPass(),
         DropMetadata(),
+        PresentInputs(),
         bind,
         InlinePass(),
         RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tvmedge.model.symbolic.elementwise import ELEMENTWISE
 from tvmedge.model.symbolic.known import Known, as_tensor, known_constant
 from tvmedge.model.symbolic.layout import LAYOUT
-from tvmedge.model.symbolic.operators import ELEMENTWISE, Operator, Question, shape_of, size_of
+from tvmedge.model.symbolic.operators import Operator, Question, shape_of, size_of
 from tvmedge.model.symbolic.symbols import Size, Symbols, dims, expression, is_open
 
 __all__ = [

@@ -11,6 +11,7 @@ from tvmedge.model.prepare.expansions.dft import Dft, Stft
 from tvmedge.model.prepare.expansions.expand_functions import ExpandFunctions
 from tvmedge.model.prepare.expansions.half_chains import HalfChains
 from tvmedge.model.prepare.expansions.half_precision import HalfPrecision
+from tvmedge.model.prepare.expansions.optionals import Optionals
 from tvmedge.model.prepare.expansions.sequences import SequenceReads, SplitToSequence
 from tvmedge.model.prepare.expansions.unroll_loop import UnrollLoop
 from tvmedge.model.prepare.expansions.unroll_scan import UnrollScan
@@ -26,6 +27,7 @@ EXPANSIONS: tuple[InPlacePass, ...] = (
     Col2Im(),
     Dft(),
     Stft(),
+    Optionals(),
     SplitToSequence(),
     SequenceReads(),
 )

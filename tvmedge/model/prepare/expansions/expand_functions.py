@@ -29,8 +29,9 @@ def _always(node: ir.Node) -> bool:
     return True
 
 
-def _gives_statistics(node: ir.Node) -> bool:
-    return len(node.outputs) > 1
+def _gives_statistics_or_double(node: ir.Node) -> bool:
+    x = optional(node, 0)
+    return len(node.outputs) > 1 or (x is not None and x.dtype == ir.DataType.DOUBLE)
 
 
 def _whole_tensor(node: ir.Node) -> bool:
@@ -48,7 +49,7 @@ EXPANDED: Mapping[str, Condition] = {
     "FlexAttention": close,
     "HammingWindow": _always,
     "HannWindow": _always,
-    "LayerNormalization": _gives_statistics,
+    "LayerNormalization": _gives_statistics_or_double,
     "LinearAttention": _always,
     "NegativeLogLikelihoodLoss": _always,
     "RMSNormalization": _whole_tensor,

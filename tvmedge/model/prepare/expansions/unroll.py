@@ -19,15 +19,24 @@ LOOP_WEIGHT = 100
 
 
 class Unrolled:
-    """The straight line that grows, one copy of ``body`` after the other."""
+    """The straight line that grows, one copy of ``body`` after the other.
 
-    def __init__(self, body: ir.Graph) -> None:
+    ``label`` tells the names in the graphs inside the copies from those of other
+    loops: such a graph may be inlined later.
+    """
+
+    def __init__(self, body: ir.Graph, label: str = "copy") -> None:
         self.body = body
+        self.label = label
+        self.steps = 0
         self.nodes: list[ir.Node] = []
 
     def step(self, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         """One more copy of the body on ``inputs``; returns its outputs."""
         copy = self.body.clone(allow_outer_scope_values=True)
+        self.steps += 1
+        for graph in copy.subgraphs():
+            self._rename(graph)
         given = dict(zip(copy.inputs, inputs, strict=True))
         for value in tuple(copy.initializers.values()):
             tensor = value.const_value
@@ -44,6 +53,12 @@ class Unrolled:
                 value.name, value.shape = None, None
         self.nodes += nodes
         return outputs
+
+    def _rename(self, graph: ir.Graph) -> None:
+        values = [*graph.inputs, *graph.initializers.values()]
+        values += [value for node in graph for value in node.outputs]
+        for value in values:
+            value.name = f"{value.name}/{self.label}_{self.steps}"
 
     def op(
         self,
@@ -100,4 +115,8 @@ def replace(graph: ir.Graph, node: ir.Node, nodes: list[ir.Node], values: list[i
     """Put the straight line in the place of ``node``."""
     for new in nodes:
         new.name = node.name
+    # A graph names what has no name as if it were alone; an If may be inlined later.
+    nameless = [value for new in nodes for value in new.outputs if value.name is None]
+    for index, value in enumerate(nameless):
+        value.name = f"{node.outputs[0].name}/unrolled_{index}"
     replace_nodes_and_values(graph, node, [node], nodes, node.outputs, values)

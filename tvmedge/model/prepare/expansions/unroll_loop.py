@@ -32,7 +32,7 @@ def _unroll(graph: ir.Graph, node: ir.Node) -> bool:
     states = [value for value in node.inputs[2:] if value is not None]
     if trips is None or len(states) + 2 != len(body.inputs) or not worthwhile(node, trips):
         return False
-    line = Unrolled(body)
+    line = Unrolled(body, str(node.outputs[0].name))
     stacks: list[list[ir.Value]] = [[] for _ in body.outputs[1 + len(states) :]]
     for step in range(trips):
         true = line.op("Constant", [], {"value": ir.tensor(np.array(True))})

@@ -35,7 +35,7 @@ def _unroll(graph: ir.Graph, node: ir.Node) -> bool:
     if not trips or len(inputs) != len(body.inputs) or not worthwhile(node, trips):
         return False
     backwards = _ints(node, "scan_input_directions", count)
-    line = Unrolled(body)
+    line = Unrolled(body, str(node.outputs[0].name))
     stacks: list[list[ir.Value]] = [[] for _ in body.outputs[len(states) :]]
     for step in range(trips):
         slices = []
