@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import tvm
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from tvm import relax
 
-from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
+from tests.relax_runs import runner
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
 from tvmedge.scheduling.engine import Choice
@@ -61,14 +59,8 @@ def compiled(
     """The graph's output from kernels scheduled for ``core``, and the rules chosen."""
     imported = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {})
     seen: dict[str, Choice] = {}
-    target = tvm.target.Target("llvm")
-    with target, tvm.transform.PassContext(opt_level=3):
-        module = run_phases(cpu_kernels(core, seen.update), imported.module)
-        module = run_phases(vm_lowering(), module)
-        executable = relax.build(module, target, relax_pipeline=None)
-    machine = relax.VirtualMachine(executable, tvm.cpu())
-    result = machine["main"](*[tvm.runtime.tensor(array) for array in inputs.values()])
-    return np.asarray(result.numpy()), seen
+    (result,) = runner(imported.module, core, seen.update)(inputs.values())
+    return result, seen
 
 
 def random(*shape: int, seed: int = 0) -> Array:

@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import tvm
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
-from tvm import relax
 
 from tests.onnx_models import model, tensor
-from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
+from tests.relax_runs import runner
 from tvmedge.model.importer import ImportedModel, import_model
 from tvmedge.model.load import Model
 from tvmedge.shapes import resolve
@@ -31,15 +29,10 @@ def imported(proto: onnx.ModelProto) -> ImportedModel:
 
 def compiled(whole: ImportedModel) -> Run:
     """Runs a model in this process."""
-    target = tvm.target.Target("llvm")
-    with target, tvm.transform.PassContext(opt_level=3):
-        lowered = run_phases((*cpu_kernels(), *vm_lowering()), whole.module)
-        executable = relax.build(lowered, target, relax_pipeline=None)
-    machine = relax.VirtualMachine(executable, tvm.cpu())
+    whole_run = runner(whole.module)
 
     def run(*inputs: NDArray[Any]) -> list[NDArray[Any]]:
-        result = machine["main"](*map(tvm.runtime.tensor, inputs))
-        return [r.numpy() for r in ([result] if hasattr(result, "numpy") else result)]
+        return whole_run(inputs)
 
     return run
 

@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import tvm
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
-from tvm import relax
 
-from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
+from tests.relax_runs import runner
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
-from tvmedge.targeting.core import Core
 
 Arrays = Sequence[NDArray[Any] | None]
 
@@ -59,14 +56,5 @@ def run_compiled(proto: onnx.ModelProto, inputs: Arrays) -> list[NDArray[Any]]:
 def compiled(proto: onnx.ModelProto) -> Callable[[Arrays], list[NDArray[Any]]]:
     """``proto`` as a function that can be called again."""
     imported = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {})
-    target = tvm.target.Target("llvm")
-    with target, tvm.transform.PassContext(opt_level=3):
-        module = run_phases((*cpu_kernels(Core(4, 16)), *vm_lowering()), imported.module)
-        executable = relax.build(module, target, relax_pipeline=None)
-    machine = relax.VirtualMachine(executable, tvm.cpu())
-
-    def run(inputs: Arrays) -> list[NDArray[Any]]:
-        result = machine["main"](*[tvm.runtime.tensor(a) for a in inputs if a is not None])
-        return [r.numpy() for r in ([result] if hasattr(result, "numpy") else result)]
-
-    return run
+    run = runner(imported.module)
+    return lambda inputs: run(array for array in inputs if array is not None)

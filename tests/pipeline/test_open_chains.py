@@ -25,7 +25,10 @@ _STEPS: dict[str, list[Op]] = {
     "own size": [("Shape", ["x"], {}), ("Reshape", ["x", "_"], {})],
     "swapped": [("Transpose", ["x"], {"perm": [1, 0, 2]})],
     "twice along T": [("Concat", ["x", "x"], {"axis": 1})],
-    "all but the last": [("Slice", ["x", "[0]", "[-1]", "[1]"], {})],
+    "twice but the last": [  # a length of 1 must not become 0
+        ("Concat", ["x", "x"], {"axis": 1}),
+        ("Slice", ["_", "[0]", "[-1]", "[1]"], {}),
+    ],
     "every other": [("Slice", ["x", "[0]", "[9999999999]", "[1]", "[2]"], {})],
     "padded": [("Pad", ["x", "[0, 1, 0, 0, 2, 0]"], {"mode": "edge"})],
     "rows joined": [("Reshape", ["x", "[1, -1, 4]"], {})],

@@ -12,21 +12,18 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import tvm
 from hypothesis import HealthCheck, given, settings
 from numpy.typing import NDArray
-from tvm import relax
 
 from tests.onnx_models import save
+from tests.relax_runs import runner
 from tests.rnn_cases import Case, cases
 from tvmedge.compiler.build import build
-from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.errors import InputError
 from tvmedge.model.importer import import_model
 from tvmedge.model.inputs import OpenDim, Shapes
 from tvmedge.model.load import load
 from tvmedge.targeting import target
-from tvmedge.targeting.core import Core
 
 Arrays = list[NDArray[Any]]
 
@@ -36,17 +33,7 @@ def _compile(
 ) -> Callable[[Arrays], Arrays]:
     """The model for this machine, to run in this process."""
     module = import_model(load(save(proto, folder / "m.onnx")), shapes or {}).module
-    llvm = tvm.target.Target(dict(target("host").tvm))
-    with llvm, tvm.transform.PassContext(opt_level=3):
-        lowered = run_phases(vm_lowering(), run_phases(cpu_kernels(Core(4, 16)), module))
-        executable = relax.build(lowered, llvm, relax_pipeline=None)
-    main = relax.VirtualMachine(executable, tvm.cpu())["main"]
-
-    def run(inputs: Arrays) -> Arrays:
-        result = main(*(tvm.runtime.tensor(array) for array in inputs))
-        return [result.numpy()] if hasattr(result, "numpy") else [one.numpy() for one in result]
-
-    return run
+    return runner(module)
 
 
 def _inputs(case: Case, proto: onnx.ModelProto) -> Arrays:
