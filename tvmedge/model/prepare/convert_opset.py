@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 
-import onnx
 import onnx_ir as ir
 from onnx import version_converter
 from onnx_ir.passes import FunctionalPass, PassResult
