@@ -126,3 +126,28 @@ def test_another_type_of_the_same_values_is_converted_and_no_other() -> None:
     assert (carried["nibble"].dtype, carried["nibble"].tolist()) == (np.int8, [-8, 7])
     for name, array in (("half", np.float32([0.1, 1])), ("nibble", np.array([8, 0]))):
         assert as_carried(values, {name: array})[name] is array
+
+
+ENDLESS = """<ir_version: 8, opset_import: ["": 18]>
+g ({type}[2] x) => ({type}[2] y) {{
+  go = Constant <value: tensor = bool {{1}}> ()
+  n = Constant <value_int: int = 9223372036854775807> ()
+  y = Loop (n, go, x) <body: graph = b (int64 i, bool w, {type}[2] s) => (bool v, {type}[2] u) {{
+    v = Identity (w)
+    u = {operator} (s)
+  }}>
+}}"""
+
+
+@pytest.mark.parametrize(
+    ("type_", "operator", "tool"),
+    [("float", "Relu", "onnxruntime"), ("double", "Acosh", "onnx.reference")],
+)
+def test_a_reference_that_never_ends_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_: str, operator: str, tool: str
+) -> None:
+    monkeypatch.setattr("tvmedge.compiler.reference.LIMIT_S", 1.0)
+    proto = onnx.parser.parse_model(ENDLESS.format(type=type_, operator=operator))
+    x = np.ones(2, helper.tensor_dtype_to_np_dtype(proto.graph.input[0].type.tensor_type.elem_type))
+    with pytest.raises(InputError, match=rf"{tool} \S+ was given up, it had not ended after 1 s"):
+        _check(save(proto, tmp_path / "m.onnx"), {"x": x})

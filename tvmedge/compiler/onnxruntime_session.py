@@ -7,6 +7,7 @@ that a TensorProto holds.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
+
+from tvmedge.compiler.deadline import within
 
 # Before the import: from 1.3x on its wheels report usage to their maker.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -40,13 +43,32 @@ class OnnxRuntime:
         self.inputs = [str(info.name) for info in self._session.get_inputs()]
         self.outputs = [str(info.name) for info in self._session.get_outputs()]
 
-    def run(self, names: Sequence[str], inputs: Mapping[str, Array]) -> list[Array]:
-        """The outputs ``names``; arrays of types that numpy lacks are those of ``ml_dtypes``."""
+    def run(
+        self, names: Sequence[str], inputs: Mapping[str, Array], seconds: float = math.inf
+    ) -> list[Array]:
+        """The outputs ``names``; arrays of types that numpy lacks are those of ``ml_dtypes``.
+
+        Raises:
+            TimeoutError: ``seconds`` went by.
+        """
+        options = onnxruntime.RunOptions()
+        if math.isinf(seconds):
+            return self._run(names, inputs, options)
+        return within(
+            seconds,
+            lambda: self._run(names, inputs, options),
+            lambda _: setattr(options, "terminate", True),
+        )
+
+    def _run(
+        self, names: Sequence[str], inputs: Mapping[str, Array], options: onnxruntime.RunOptions
+    ) -> list[Array]:
         infos = (*self._session.get_inputs(), *self._session.get_outputs())
         if not any(info.type.removeprefix("tensor(").startswith(_FOREIGN) for info in infos):
-            return list(self._session.run(list(names), dict(inputs)))
+            return list(self._session.run(list(names), dict(inputs), options))
         values = {name: _from_array(array) for name, array in inputs.items()}
-        return [_to_array(value) for value in self._session.run_with_ort_values(names, values)]
+        results = self._session.run_with_ort_values(names, values, options)
+        return [_to_array(value) for value in results]
 
 
 def _from_array(array: Array) -> onnxruntime.OrtValue:

@@ -16,6 +16,7 @@ from tvm.relax import transform
 from tvmedge.compiler.kernels.legal import legalizations
 from tvmedge.compiler.passes.blocked import BlockChannels
 from tvmedge.compiler.passes.fold_affine import FoldAffine
+from tvmedge.compiler.passes.fold_views import FoldViews
 from tvmedge.compiler.passes.pack_products import PackProducts
 from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels
@@ -42,6 +43,7 @@ def cpu_kernels(core: Core, explain: Explain | None = None) -> tuple[Phase, ...]
             (
                 transform.DecomposeOpsForInference(),
                 transform.CanonicalizeBindings(),
+                FoldViews(),
                 transform.FoldConstant(),
                 transform.DeadCodeElimination(),
             ),

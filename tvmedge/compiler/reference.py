@@ -11,6 +11,7 @@ import numpy.typing as npt
 import onnx
 from onnx.reference import ReferenceEvaluator
 
+from tvmedge.compiler.deadline import end_python, within
 from tvmedge.compiler.onnx_types import as_carried, as_declared
 from tvmedge.compiler.onnxruntime_session import VERSION, OnnxRuntime
 from tvmedge.compiler.widen import has_bfloat16, in_float32, is_bfloat16
@@ -27,6 +28,9 @@ Outputs = Sequence[npt.NDArray[np.generic]]
 Run = Callable[[Model, list[str], Tensors], Outputs]
 
 log = logging.getLogger(__name__)
+
+LIMIT_S = 30.0
+"""The longest that one run of the reference may take."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,11 @@ def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckV
     for tool, run in _tools(model):
         try:
             outputs = run(model, names, feeds)
+        except TimeoutError as error:
+            raise InputError(
+                f"Model '{model.path}' has no reference result: {tool} was given up, {error}; "
+                "give inputs that the model is quick with, --check-input NAME=FILE."
+            ) from error
         except Exception as error:
             refusals.append(f"{tool} says '{first_line(error)}'")
             continue
@@ -82,8 +91,8 @@ def _tools(model: Model) -> Iterator[tuple[str, Run]]:
 def _as_it_is(model: Model, names: list[str], feeds: Tensors) -> Outputs:
     path = str(model.path)
     feeds = {**feeds, **model.fixed}  # the file knows nothing of what is fixed
-    outputs = OnnxRuntime(path).run(names, feeds)
-    plain = OnnxRuntime(path, plain=True).run(names, feeds)
+    outputs = OnnxRuntime(path).run(names, feeds, LIMIT_S)
+    plain = OnnxRuntime(path, plain=True).run(names, feeds, LIMIT_S)
     _warn_of_spread(outputs, plain, tolerance(model))
     return outputs
 
@@ -92,7 +101,7 @@ def _in_float32(model: Model, names: list[str], feeds: Tensors) -> Outputs:
     wide = in_float32(model.proto)
     session = OnnxRuntime(wide.SerializeToString())
     outputs = dict(
-        zip(names, session.run(names, as_declared(wide.graph.input, feeds)), strict=True)
+        zip(names, session.run(names, as_declared(wide.graph.input, feeds), LIMIT_S), strict=True)
     )
     rounded = [value.name for value in model.proto.graph.output if is_bfloat16(value)]
     half = carrier("bfloat16")
@@ -100,7 +109,8 @@ def _in_float32(model: Model, names: list[str], feeds: Tensors) -> Outputs:
 
 
 def _evaluated(model: Model, names: list[str], feeds: Tensors) -> Outputs:
-    outputs = ReferenceEvaluator(model.proto).run(names, dict(feeds))
+    evaluator = ReferenceEvaluator(model.proto)
+    outputs = within(LIMIT_S, lambda: evaluator.run(names, dict(feeds)), end_python)
     return [np.asarray(output) for output in outputs]
 
 

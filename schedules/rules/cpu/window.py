@@ -18,6 +18,7 @@ from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
 MOST_SUMS = 14
+MOST_SUMS_LOADED = 7  # where data takes registers too: fourteen spill on NEON with a stride
 ENOUGH_SUMS = 8  # hide the latency of a multiply-add; more only save loads
 SMALL_WINDOW = 5
 
@@ -39,7 +40,8 @@ class Window:
             return None
         _, _, rows, columns, _, kh_size, kw_size = sizes
         kernel = anchor(schedule, main)
-        height, width = _tile(rows, columns, min(MOST_SUMS, core.accumulators // 2))
+        most = MOST_SUMS if core.memory_operand else MOST_SUMS_LOADED
+        height, width = _tile(rows, columns, most)
         n, c, oh, ow, i = schedule.get_loops(kernel.epilogue)
         oh, oh_in = schedule.split(oh, [None, height])
         ow, ow_in = schedule.split(ow, [None, width])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import onnx_ir as ir
 import pytest
+from onnx import helper
 
-from tests.onnx_models import conv_net
+from tests.onnx_models import conv_net, model, tensor
 from tvmedge.errors import InputError
 from tvmedge.model.inputs import Shapes, parse_shapes
 from tvmedge.model.prepare.bind_shapes import BindShapes
@@ -80,3 +81,16 @@ def test_shapes_inside_the_graph_are_dropped() -> None:
         node.outputs[0].shape = ir.Shape(["N", 1])
     bound = BindShapes({"in:0": (2, 3, 16, 16)})(graph).model
     assert all(output.shape is None for node in bound.graph for output in node.outputs)
+
+
+@pytest.mark.parametrize(
+    ("dims", "same"),
+    [(("N", "N"), True), (("?", "?"), False), (("-1", "-1"), False), (("a.0", "a_0"), False)],
+)
+def test_only_one_name_is_one_size(dims: tuple[str, str], same: bool) -> None:
+    proto = model([helper.make_node("Relu", ["x"], ["y"])], [tensor("x", list(dims))], [])
+    bind = BindShapes({})
+    shape = bind(ir.serde.deserialize_model(proto)).model.graph.inputs[0].shape
+    assert shape is not None
+    assert (str(shape[0]) == str(shape[1])) is same
+    assert len(bind.symbols) == (1 if same else 2)

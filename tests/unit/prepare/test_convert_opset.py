@@ -58,3 +58,9 @@ def test_large_weights_go_round_the_converter() -> None:
         assert tensor_ is not None
         np.testing.assert_array_equal(tensor_.numpy(), weights["w"])
     assert converted.opset_imports[""] == CONVERTED_OPSET
+
+
+def test_a_model_that_imports_no_opset_of_onnx_gets_one() -> None:
+    graph = ir.serde.deserialize_model(conv_net())
+    del graph.opset_imports[""]
+    assert ConvertOpset()(graph).model.opset_imports[""] == CONVERTED_OPSET

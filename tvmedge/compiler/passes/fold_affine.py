@@ -19,6 +19,7 @@ from tvm import relax
 
 from tvmedge.compiler.passes.blocked.layout import constant, static_shape
 from tvmedge.compiler.passes.exact import rounds
+from tvmedge.compiler.passes.functions import graph_functions, rewrite
 
 # The axis of the output channels in the weights.
 CONVOLUTIONS = {"relax.nn.conv1d": 0, "relax.nn.conv2d": 0, "relax.nn.conv3d": 0}
@@ -40,21 +41,17 @@ class FoldAffine:
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
         if rounds(module):
             return module
-        mutator = _Mutator(module)
-        for variable, function in module.functions_items():
-            if isinstance(function, relax.Function) and "Primitive" not in (function.attrs or {}):
-                mutator.uses = _uses(function)
-                mutator.builder_.update_func(variable, mutator.visit_expr(function))
-        return mutator.builder_.get()
+        return rewrite(module, _Mutator(module))
 
 
-def _uses(function: relax.Function) -> Counter[relax.Var]:
-    """How many bindings, and the result, read each variable."""
+def _uses(module: tvm.IRModule) -> Counter[relax.Var]:
+    """How many bindings and results read each variable."""
     uses: Counter[relax.Var] = Counter()
-    for block in function.body.blocks:
-        for binding in block.bindings:
-            uses.update(set(relax.analysis.all_vars(binding.value)))
-    uses.update(set(relax.analysis.all_vars(function.body.body)))
+    for _, function in graph_functions(module):
+        for block in function.body.blocks:
+            for binding in block.bindings:
+                uses.update(set(relax.analysis.all_vars(binding.value)))
+        uses.update(set(relax.analysis.all_vars(function.body.body)))
     return uses
 
 
@@ -62,7 +59,7 @@ def _uses(function: relax.Function) -> Counter[relax.Var]:
 class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
     def __init__(self, module: tvm.IRModule) -> None:
         super().__init__(module)
-        self.uses: Counter[relax.Var] = Counter()
+        self.uses = _uses(module)
         self.pending: dict[relax.Var, _Folded] = {}
         self.emitted: dict[relax.Var, relax.Var] = {}
 

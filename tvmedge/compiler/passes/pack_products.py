@@ -16,6 +16,7 @@ from tvm import relax
 
 from tvmedge.compiler.kernels.product import dense, matmul
 from tvmedge.compiler.passes.blocked.layout import constant, static_shape
+from tvmedge.compiler.passes.functions import rewrite
 from tvmedge.schedules.rules.cpu.tiles import register_tile
 from tvmedge.targeting.core import Core
 
@@ -30,17 +31,14 @@ class PackProducts:
     core: Core
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        mutator = _Mutator(module)
-        mutator.core = self.core
-        for variable, function in module.functions_items():
-            if isinstance(function, relax.Function) and "Primitive" not in (function.attrs or {}):
-                mutator.builder_.update_func(variable, mutator.visit_expr(function))
-        return mutator.builder_.get()
+        return rewrite(module, _Mutator(module, self.core))
 
 
 @relax.expr_functor.mutator
 class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
-    core: Core
+    def __init__(self, module: tvm.IRModule, core: Core) -> None:
+        super().__init__(module)
+        self.core = core
 
     def visit_call_(self, call: relax.Call) -> relax.Expr:
         call = self.visit_expr_post_order(call)

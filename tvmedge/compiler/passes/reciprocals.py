@@ -13,6 +13,7 @@ from tvm import relax
 
 from tvmedge.compiler.passes.blocked.layout import constant
 from tvmedge.compiler.passes.exact import rounds
+from tvmedge.compiler.passes.functions import rewrite
 
 
 class Reciprocals:
@@ -21,11 +22,7 @@ class Reciprocals:
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
         if rounds(module):
             return module
-        mutator = _Mutator(module)
-        for variable, function in module.functions_items():
-            if isinstance(function, relax.Function):
-                mutator.builder_.update_func(variable, mutator.visit_expr(function))
-        return mutator.builder_.get()
+        return rewrite(module, _Mutator(module))
 
 
 @relax.expr_functor.mutator

@@ -5,7 +5,8 @@ after:  x: float[1, 3, 224, 224]
 before: x: float[?, 3, "a.0", W] with --input x:Nx3x224x8..64
 after:  x: float[N, 3, 224, x_3]
 
-Open dimensions get identifiers for names. Shapes of other values are dropped:
+Open dimensions get identifiers for names; one whose name holds no letter ("?", "-1")
+is like no other. Shapes of other values are dropped:
 they may still hold the old ones and are inferred anew.
 """
 
@@ -29,6 +30,7 @@ class BindShapes(InPlacePass):
         super().__init__()
         self.shapes = shapes
         self.symbols: dict[str, Bounds] = {}
+        self._named: dict[str, str] = {}
 
     def call(self, model: ir.Model) -> PassResult:
         inputs = {str(value.name): value for value in model.graph.inputs}
@@ -69,7 +71,7 @@ class BindShapes(InPlacePass):
         )
 
     def _symbol(self, name: str, index: int, dim: OpenDim) -> str:
-        symbol = _identifier(dim.symbol or f"{name}_{index}")
+        symbol = self._identifier(dim.symbol or f"{name}_{index}")
         known = self.symbols.get(symbol, Bounds())
         bounds = Bounds(max(known.low, dim.bounds.low), _least(known.high, dim.bounds.high))
         if bounds.high is not None and bounds.low > bounds.high:
@@ -77,16 +79,20 @@ class BindShapes(InPlacePass):
         self.symbols[symbol] = bounds
         return symbol
 
+    def _identifier(self, text: str) -> str:
+        """An identifier for the symbol ``text``; different symbols get different ones."""
+        safe = re.sub(r"[^A-Za-z0-9_]", "_", text)
+        safe = safe if safe[0].isalpha() else f"d{safe}"
+        while self._named.setdefault(safe, text) != text:
+            safe += "_"
+        return safe
+
 
 def _own(dim: int | ir.SymbolicDim) -> int | OpenDim:
     if isinstance(dim, int):
         return dim if dim > 0 else OpenDim()
-    return OpenDim(str(dim.value or ""))
-
-
-def _identifier(text: str) -> str:
-    safe = re.sub(r"[^A-Za-z0-9_]", "_", text)
-    return safe if safe[0].isalpha() else f"d{safe}"
+    name = str(dim.value or "")
+    return OpenDim(name if any(map(str.isalpha, name)) else "")
 
 
 def _least(a: int | None, b: int | None) -> int | None:

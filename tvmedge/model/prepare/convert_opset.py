@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 
-import onnx
 import onnx_ir as ir
 from onnx import version_converter
 from onnx_ir.passes import FunctionalPass, PassResult
@@ -31,14 +30,17 @@ class ConvertOpset(FunctionalPass):
     """Converts opsets below 18 to 18 with ONNX's own version converter."""
 
     def call(self, model: ir.Model) -> PassResult:
-        opset = model.opset_imports.get("", onnx.defs.onnx_opset_version())
+        opset = model.opset_imports.get("", RELIABLE_OPSET)
         if opset > NEWEST_OPSET:
             raise InputError(
                 f"its opset {opset} is newer than {NEWEST_OPSET}, the newest that is known: "
                 "export it for an older opset."
             )
         if opset >= RELIABLE_OPSET:
-            return PassResult(model.clone(), modified=False)
+            copy = model.clone()
+            # What functions brought, and what our rewrites write, is ONNX's own.
+            copy.opset_imports.setdefault("", RELIABLE_OPSET)
+            return PassResult(copy, modified=False)
         with _without_weights(model) as weights:
             proto = ir.serde.serialize_model(model)
         # Before IR version 4 every initializer had to be an input as well.

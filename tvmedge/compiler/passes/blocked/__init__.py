@@ -18,6 +18,7 @@ from tvm import relax
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.layout import Blocked, Layout
 from tvmedge.compiler.passes.blocked.operators import OPERATORS
+from tvmedge.compiler.passes.functions import rewrite
 from tvmedge.targeting.core import Core
 
 
@@ -28,11 +29,7 @@ class BlockChannels:
     core: Core
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        mutator = _Mutator(module, self.core)
-        for variable, function in module.functions_items():
-            if isinstance(function, relax.Function) and "Primitive" not in (function.attrs or {}):
-                mutator.builder_.update_func(variable, mutator.visit_expr(function))
-        return mutator.builder_.get()
+        return rewrite(module, _Mutator(module, self.core))
 
 
 @relax.expr_functor.mutator
