@@ -8,7 +8,6 @@ from typing import TypeAlias
 from tvm import s_tir, tirx
 
 Loop: TypeAlias = s_tir.schedule.LoopRV
-Block: TypeAlias = s_tir.schedule.SBlockRV
 
 
 def extent(schedule: s_tir.Schedule, loop: Loop) -> int | None:

@@ -26,7 +26,7 @@ class Sums:
     tile: Sequence[Loop]
 
 
-def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, lanes: int) -> Loop:
+def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, lanes: int) -> None:
     """Order the loops of ``kernel`` and move its epilogue to where a tile is complete.
 
     before: for parallel, serial, tile, reduced: sum;  epilogue
@@ -34,8 +34,6 @@ def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, l
               tile = 0
               for reduced, written_out, tile: sum
               for tile: epilogue
-
-    Returns the parallel loop.
     """
     outer = [*loops.parallel, *loops.serial]
     reduced = [*loops.reduced, *loops.written_out]
@@ -51,7 +49,6 @@ def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, l
     _write_out(schedule, schedule.get_loops(kernel.epilogue)[depth:], lanes)
     start = schedule.decompose_reduction(kernel.main, reduced[0])
     _write_out(schedule, schedule.get_loops(start)[depth:], lanes)
-    return whole
 
 
 def _write_out(schedule: s_tir.Schedule, loops: Sequence[Loop], lanes: int) -> None:

@@ -40,6 +40,11 @@ def _sizes(tensor: te.Tensor) -> tuple[int, ...]:
     return tuple(int(size) for size in tensor.shape)
 
 
+def _taps(kernel: tuple[int, int]) -> tuple[tirx.IterVar, tirx.IterVar]:
+    """The axes of a sum over a window."""
+    return te.reduce_axis((0, kernel[0]), "kh"), te.reduce_axis((0, kernel[1]), "kw")
+
+
 def padded(data: te.Tensor, pads: tuple[int, int, int, int], value: float) -> te.Tensor:
     """``data`` [N, C, H, W, b] with ``value`` around its images."""
     batch, blocks, height, width, block = _sizes(data)
@@ -79,7 +84,7 @@ def conv(
     right += max(0, (more_columns - columns) * sw)
     image = padded(data, (top, left, bottom, right), 0.0)
     ic = te.reduce_axis((0, ins), "ic")
-    kh, kw = te.reduce_axis((0, kh_size), "kh"), te.reduce_axis((0, kw_size), "kw")
+    kh, kw = _taps((kh_size, kw_size))
     ii = te.reduce_axis((0, in_block), "ii")
     per_group = outs // groups
 
@@ -99,10 +104,7 @@ def conv(
 def depthwise(data: te.Tensor, weight: te.Tensor, window: Window) -> te.Tensor:
     """Depthwise convolution: data [N, C / b, H, W, b], weight [C / b, KH, KW, b]."""
     batch, blocks, height, width, block = _sizes(data)
-    kh, kw = (
-        te.reduce_axis((0, size), name)
-        for size, name in zip(window.kernel, ("kh", "kw"), strict=True)
-    )
+    kh, kw = _taps(window.kernel)
     (sh, sw), (dh, dw) = window.strides, window.dilations
     image = padded(data, window.pads, 0.0)
     return te.compute(
@@ -119,10 +121,7 @@ def depthwise(data: te.Tensor, weight: te.Tensor, window: Window) -> te.Tensor:
 def max_pool(data: te.Tensor, window: Window) -> te.Tensor:
     """Largest element of each window; padding never wins."""
     batch, blocks, height, width, block = _sizes(data)
-    kh, kw = (
-        te.reduce_axis((0, size), name)
-        for size, name in zip(window.kernel, ("kh", "kw"), strict=True)
-    )
+    kh, kw = _taps(window.kernel)
     (sh, sw), (dh, dw) = window.strides, window.dilations
     image = padded(data, window.pads, float(tirx.min_value(data.dtype).value))
     return te.compute(
@@ -138,10 +137,7 @@ def max_pool(data: te.Tensor, window: Window) -> te.Tensor:
 def avg_pool(data: te.Tensor, window: Window, include_padding: bool) -> te.Tensor:
     """Mean of each window, of the elements inside the image unless ``include_padding``."""
     batch, blocks, height, width, block = _sizes(data)
-    kh, kw = (
-        te.reduce_axis((0, size), name)
-        for size, name in zip(window.kernel, ("kh", "kw"), strict=True)
-    )
+    kh, kw = _taps(window.kernel)
     (sh, sw), (dh, dw), (top, left, _, _) = window.strides, window.dilations, window.pads
     image = padded(data, window.pads, 0.0)
     total = te.compute(

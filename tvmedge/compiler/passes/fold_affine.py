@@ -21,8 +21,8 @@ from tvmedge.compiler.passes.blocked.layout import constant, static_shape
 from tvmedge.compiler.passes.exact import rounds
 from tvmedge.compiler.passes.functions import graph_functions, rewrite
 
-# The axis of the output channels in the weights.
-CONVOLUTIONS = {"relax.nn.conv1d": 0, "relax.nn.conv2d": 0, "relax.nn.conv3d": 0}
+# Their weights' first axis is the output channels.
+CONVOLUTIONS = {"relax.nn.conv1d", "relax.nn.conv2d", "relax.nn.conv3d"}
 Array = npt.NDArray[np.float64]
 
 

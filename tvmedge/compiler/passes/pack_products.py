@@ -14,14 +14,12 @@ import numpy as np
 import tvm
 from tvm import relax
 
+from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.product import dense, matmul
 from tvmedge.compiler.passes.blocked.layout import constant, static_shape
 from tvmedge.compiler.passes.functions import rewrite
 from tvmedge.schedules.rules.cpu.tiles import register_tile
 from tvmedge.targeting.core import Core
-
-# What AnnotateTIROpPattern calls a sum whose elementwise consumers may join it.
-OUT_ELEMWISE_FUSABLE = 4
 
 
 @dataclass(frozen=True)

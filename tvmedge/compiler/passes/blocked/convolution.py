@@ -13,14 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from tvm import relax
 
+from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.window import Window, conv, depthwise
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, static_shape
 from tvmedge.compiler.passes.blocked.windows import four_pads
 from tvmedge.schedules.rules.cpu.tiles import register_tile
-
-# What AnnotateTIROpPattern calls a sum whose elementwise consumers may join it.
-OUT_ELEMWISE_FUSABLE = 4
 
 Array = npt.NDArray[np.float32]
 
