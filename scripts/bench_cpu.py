@@ -60,7 +60,11 @@ def main(arguments: list[str]) -> int:
 def _measure(entry: model_list.ModelEntry, threads: int, names: tuple[str, ...]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tvmedge-bench-") as folder:
         inputs = Path(folder) / "inputs.npz"
-        fixed = {n: np.asarray(s.value, s.dtype) for n, s in entry.inputs.items() if s.value}
+        fixed = {
+            name: np.asarray(spec.value, spec.dtype)
+            for name, spec in entry.inputs.items()
+            if spec.value is not None
+        }
         np.savez(inputs, allow_pickle=False, **model_samples.plausible(entry), **fixed)
         model = fetch_models.fetch(entry)
         row: dict[str, Any] = {"model": entry.name, "threads": threads}
