@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -128,7 +129,6 @@ def test_integer_products_beyond_float32_are_exact(tmp_path: Path) -> None:
 
 
 def test_four_bit_weights_and_activations(tmp_path: Path) -> None:
-    ml_dtypes = pytest.importorskip("ml_dtypes")
     rng = np.random.default_rng(0)
     weights: Arrays = {
         "w": rng.integers(-8, 8, (8, 6)).astype(ml_dtypes.int4),
