@@ -50,7 +50,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         elif isinstance(binding.var, relax.DataflowVar):
             self.context.values[binding.var] = made
         else:  # seen outside of its block, where nobody knows of blocks
-            plain = self.context.layout.unpack(made)
+            plain = self.context.unpack(made, binding.var)
             self.builder_.emit_normalized(relax.VarBinding(binding.var, plain))
 
     def visit_dataflow_var_(self, variable: relax.DataflowVar) -> relax.Expr:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import tvm
 from tvm import relax
 
+from tvmedge.compiler.passes.blocked.images import image_shape
 from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, static_shape
 
 
@@ -36,14 +37,26 @@ class Context:
         if expr in self.values:
             return self.values[expr]
         if expr not in self.packed:
-            self.packed[expr] = self.layout.pack(self.visit(expr))
+            self.packed[expr] = self.layout.pack(self.image(expr))
         return self.packed[expr]
 
     def unpacked(self, variable: relax.Var) -> relax.Expr:
         """The plain form of a value in blocks."""
         if variable not in self.plain:
-            self.plain[variable] = self.layout.unpack(self.values[variable])
+            self.plain[variable] = self.unpack(self.values[variable], variable)
         return self.plain[variable]
+
+    def unpack(self, value: Blocked, variable: relax.Var) -> relax.Expr:
+        """The plain form of ``value``, of the sizes that ``variable`` has."""
+        plain = self.layout.unpack(value)
+        shape = static_shape(variable)
+        return plain if shape == value.shape else self.emit(relax.op.reshape(plain, shape))
+
+    def image(self, expr: relax.Expr) -> relax.Expr:
+        """``expr`` of the original function in the plain layout, as an image."""
+        shape = image_shape(expr)
+        plain = self.visit(expr)
+        return plain if shape == static_shape(expr) else self.emit(relax.op.reshape(plain, shape))
 
     def emit(self, expr: relax.Expr) -> relax.Var:
         """Bind ``expr`` in the new function."""

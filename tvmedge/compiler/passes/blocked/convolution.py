@@ -16,30 +16,29 @@ from tvm import relax
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.window import Window, conv, depthwise
 from tvmedge.compiler.passes.blocked.context import Context
+from tvmedge.compiler.passes.blocked.images import image_shape
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, static_shape
-from tvmedge.compiler.passes.blocked.windows import four_pads
+from tvmedge.compiler.passes.blocked.windows import window_of
 from tvmedge.schedules.rules.cpu.tiles import register_tile
 
 Array = npt.NDArray[np.float32]
+LAYOUTS = (("NCW", "OIW"), ("NCHW", "OIHW"))
 
 
-def conv2d(context: Context, call: relax.Call) -> Blocked | None:
-    """Dense, depthwise, and grouped convolutions whose groups are whole blocks."""
+def convolution(context: Context, call: relax.Call) -> Blocked | None:
+    """Dense, depthwise, and grouped convolutions whose groups are whole blocks, of images
+    and of signals."""
     data, weights = call.args
     attrs, array = call.attrs, constant(weights)
-    shape, result = static_shape(data), static_shape(call)
+    shape, result = image_shape(data), image_shape(call)
     if array is None or shape is None or result is None:
         return None
-    if str(attrs.data_layout) != "NCHW" or str(attrs.kernel_layout) != "OIHW":
+    if (str(attrs.data_layout), str(attrs.kernel_layout)) not in LAYOUTS:
         return None
     groups, block = int(attrs.groups), context.layout.block
+    window = window_of(array.shape[2:], attrs)
     outs, ins = array.shape[:2]
-    window = Window(
-        (array.shape[2], array.shape[3]),
-        (int(attrs.strides[0]), int(attrs.strides[1])),
-        four_pads(attrs.padding),
-        (int(attrs.dilation[0]), int(attrs.dilation[1])),
-    )
+    array = array.reshape(outs, ins, *window.kernel)
     if groups > 1 and ins == 1 and outs == groups:
         value = _depthwise(context, context.blocked(data), array, window)
     elif groups == 1:
@@ -49,8 +48,7 @@ def conv2d(context: Context, call: relax.Call) -> Blocked | None:
         value = _emit(context, context.blocked(data).expr, packed, window, groups)
     else:
         return None
-    batch, _, height, width = result
-    return Blocked(value, (batch, outs, height, width))
+    return Blocked(value, result)
 
 
 def _dense(

@@ -10,6 +10,7 @@ import numpy as np
 from tvm import relax
 
 from tvmedge.compiler.passes.blocked.context import Context
+from tvmedge.compiler.passes.blocked.images import as_image, image_shape
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, static_shape
 
 # Finite wherever their argument is; those of the second list only for some arguments.
@@ -39,49 +40,54 @@ def binary(context: Context, call: relax.Call) -> Blocked | None:
     """Two tensors, or a tensor and a constant, broadcast as ONNX does."""
     left, right = call.args
     blocked = [arg for arg in (left, right) if context.is_blocked(arg)]
-    result = static_shape(call)
-    if not blocked or result is None or len(result) != 4:
+    shape, image = static_shape(call), image_shape(call)
+    if not blocked or shape is None or image is None:
         return None
     channels = context.blocked(blocked[0]).shape[1]
     divides = call.op.name == "relax.divide"
-    if channels != result[1]:
+    if channels != image[1]:
         return None
     if divides and constant(right) is None and context.layout.ragged(channels):
         return None
-    operands = [_operand(context, arg, channels) for arg in (left, right)]
+    operands = [_operand(context, arg, shape) for arg in (left, right)]
     if None in operands:
         return None
     changed = relax.Call(call.op, operands, call.attrs)
-    batch, _, height, width = result
-    return Blocked(context.emit(changed), (batch, channels, height, width))
+    return Blocked(context.emit(changed), image)
 
 
-def _operand(context: Context, arg: relax.Expr, channels: int) -> relax.Expr | None:
+def _operand(context: Context, arg: relax.Expr, result: tuple[int, ...]) -> relax.Expr | None:
     """``arg`` in a shape of five axes that broadcasts in blocks; None where none does."""
     array = constant(arg)
     if array is not None:
-        return _constant(context, array, channels)
+        return _constant(context, array, result)
     shape = static_shape(arg)
+    if shape is None:
+        return None
     if shape == ():
         return context.visit(arg)
-    if shape is None or len(shape) != 4 or shape[1] not in (1, channels):
+    image = as_image(shape, result)
+    if image is None or image[1] not in (1, result[1]):
         return None
-    if shape[1] == channels:
+    if image[1] == result[1]:
         return context.blocked(arg).expr
-    return context.emit(relax.op.reshape(context.visit(arg), (*shape, 1)))
+    return context.emit(relax.op.reshape(context.visit(arg), (*image, 1)))
 
 
 def _constant(
-    context: Context, array: np.ndarray[tuple[int, ...], np.dtype[np.float32]], channels: int
+    context: Context,
+    array: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+    result: tuple[int, ...],
 ) -> relax.Expr | None:
     if array.size == 1:
         return relax.const(array.reshape(()))
-    if array.ndim > 4:
+    sizes: tuple[int, ...] = (1,) * (len(result) - array.ndim) + array.shape
+    image = as_image(sizes, result)
+    if image is None:
         return None
-    whole = array.reshape((1,) * (4 - array.ndim) + array.shape)
-    sizes: tuple[int, ...] = whole.shape
-    if sizes[1] == 1:
+    whole = array.reshape(image)
+    if image[1] == 1:
         return relax.const(whole[..., None])
-    if sizes[1] == channels:
+    if image[1] == result[1]:
         return relax.const(context.layout.pack_channels(whole, rest=1.0))
     return None

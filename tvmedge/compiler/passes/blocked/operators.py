@@ -8,18 +8,20 @@ from tvm import relax
 
 from tvmedge.compiler.passes.blocked.channels import concat, mean
 from tvmedge.compiler.passes.blocked.context import Context
-from tvmedge.compiler.passes.blocked.convolution import conv2d
+from tvmedge.compiler.passes.blocked.convolution import convolution
 from tvmedge.compiler.passes.blocked.elementwise import BINARY, UNARY, binary, unary
 from tvmedge.compiler.passes.blocked.layout import Blocked
-from tvmedge.compiler.passes.blocked.pool import avg_pool2d, max_pool2d
+from tvmedge.compiler.passes.blocked.pool import avg_pools, max_pools
+from tvmedge.compiler.passes.blocked.views import view
 
 # A handler returns None where the plain layout serves better or the call is not for it.
 Handler = Callable[[Context, relax.Call], Blocked | None]
 
 OPERATORS: dict[str, Handler] = {
-    "relax.nn.conv2d": conv2d,
-    "relax.nn.max_pool2d": max_pool2d,
-    "relax.nn.avg_pool2d": avg_pool2d,
+    **dict.fromkeys(("relax.nn.conv1d", "relax.nn.conv2d"), convolution),
+    **dict.fromkeys(("relax.nn.max_pool1d", "relax.nn.max_pool2d"), max_pools),
+    **dict.fromkeys(("relax.nn.avg_pool1d", "relax.nn.avg_pool2d"), avg_pools),
+    **dict.fromkeys(("relax.reshape", "relax.squeeze", "relax.expand_dims"), view),
     "relax.mean": mean,
     "relax.concat": concat,
     **dict.fromkeys(UNARY, unary),
