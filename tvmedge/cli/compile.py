@@ -15,7 +15,10 @@ from tvmedge.cli.output import Output
 from tvmedge.targeting import target
 
 if TYPE_CHECKING:
-    from tvmedge.scheduling.engine import Choice
+    import tvm
+
+    from tvmedge.scheduling.engine import Choice, Scheduled
+    from tvmedge.scheduling.verify import Verified
 
 
 @Parameter(name="*")
@@ -38,6 +41,9 @@ class Options:
     "Folder that receives the IR after every phase, one subfolder a target."
     explain: Annotated[bool, Parameter(negative=())] = False
     "Say of every kernel by which rule it is scheduled, its tile and the speed expected."
+    verify: Annotated[bool, Parameter(negative=())] = False
+    """Run every scheduled kernel against its unscheduled form, on random and edge inputs, built
+    for this machine: the schedules of other processors, not their code, are what is verified."""
 
 
 @native_noise_logged()
@@ -58,6 +64,13 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
     from tvmedge.model.load import load
 
     choices: dict[str, Choice] = {}
+    verified: list[Verified] = []
+
+    def compare(before: tvm.IRModule, scheduled: Scheduled) -> None:
+        from tvmedge.scheduling.verify import verify
+
+        verified.append(verify(before, scheduled, seed=options.seed))
+
     given = parse_inputs(options.input)
     compile_options = CompileOptions(
         shapes=given.shapes,
@@ -66,6 +79,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
         seed=options.seed,
         dump_ir=options.dump_ir,
         explain=choices.update,
+        verify=compare if options.verify else None,
     )
     started = time.perf_counter()
     frontend = open_frontend(load(model), compile_options)
@@ -75,6 +89,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
     for spec in specs:
         started = time.perf_counter()
         choices.clear()
+        verified.clear()
         contents = compile_frontend(frontend, spec, compile_options)
         path = options.out / f"{contents.model.name}-{spec.name}.tvmedge"
         manifest = write_bundle(path, contents)
@@ -87,6 +102,8 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
         )
         if options.explain:
             output.say(explained(choices))
+        for found in verified:
+            output.say(f"  {found}")
         bundles.append(
             {
                 "target": spec.name,
@@ -97,6 +114,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
                 "kernels": {
                     "total": contents.code.kernels_total,
                     "tuned": contents.code.kernels_tuned,
+                    "verified": asdict(verified[0]) if verified else None,
                     "rules": {name: asdict(choice) for name, choice in sorted(choices.items())},
                 },
             }

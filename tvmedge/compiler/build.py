@@ -17,7 +17,7 @@ from tvm import relax
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.link import linker
 from tvmedge.compiler.passes.lift_weights import lift_weights
-from tvmedge.compiler.passes.schedule_kernels import Explain
+from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.resources import disk_errors
 from tvmedge.targeting import TargetSpec
@@ -38,9 +38,10 @@ def build(
     spec: TargetSpec,
     dump: IrDump | None = None,
     explain: Explain | None = None,
+    verify: Verify | None = None,
 ) -> Library:
     """Lower, generate code and link ``module`` for ``spec``; ``explain`` hears how each
-    kernel was scheduled.
+    kernel was scheduled, ``verify`` is given the module before and after.
 
     Raises:
         ToolError: the linker failed or the disk is full.
@@ -48,7 +49,7 @@ def build(
     observe = dump.write if dump else None
     target = tvm.target.Target(dict(spec.tvm))
     with target, tvm.transform.PassContext(opt_level=3):
-        module = run_phases(cpu_kernels(core_of(spec), explain), module, observe)
+        module = run_phases(cpu_kernels(core_of(spec), explain, verify), module, observe)
         lifted = lift_weights(module)
         if observe:
             observe("lift_weights", lifted.module)

@@ -19,7 +19,7 @@ from tvmedge.bundle import (
 from tvmedge.compiler.build import build
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.notice import notice
-from tvmedge.compiler.passes.schedule_kernels import Explain
+from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.reference import CheckVectors, check_vectors
 from tvmedge.device.zig import zig_version
 from tvmedge.dtypes import NAMES
@@ -42,7 +42,8 @@ class CompileOptions:
     """``shapes`` fixes dimensions of inputs by name, ``values`` whole inputs, which
     become constants; ``check_inputs`` are NAME=FILE or "random" for the bundle's
     own check; ``dump_ir`` receives the IR after every phase, one folder a target;
-    ``explain`` hears how each kernel was scheduled."""
+    ``explain`` hears how each kernel was scheduled, and ``verify`` is given the module
+    before and after, to compare them."""
 
     shapes: Shapes = field(default_factory=dict)
     values: Values = field(default_factory=dict)
@@ -50,6 +51,7 @@ class CompileOptions:
     seed: int = 0
     dump_ir: Path | None = None
     explain: Explain | None = None
+    verify: Verify | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def compile_frontend(
     dump = IrDump(options.dump_ir / spec.name) if options.dump_ir else None
     model = imported.model
     with failures_named(model, f"compiled for {spec.name}"):
-        library = build(imported.module, spec, dump, options.explain)
+        library = build(imported.module, spec, dump, options.explain, options.verify)
     return BundleContents(
         model=ModelInfo(model.name, model.sha256, model.licence),
         target=TargetInfo(

@@ -19,7 +19,7 @@ from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.fold_views import FoldViews
 from tvmedge.compiler.passes.pack_products import PackProducts
 from tvmedge.compiler.passes.reciprocals import Reciprocals
-from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels
+from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
 from tvmedge.compiler.passes.trust_private import TrustPrivate
 from tvmedge.targeting.core import Core
 
@@ -35,7 +35,9 @@ class Phase:
     passes: tuple[Pass, ...]
 
 
-def cpu_kernels(core: Core, explain: Explain | None = None) -> tuple[Phase, ...]:
+def cpu_kernels(
+    core: Core, explain: Explain | None = None, verify: Verify | None = None
+) -> tuple[Phase, ...]:
     """Relax operators -> calls of scheduled TIR kernels (host and arm_cpu)."""
     return (
         Phase(
@@ -71,7 +73,7 @@ def cpu_kernels(core: Core, explain: Explain | None = None) -> tuple[Phase, ...]
             "fuse",
             (transform.FuseOps(), transform.FuseTIR(), transform.DeadCodeElimination()),
         ),
-        Phase("schedule", (ScheduleKernels(core, explain),)),
+        Phase("schedule", (ScheduleKernels(core, explain, verify),)),
     )
 
 

@@ -12,23 +12,27 @@ from dataclasses import dataclass
 import tvm
 
 from tvmedge.schedules.rules.cpu import RULES
-from tvmedge.scheduling.engine import Choice, Rule, schedule
+from tvmedge.scheduling.engine import Choice, Rule, Scheduled, schedule
 from tvmedge.targeting.core import Core
 
 Explain = Callable[[Mapping[str, Choice]], object]
+Verify = Callable[[tvm.IRModule, Scheduled], object]
 
 
 @dataclass(frozen=True)
 class ScheduleKernels:
     """Applies ``rules``, the CPU's by default, for ``core``; ``explain`` is told the
-    choice made for each kernel."""
+    choice made for each kernel, ``verify`` is given the module before and after."""
 
     core: Core
     explain: Explain | None = None
+    verify: Verify | None = None
     rules: Sequence[Rule] = RULES
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
         scheduled = schedule(module, self.rules, self.core)
         if self.explain:
             self.explain(scheduled.choices)
+        if self.verify:
+            self.verify(module, scheduled)
         return scheduled.module
