@@ -10,6 +10,7 @@ library reads these files; it is not used here as it would copy every tensor.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -69,6 +70,18 @@ def encode(tensors: Mapping[str, np.ndarray]) -> list[bytes | memoryview]:
         little = tensors[name].astype(_DTYPES[layouts[name][0]], order="C", copy=False)
         pieces.append(little.reshape(-1).view(np.uint8).data)
     return pieces
+
+
+def offsets(tensors: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Where each tensor begins in what ``encode`` writes, in bytes from the file's start.
+
+    Raises:
+        MalformedError: as ``encode``.
+    """
+    pieces = encode(tensors)
+    _, order = _header({n: (_CODES[t.dtype.name], t.shape) for n, t in tensors.items()})
+    ends = itertools.accumulate(len(piece) for piece in pieces)
+    return dict(zip(order, ends, strict=False))
 
 
 def decode(view: memoryview) -> dict[str, np.ndarray]:

@@ -77,8 +77,8 @@ def cpu_kernels(
     )
 
 
-def vm_lowering() -> tuple[Phase, ...]:
-    """Calls of kernels -> what TVM's Relax VM executes (every family)."""
+def kernel_calls() -> tuple[Phase, ...]:
+    """Dataflow -> a line of kernel calls, each tensor allocated before it is written."""
     return (
         Phase(
             "calls",
@@ -89,6 +89,13 @@ def vm_lowering() -> tuple[Phase, ...]:
                 transform.CallTIRRewrite(),
             ),
         ),
+    )
+
+
+def vm_lowering() -> tuple[Phase, ...]:
+    """Calls of kernels -> what TVM's Relax VM executes (every family)."""
+    return (
+        *kernel_calls(),
         Phase(
             "memory",
             (

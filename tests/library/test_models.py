@@ -1,0 +1,46 @@
+"""Real models: the library gives what the VM gives, to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts import model_list, model_samples
+from tests.library_runs import Loaded, library_of, same, scheduled, vm_outputs
+from tvmedge.compiler.library.refused import NotStraightLineError
+from tvmedge.model.importer import import_model
+from tvmedge.model.inputs import parse_inputs
+from tvmedge.model.load import load
+from tvmedge.model.prepare.bind_values import bind_values
+from tvmedge.targeting import target
+
+QUICK = ("silero-vad-openvino-16k", "openwakeword-hey-rhasspy")
+BRANCHES = ("openwakeword-hey-jarvis", "silero-vad-op18-ifless", "silero-vad-v4")
+"""They hold an If on an input: no straight line."""
+
+NAMES = [entry.name for entry in model_list.load_list()]
+SLICES = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_the_library_gives_the_vms_results(
+    name: str, model_path: Callable[[str], Path], tmp_path: Path
+) -> None:
+    entry = model_list.find(name)
+    given = parse_inputs(tuple(flag.removeprefix("--input=") for flag in entry.flags()))
+    model = bind_values(load(model_path(name)), given.values)
+    kernels = scheduled(import_model(model, given.shapes), target("host"))
+    if name in BRANCHES:
+        with pytest.raises(NotStraightLineError):
+            library_of(kernels)
+        return
+    made = library_of(kernels)
+    assert made.layout.nbytes <= 1.05 * made.layout.lower_bound
+    loaded = Loaded(made, kernels.spec, tmp_path)
+    for seed in (5, 6):
+        sample = model_samples.plausible(entry, seed)
+        inputs = [np.array(sample[s.name], order="C") for s in kernels.signature.inputs]
+        assert same(loaded.run(inputs), vm_outputs(kernels, inputs))

@@ -1,0 +1,134 @@
+"""A lowered module becomes C text, kernels and the files linked of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import tvm
+
+from tvmedge.bundle import tensorfile
+from tvmedge.compiler.library.driver import CONSTANTS, WEIGHTS, Driver
+from tvmedge.compiler.library.elf import Elf
+from tvmedge.compiler.library.header import header
+from tvmedge.compiler.library.interface import Interface, Weights, members_of
+from tvmedge.compiler.library.kernels import Kernels, build_kernels
+from tvmedge.compiler.library.layout import Layout, lay_out
+from tvmedge.compiler.library.names import identifiers
+from tvmedge.compiler.library.plain_calls import RuntimeCallError
+from tvmedge.compiler.library.plan import ALIGNMENT
+from tvmedge.compiler.library.program import Array, Home, Program
+from tvmedge.compiler.library.refused import NotStraightLineError
+from tvmedge.compiler.library.symbols import foreign
+from tvmedge.compiler.library.walk import walk
+from tvmedge.compiler.library.weights import aligned_weights
+from tvmedge.compiler.passes.lift_weights import Lifted
+from tvmedge.compiler.pipelines import kernel_calls, run_phases
+from tvmedge.types import Signature
+
+
+@dataclass(frozen=True)
+class Naming:
+    """``prefix`` of every exported name; ``title`` is the header's first line."""
+
+    prefix: str
+    title: str
+    embed_weights: bool = False
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a library is compiled of: ``files`` by name, ``kernels`` an object file.
+
+    ``weights`` are to be stored with ``tensorfile.encode``.
+    """
+
+    interface: Interface
+    layout: Layout
+    files: Mapping[str, bytes]
+    kernels: bytes
+    weights: Mapping[str, Array]
+
+
+def sources(
+    lifted: Lifted, signature: Signature, target: tvm.target.Target, naming: Naming
+) -> Sources:
+    """The library of a module whose kernels are scheduled and whose weights are lifted.
+
+    Raises:
+        NotStraightLineError: the model needs TVM's runtime.
+    """
+    with target, tvm.transform.PassContext(opt_level=3):
+        module = run_phases(kernel_calls(), lifted.module)
+        program = walk(module)
+        symbols = _symbols(naming.prefix, program)
+        kernels = _kernels(module, program, symbols, target)
+    weights = aligned_weights({name: lifted.weights[name] for name in program.weights})
+    layout = lay_out(program, kernels.scratch)
+    code = Elf(kernels.object())
+    _require_freestanding(code, program)
+    inputs, outputs = members_of(signature, program)
+    packed = b"".join(tensorfile.encode(weights))
+    constants, places = _packed_constants(program)
+    digest = hashlib.sha256(packed).hexdigest()
+    interface = Interface(
+        prefix=naming.prefix,
+        title=naming.title,
+        inputs=inputs,
+        outputs=outputs,
+        weights=Weights(len(packed), digest, naming.embed_weights) if weights else None,
+        workspace=layout.nbytes,
+        alignment=ALIGNMENT,
+    )
+    begins = tensorfile.offsets(weights)
+    offsets = {
+        Home.CONSTANT: places,
+        Home.WEIGHT: tuple(begins[name] for name in program.weights),
+    }
+    files = {
+        f"{naming.prefix}.h": header(interface).encode(),
+        "driver.c": Driver(interface, program, layout, offsets, symbols).text().encode(),
+        CONSTANTS: constants,
+    }
+    if weights and naming.embed_weights:
+        files[WEIGHTS] = packed
+    return Sources(interface, layout, files, code.hidden(), weights)
+
+
+def _symbols(prefix: str, program: Program) -> dict[str, str]:
+    kernels = list(dict.fromkeys(call.kernel for call in program.calls))
+    names = identifiers(kernels)
+    return {kernel: f"{prefix}_kernel_{name}" for kernel, name in zip(kernels, names, strict=True)}
+
+
+def _kernels(
+    module: tvm.IRModule,
+    program: Program,
+    symbols: Mapping[str, str],
+    target: tvm.target.Target,
+) -> Kernels:
+    try:
+        return build_kernels(module, symbols, target)
+    except RuntimeCallError as error:
+        bindings = {symbols[call.kernel]: call.binding for call in program.calls}
+        raise NotStraightLineError(
+            bindings[error.kernel], f"calls {error.function}, which is in TVM's runtime"
+        ) from error
+
+
+def _packed_constants(program: Program) -> tuple[bytes, tuple[int, ...]]:
+    """The small constants in one piece, each on a multiple of the alignment."""
+    blob, places = bytearray(), []
+    for array in program.constants:
+        blob += bytes(-len(blob) % ALIGNMENT)
+        places.append(len(blob))
+        blob += array.tobytes()
+    return bytes(blob), tuple(places)
+
+
+def _require_freestanding(code: Elf, program: Program) -> None:
+    """Kernels may call what C has, and nothing of TVM's."""
+    if names := foreign(code.undefined()):
+        binding = program.calls[0].binding if program.calls else "the model"
+        raise NotStraightLineError(binding, f"or another kernel needs {names[0]} of TVM's runtime")

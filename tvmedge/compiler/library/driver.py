@@ -1,0 +1,198 @@
+"""The text of ``driver.c``: one call after the other, with addresses known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tvmedge.compiler.library.header import c_string, comment
+from tvmedge.compiler.library.interface import Interface, Member
+from tvmedge.compiler.library.layout import Layout
+from tvmedge.compiler.library.program import Call, Home, Program, Tensor
+
+CONSTANTS = "constants.bin"
+WEIGHTS = "weights.safetensors"
+
+
+class Driver:
+    """Writes the driver of one program.
+
+    ``offsets`` are those of weights and constants in their files, by index; ``symbols`` the C
+    names of kernels.
+    """
+
+    def __init__(
+        self,
+        interface: Interface,
+        program: Program,
+        layout: Layout,
+        offsets: Mapping[Home, tuple[int, ...]],
+        symbols: Mapping[str, str],
+    ) -> None:
+        self._interface = interface
+        self._program = program
+        self._layout = layout
+        self._offsets = offsets
+        self._symbols = symbols
+
+    def text(self) -> str:
+        """The whole file; it includes the header and embeds ``CONSTANTS`` and ``WEIGHTS``."""
+        p = self._interface.prefix
+        sections = [
+            f'#pragma GCC visibility push(default)\n#include "{p}.h"\n#pragma GCC visibility pop',
+            "void *memcpy(void *to, const void *from, size_t bytes);",
+            *self._data(),
+            "\n".join(self._declarations()),
+            *self._tables(),
+            self._wrong(),
+            self._run(),
+        ]
+        if self._interface.external:
+            sections.append(_CHECK_WEIGHTS % {"p": p, "P": self._interface.upper, **self._digest()})
+        return "\n\n".join(sections) + "\n"
+
+    def _data(self) -> list[str]:
+        weights = self._interface.weights
+        parts = []
+        if self._program.constants:
+            parts.append(self._embedded("constants", CONSTANTS))
+        if weights is not None and weights.embedded:
+            parts.append(self._embedded("weights", WEIGHTS))
+        return parts
+
+    def _embedded(self, name: str, file: str) -> str:
+        align = f"_Alignas({self._interface.alignment})"
+        return f'static {align} const unsigned char {name}[] = {{\n#embed "{file}"\n}};'
+
+    def _declarations(self) -> list[str]:
+        counts: dict[str, int] = {}
+        for index, call in enumerate(self._program.calls):
+            scratch = self._layout.scratch.get(index, ())
+            counts[self._symbols[call.kernel]] = len(call.arguments) + len(scratch)
+        return [
+            f"void {symbol}({', '.join(['const void *'] * count) or 'void'});"
+            for symbol, count in counts.items()
+        ]
+
+    def _tables(self) -> list[str]:
+        p = self._interface.prefix
+        parts = []
+        for kind, members in (
+            ("inputs", self._interface.inputs),
+            ("outputs", self._interface.outputs),
+        ):
+            rows = [_row(member) for member in members] or ["{0, 0, 0, 0, 0}"]
+            table = ",\n  ".join(rows)
+            parts.append(f"const {p}_tensor {p}_{kind}[] = {{\n  {table}}};")
+        parts.append(f"const size_t {p}_workspace_bytes = {self._interface.upper}_WORKSPACE_BYTES;")
+        return parts
+
+    def _wrong(self) -> str:
+        members = [m.name for m in self._interface.members if m.nbytes]
+        members += ["weights"] if self._interface.external else []
+        pointers = ", ".join(["workspace", *(f"io->{name}" for name in members)])
+        return _WRONG % {
+            "p": self._interface.prefix,
+            "P": self._interface.upper,
+            "pointers": pointers,
+        }
+
+    def _run(self) -> str:
+        lines = []
+        for index, call in enumerate(self._program.calls):
+            lines.append(f"  {self._call(index, call)} /* {comment(call.binding)} */")
+            lines.append(f"  if (done) done(context, {index}, {c_string(call.kernel)});")
+        for copy in self._program.copies:
+            to, source = self._address(copy.output), self._address(copy.source)
+            if copy.output.nbytes:
+                lines.append(f"  memcpy({to}, {source}, {copy.output.nbytes});")
+        return _RUN % {
+            "p": self._interface.prefix,
+            "P": self._interface.upper,
+            "weights": "  const unsigned char *weights = io->weights;\n"
+            if self._interface.external
+            else "",
+            "used": "  (void)weights;\n" if self._interface.external else "",
+            "calls": "\n".join(lines),
+        }
+
+    def _call(self, index: int, call: Call) -> str:
+        addresses = [self._address(tensor) for tensor in call.arguments]
+        addresses += [_at("work", offset) for offset in self._layout.scratch.get(index, ())]
+        return f"{self._symbols[call.kernel]}({', '.join(addresses)});"
+
+    def _address(self, tensor: Tensor) -> str:
+        if tensor.home is Home.INPUT:
+            return f"io->{self._interface.inputs[tensor.index].name}"
+        if tensor.home is Home.OUTPUT:
+            return f"io->{self._interface.outputs[tensor.index].name}"
+        if tensor.home is Home.WORKSPACE:
+            return _at("work", self._layout.tensors[tensor])
+        name = "weights" if tensor.home is Home.WEIGHT else "constants"
+        return _at(name, self._offsets[tensor.home][tensor.index])
+
+    def _digest(self) -> dict[str, str]:
+        assert self._interface.weights is not None
+        digest = bytes.fromhex(self._interface.weights.sha256)
+        return {"digest": ", ".join(f"0x{byte:02x}" for byte in digest)}
+
+
+def _at(name: str, offset: int) -> str:
+    return f"{name} + {offset}" if offset else name
+
+
+def _row(member: Member) -> str:
+    shape = ", ".join(map(str, member.shape)) or "0"
+    return (
+        f"{{{c_string(member.spec.name)}, {c_string(member.spec.dtype)}, "
+        f"(const int64_t[]){{{shape}}}, {len(member.shape)}, {member.nbytes}}}"
+    )
+
+
+_WRONG = """\
+static int %(p)s_wrong(const %(p)s_io *io, const void *workspace) {
+  if (io == NULL) return %(P)s_MISSING;
+  const void *const pointers[] = {%(pointers)s};
+  for (size_t i = 0; i < sizeof pointers / sizeof *pointers; i++) {
+    if (pointers[i] == NULL) return %(P)s_MISSING;
+    if ((uintptr_t)pointers[i] %% %(P)s_ALIGNMENT != 0) return %(P)s_UNALIGNED;
+  }
+  return %(P)s_OK;
+}"""
+
+# Written once and compiled twice: without `done` nothing is left of the questions for it.
+_RUN = """\
+static inline __attribute__((always_inline)) void %(p)s_calls(const %(p)s_io *io,
+    unsigned char *work, %(p)s_done done, void *context) {
+%(weights)s  (void)work;
+%(used)s%(calls)s
+}
+
+int %(p)s_run(const %(p)s_io *io, void *workspace) {
+  int wrong = %(p)s_wrong(io, workspace);
+  if (wrong) return wrong;
+  %(p)s_calls(io, workspace, NULL, NULL);
+  return %(P)s_OK;
+}
+
+int %(p)s_run_profiled(const %(p)s_io *io, void *workspace, %(p)s_done done, void *context) {
+  int wrong = %(p)s_wrong(io, workspace);
+  if (wrong) return wrong;
+  %(p)s_calls(io, workspace, done, context);
+  return %(P)s_OK;
+}"""
+
+_CHECK_WEIGHTS = """\
+#include "sha256.h"
+
+int %(p)s_check_weights(const void *weights, size_t bytes) {
+  static const uint8_t want[32] = {%(digest)s};
+  uint8_t got[32];
+  if (weights == NULL) return %(P)s_MISSING;
+  if ((uintptr_t)weights %% %(P)s_ALIGNMENT != 0) return %(P)s_UNALIGNED;
+  if (bytes != %(P)s_WEIGHTS_BYTES) return %(P)s_WRONG_WEIGHTS;
+  sha256(weights, bytes, got);
+  for (int i = 0; i < 32; i++) {
+    if (got[i] != want[i]) return %(P)s_WRONG_WEIGHTS;
+  }
+  return %(P)s_OK;
+}"""

@@ -1,0 +1,114 @@
+"""The text of ``model.h``: everything that a caller of the library has to know."""
+
+from __future__ import annotations
+
+from tvmedge.compiler.library.interface import Interface, Member
+
+CODES = (
+    ("OK", "the outputs are written"),
+    ("MISSING", "a pointer is NULL"),
+    ("UNALIGNED", "a pointer is no multiple of the alignment"),
+    ("WRONG_WEIGHTS", "the weights are not this model's, or damaged"),
+)
+"""What the library's functions return, from 0 upwards."""
+
+_PROMISE = "Allocates nothing, writes no globals, does no I/O."
+
+
+def header(interface: Interface) -> str:
+    """The header, for C and C++."""
+    p, upper = interface.prefix, interface.upper
+    codes = "\n".join(
+        f"  {upper}_{name} = {code}, /* {meaning} */" for code, (name, meaning) in enumerate(CODES)
+    )
+    sections = [
+        f"/* {interface.title}\n   Made by tvmedge. {_PROMISE} */",
+        f"#ifndef {upper}_H\n#define {upper}_H\n\n#include <stddef.h>\n#include <stdint.h>",
+        '#ifdef __cplusplus\nextern "C" {\n#endif',
+        _macros(interface),
+        f"enum {{\n{codes}\n}};",
+        _io(interface),
+        f"/* Runs the model once. {_memory(interface)} */\n"
+        f"int {p}_run(const {p}_io *io, void *workspace);",
+        "/* The same; `done` hears of every kernel that has run, in the order of the calls. */\n"
+        f"typedef void (*{p}_done)(void *context, int call, const char *kernel);\n"
+        f"int {p}_run_profiled(const {p}_io *io, void *workspace, {p}_done done,\n"
+        "    void *context);",
+    ]
+    if interface.external:
+        sections.append(_check(interface))
+    sections += [
+        "/* The tensors in the order of the io's members, under the model's own names. */\n"
+        f"typedef struct {p}_tensor {{\n  const char *name;\n  const char *dtype;\n"
+        "  const int64_t *shape;\n  int32_t rank;\n  size_t bytes;\n"
+        f"}} {p}_tensor;\n"
+        + "".join(
+            f"extern const {p}_tensor {p}_{kind}[{max(len(members), 1)}];\n"
+            for kind, members in (("inputs", interface.inputs), ("outputs", interface.outputs))
+        )
+        + f"extern const size_t {p}_workspace_bytes;",
+        "#ifdef __cplusplus\n}\n#endif\n#endif",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def c_string(text: str) -> str:
+    """``text`` in C's quotes; bytes outside ASCII as octal, which ends after three digits."""
+    plain = "".join(
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}"
+        for byte in text.encode()
+    )
+    return f'"{plain}"'
+
+
+def comment(text: str) -> str:
+    """``text`` so that it cannot end a comment."""
+    return text.replace("*/", "* /").replace("/*", "/ *").replace("\n", " ")
+
+
+def _memory(interface: Interface) -> str:
+    return (
+        f"All pointers are multiples of\n   {interface.upper}_ALIGNMENT; tensors are dense, in C "
+        "order, and may not overlap. The workspace needs\n   no content and keeps none. Runs with "
+        "different workspaces may go on at once."
+    )
+
+
+def _macros(interface: Interface) -> str:
+    upper = interface.upper
+    lines = [
+        f"#define {upper}_ALIGNMENT {interface.alignment}",
+        f"#define {upper}_WORKSPACE_BYTES {max(interface.workspace, 1)}",
+    ]
+    if interface.external:
+        assert interface.weights is not None
+        lines.append(f"#define {upper}_WEIGHTS_BYTES {interface.weights.nbytes}")
+    lines += [f"#define {upper}_{m.name.upper()}_BYTES {m.nbytes}" for m in interface.members]
+    return "\n".join(lines)
+
+
+def _io(interface: Interface) -> str:
+    lines = [f"  const {m.c_type} *{m.name}; /* in: {_described(m)} */" for m in interface.inputs]
+    lines += [f"  {m.c_type} *{m.name}; /* out: {_described(m)} */" for m in interface.outputs]
+    if interface.external:
+        lines.append(f"  const void *weights; /* see {interface.prefix}_check_weights */")
+    return (
+        f"typedef struct {interface.prefix}_io {{\n"
+        + "\n".join(lines)
+        + (f"\n}} {interface.prefix}_io;")
+    )
+
+
+def _described(member: Member) -> str:
+    shape = ", ".join(map(str, member.shape))
+    return comment(f"{member.spec.name}, {member.spec.dtype}[{shape}], {member.nbytes} bytes")
+
+
+def _check(interface: Interface) -> str:
+    assert interface.weights is not None
+    return (
+        "/* Whether these bytes are the file of weights that belongs to this library (sha256\n"
+        f"   {interface.weights.sha256}).\n"
+        "   Map or load the file once, check it once, and give its address to every run. */\n"
+        f"int {interface.prefix}_check_weights(const void *weights, size_t bytes);"
+    )

@@ -1,0 +1,47 @@
+"""The files of a library from its sources, by zig for any target."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tvmedge.compiler.library.build import Sources
+from tvmedge.compiler.link import linker
+from tvmedge.device.zig import zig_cc
+from tvmedge.resources import disk_errors
+from tvmedge.targeting import Toolchain
+
+_SHA256 = Path(__file__).with_name("sha256.h")
+_OBJECT = ("-std=gnu23", "-O2", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-c")
+
+
+def shared_library(sources: Sources, toolchain: Toolchain) -> bytes:
+    """The library for a dynamic loader.
+
+    Raises:
+        ToolError: zig is missing or failed, or the disk is full.
+    """
+    with _objects(sources, toolchain) as objects:
+        output = objects[0].with_name("model.so")
+        linker(toolchain)(str(output), [str(path) for path in objects], [])
+        return output.read_bytes()
+
+
+@contextlib.contextmanager
+def _objects(sources: Sources, toolchain: Toolchain) -> Iterator[tuple[Path, Path]]:
+    """The driver's and the kernels' objects, in a folder of their own."""
+    temporary = Path(tempfile.gettempdir())
+    with (
+        disk_errors(temporary),
+        tempfile.TemporaryDirectory(prefix="tvmedge-library-") as name,
+    ):
+        folder = Path(name)
+        for file, content in sources.files.items():
+            (folder / file).write_bytes(content)
+        driver, kernels = folder / "driver.o", folder / "kernels.o"
+        kernels.write_bytes(sources.kernels)
+        options = ["-target", toolchain.triple, *_OBJECT, f"-I{_SHA256.parent}"]
+        zig_cc([*options, "-o", str(driver), str(folder / "driver.c")], "the library's driver")
+        yield driver, kernels
