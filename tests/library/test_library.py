@@ -149,8 +149,6 @@ def test_weights_can_be_inside(net: Scheduled, tmp_path: Path, loaded: Loaded) -
     assert packed not in loaded.path.read_bytes()
 
 
-def test_the_same_model_gives_one_library(
-    net: Scheduled, loaded: Loaded, tmp_path: Path
-) -> None:
+def test_the_same_model_gives_one_library(net: Scheduled, loaded: Loaded, tmp_path: Path) -> None:
     again = Loaded(library_of(net), net.spec, tmp_path)
     assert again.path.read_bytes() == loaded.path.read_bytes()
