@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tvm import s_tir
 from tvmedge.schedules.steps.blocks import Anchored
+from tvmedge.schedules.steps.lanes import load_as_vectors
 from tvmedge.schedules.steps.loops import Loop, extent, unroll, vectorize
 
 
@@ -16,7 +17,8 @@ class Sums:
 
     ``parallel`` run in any order on any thread, ``serial`` stay on one, ``reduced``
     are summed over (``written_out`` the innermost of them), and ``tile`` is the tile of
-    sums, its last loop a vector.
+    sums, its last loop a vector. ``in_lanes``: the operand whose values under
+    ``written_out`` lie side by side, and are loaded as a vector.
     """
 
     parallel: Sequence[Loop]
@@ -24,6 +26,7 @@ class Sums:
     reduced: Sequence[Loop]
     written_out: Sequence[Loop]
     tile: Sequence[Loop]
+    in_lanes: int | None = None
 
 
 def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, lanes: int) -> None:
@@ -44,6 +47,8 @@ def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, l
     unroll(schedule, loops.written_out)
     unroll(schedule, loops.tile[:-1])
     vectorize(schedule, loops.tile[-1], lanes)
+    if loops.in_lanes is not None:
+        load_as_vectors(schedule, kernel.main, loops.in_lanes, loops.reduced[-1])
     depth = 1 + len(loops.serial)
     schedule.reverse_compute_at(kernel.epilogue, place, preserve_unit_loops=True)
     _write_out(schedule, schedule.get_loops(kernel.epilogue)[depth:], lanes)

@@ -21,6 +21,7 @@ from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
+DATA = 0  # the first operand
 UNROLL_INPUT = 4  # input channels written out: sixteen halve the speed (measured)
 
 
@@ -48,7 +49,8 @@ class Conv:
         ii, ii_in = schedule.split(ii, [None, step])
         # A broadcast from memory is used at once; one through a register serves all vectors.
         pixels_first = (oh_in, ow_in, oc_in) if core.memory_operand else (oc_in, oh_in, ow_in)
-        loops = Sums((n, oc, oh), (ow,), (ic, kh, kw, ii), (ii_in,), (*pixels_first, o))
+        lanes = DATA if core.lane_operand and step == core.lanes else None
+        loops = Sums((n, oc, oh), (ow,), (ic, kh, kw, ii), (ii_in,), (*pixels_first, o), lanes)
         if kernel.pad is not None:
             _pad(schedule, kernel.pad, core)
         keep_in_registers(schedule, kernel, loops, core.lanes)

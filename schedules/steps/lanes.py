@@ -1,0 +1,28 @@
+"""Scalars that lie side by side, loaded as one vector and used lane by lane."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from tvm import s_tir
+from tvmedge.schedules.steps.loops import Loop, unroll
+
+Block: TypeAlias = s_tir.schedule.SBlockRV
+
+
+def load_as_vectors(schedule: s_tir.Schedule, main: Block, operand: int, place: Loop) -> None:
+    """Copy what ``main`` reads of an operand under ``place`` into registers.
+
+    before: for place:                              after: for place:
+              for i in 4, w: sum += x[w, i] * ...            for w: row[w] = x[w, 0:4]
+                                                             for i in 4, w: sum += row[w][i] * ...
+
+    The last axis read must be whole vectors. Elements in between that nobody reads (a
+    stride) cost nothing: LLVM drops their loads.
+    """
+    copy = schedule.cache_read(main, operand, "global")
+    axes = len(schedule.get(copy).writes[0].source.shape)
+    schedule.compute_at(copy, place, preserve_unit_loops=True)
+    *inner, lanes = schedule.get_loops(copy)[-axes:]
+    unroll(schedule, inner)
+    schedule.vectorize(lanes)
