@@ -1,0 +1,1 @@
+"""What runs on an emulated ARM core, counted in instructions."""
