@@ -65,7 +65,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         whole[:, :columns] = weight
         packed = whole.reshape(reduced, blocks, block).transpose(1, 0, 2)
         rows = self._rows(blocks, shape[-2])
-        result = self.builder_.emit_te(
+        result = self.builder_.call_te(
             lambda x, w: dense(x, w, rows),
             data,
             relax.const(np.ascontiguousarray(packed)),
@@ -82,7 +82,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
     ) -> relax.Expr:
         block = self.core.block
         rows = self._rows(right[-1] // block, left[-2])
-        return self.builder_.emit_te(
+        return self.builder_.call_te(
             lambda x, y: matmul(x, y, rows, block),
             *call.args,
             primfunc_name_hint="matmul",
