@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tvm import s_tir
+import tvm
+from tvm import s_tir, sym
 from tvmedge.schedules.steps.elementwise import inline, spread
 
 from tvmedge.scheduling.plan import KERNEL
@@ -66,8 +67,11 @@ def _one_a_sum(schedule: s_tir.Schedule, main: Block, epilogue: Block) -> bool:
     sums, values = _shape(schedule, main), _shape(schedule, epilogue)
     if len(values) == len(sums) - 1:  # the two axes of columns became one
         sums = [*sums[:-2], sums[-2] * sums[-1]]
-    return len(sums) == len(values) and all(v <= s for v, s in zip(values, sums, strict=True))
+    known = sym.Analyzer()
+    return len(sums) == len(values) and all(
+        known.can_prove(v <= s) for v, s in zip(values, sums, strict=True)
+    )
 
 
-def _shape(schedule: s_tir.Schedule, block: Block) -> list[int]:
-    return [int(size) for size in schedule.get(block).writes[0].source.shape]
+def _shape(schedule: s_tir.Schedule, block: Block) -> list[tvm.ir.Expr]:
+    return list(schedule.get(block).writes[0].source.shape)

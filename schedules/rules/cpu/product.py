@@ -11,7 +11,7 @@ after:  parallel ..., c / V:
 from __future__ import annotations
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.cpu.tiles import register_tile
+from tvmedge.schedules.rules.cpu.tiles import product_tile
 from tvmedge.schedules.steps.blocks import anchor, find
 from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import divisors, extent
@@ -30,20 +30,20 @@ class Product:
     name = "product"
 
     def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
-        """None for anything but a product of static shape in blocks."""
+        """None for anything but a product in blocks."""
         schedule = s_tir.Schedule(func)
         main = find(schedule, "product")
         if main is None:
             return None
         *lead, m, c, i, k = schedule.get_loops(main)
         rows, blocks, block, reduced = (extent(schedule, loop) for loop in (m, c, i, k))
-        if rows is None or blocks is None or reduced is None or block != core.lanes:
+        if block != core.lanes:
             return None
         kernel = anchor(schedule, main)
-        tile = register_tile(core, blocks, 1, rows)
+        tile = product_tile(core, blocks, rows)
         m, m_in = schedule.split(m, [None, tile.columns])
         c, c_in = schedule.split(c, [None, tile.vectors])
-        step = max(d for d in divisors(reduced) if d <= UNROLL)
+        step = max(d for d in divisors(reduced or 1) if d <= UNROLL)
         k, k_in = schedule.split(k, [None, step])
         order = (m_in, c_in) if core.memory_operand else (c_in, m_in)
         if kernel.pad is not None:

@@ -16,6 +16,8 @@ from tvmedge.targeting.core import Core
 
 PORTS = 2  # multiply-adds, and loads, that a core starts in a cycle
 LATENCY = 4  # cycles from a multiply-add to the next on the same sum
+OPEN_ROWS = 64  # tiles of an open number of rows are chosen for so many
+OPEN_COLUMNS = 32  # an open number of columns is rounded up to a multiple of it
 MOST_SUMS = 28  # measured on AVX-512: more sums are slower although registers are left
 
 
@@ -58,6 +60,13 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, *, ragged: boo
                     best = Tile(vectors, height, width, 1 / (PORTS * bound))
                     least = cost
     return best
+
+
+def product_tile(core: Core, blocks: int | None, rows: int | None, *, ragged: bool = False) -> Tile:
+    """``register_tile`` of a product; None stands for an open number."""
+    if blocks is None:
+        blocks = max(1, OPEN_COLUMNS // core.block)
+    return register_tile(core, blocks, 1, rows or OPEN_ROWS, ragged=ragged or rows is None)
 
 
 def _steps(size: int, ragged: bool) -> list[int]:

@@ -1,41 +1,54 @@
-"""Matrix products whose columns come in blocks of a vector."""
+"""Matrix products whose columns come in blocks of a vector.
+
+Any size but those of a constant weight may be open. Sums are formed over whole tiles of
+rows and whole blocks of columns; what lies beyond the result is zero on the way in and
+dropped on the way out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import tvm
 from tvm import te, tirx
 
 from tvmedge.scheduling.plan import KERNEL
 
-Element = Callable[..., tvm.ir.Expr]
+Size: TypeAlias = int | tvm.ir.Expr
+Element: TypeAlias = Callable[..., tvm.ir.Expr]
 
 
-def dense(data: te.Tensor, weight: te.Tensor, rows: int) -> te.Tensor:
-    """data [..., M, K] times weight [N / b, K, b] -> [..., M, N].
-
-    Sums are formed over ``rows`` >= M rows, a whole number of tiles, and those
-    beyond M dropped.
-    """
+def dense(data: te.Tensor, weight: te.Tensor, tile: int) -> te.Tensor:
+    """data [..., M, K] times weight [N / b, K, b] -> [..., M, N], in tiles of ``tile`` rows."""
     blocks, _, block = (int(size) for size in weight.shape)
-    return _product(data, lambda lead, k, c, i: weight[c, k, i], rows, blocks, block)
+    columns = blocks * block
+    return _product(data, lambda lead, k, c, i: weight[c, k, i], tile, blocks, block, columns)
 
 
-def matmul(left: te.Tensor, right: te.Tensor, rows: int, block: int) -> te.Tensor:
-    """left [..., M, K] times right [..., K, N] of the same leading axes, N whole blocks."""
-    blocks = int(right.shape[-1]) // block
+def matmul(left: te.Tensor, right: te.Tensor, tile: int, step: int, block: int) -> te.Tensor:
+    """left [..., M, K] times right [..., K, N] -> [..., M, N], in tiles of ``tile`` rows.
+
+    ``right`` has the leading axes of ``left``, or none; its columns are rounded up to a
+    multiple of ``step``.
+    """
+    columns = _size(right.shape[-1])
+    covered = _cover(columns, step)
+    whole = _zeros_beyond(right, -1, covered, "columns")
 
     def element(lead: tuple[tirx.Var, ...], k: tirx.Var, c: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
-        index = (*lead, k, c * block + i)
-        return right[index]
+        index = (*lead[: len(right.shape) - 2], k, c * block + i)
+        return whole[index]
 
-    return _product(left, element, rows, blocks, block)
+    return _product(left, element, tile, covered // block, block, columns)
 
 
-def _product(data: te.Tensor, weight: Element, rows: int, blocks: int, block: int) -> te.Tensor:
-    *lead, height, reduced = (int(size) for size in data.shape)
-    image = data if rows == height else _more_rows(data, rows)
+def _product(
+    data: te.Tensor, weight: Element, tile: int, blocks: Size, block: int, columns: Size
+) -> te.Tensor:
+    *lead, height, reduced = (_size(size) for size in data.shape)
+    rows = _cover(height, tile)
+    image = _zeros_beyond(data, -2, rows, "pad")
     k = te.reduce_axis((0, reduced), "k")
 
     def element(*axes: tirx.Var) -> tvm.ir.Expr:
@@ -51,13 +64,27 @@ def _product(data: te.Tensor, weight: Element, rows: int, blocks: int, block: in
         index = (*axes[:-1], axes[-1] // block, axes[-1] % block)
         return sums[index]
 
-    return te.compute((*lead, height, blocks * block), flat, name="flat")
+    return te.compute((*lead, height, columns), flat, name="flat")
 
 
-def _more_rows(data: te.Tensor, rows: int) -> te.Tensor:
-    *lead, height, reduced = (int(size) for size in data.shape)
+def _zeros_beyond(data: te.Tensor, axis: int, size: Size, name: str) -> te.Tensor:
+    """``data`` with zeros up to ``size`` along ``axis``."""
+    shape = [_size(size) for size in data.shape]
+    given = shape[axis]
+    if isinstance(size, int) and size == given:
+        return data
+    shape[axis] = size
 
     def element(*axes: tirx.Var) -> tvm.ir.Expr:
-        return tirx.if_then_else(axes[-2] < height, data[axes], tirx.const(0.0, data.dtype))
+        return tirx.if_then_else(axes[axis] < given, data[axes], tirx.const(0.0, data.dtype))
 
-    return te.compute((*lead, rows, reduced), element, name="pad")
+    return te.compute(shape, element, name=name)
+
+
+def _cover(size: Size, tile: int) -> Size:
+    """``size`` rounded up to whole tiles."""
+    return (size + (tile - 1)) // tile * tile
+
+
+def _size(size: tvm.ir.Expr) -> Size:
+    return int(size) if isinstance(size, tirx.IntImm) else size

@@ -3,7 +3,8 @@
 before: matmul(x[..., M, K], w[K, N])
 after:  dense(x, w[ceil(N / b), K, b]), cut to N columns
 
-Products of two computed matrices keep their layout, where N is whole vectors.
+Products of two computed matrices keep their layout. All sizes of what is computed may be
+open; float32 only.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import tvm
-from tvm import relax
+from tvm import relax, sym
 
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.product import dense, matmul
-from tvmedge.compiler.passes.blocked.layout import constant, static_shape
+from tvmedge.compiler.passes.blocked.layout import Size, Sizes, constant, float_shape
 from tvmedge.compiler.passes.functions import rewrite
-from tvmedge.schedules.rules.cpu.tiles import register_tile
+from tvmedge.schedules.rules.cpu.tiles import OPEN_COLUMNS, product_tile
 from tvmedge.targeting.core import Core
+
+FEW = 4  # rows for which a copy in whole blocks costs as much as the product
 
 
 @dataclass(frozen=True)
@@ -42,20 +45,20 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         call = self.visit_expr_post_order(call)
         if not isinstance(call.op, tvm.ir.Op) or call.op.name != "relax.matmul":
             return call
-        left, right = (static_shape(arg) for arg in call.args)
+        left, right = (float_shape(arg) for arg in call.args)
         if left is None or right is None or len(left) < 2 or len(right) < 2:
             return call
         weight = constant(call.args[1])
         if weight is not None and weight.ndim == 2:
             return self._dense(call.args[0], left, weight)
-        if left[:-2] == right[:-2] and right[-1] % self.core.block == 0:
-            return self._matmul(call, left, right)
+        if len(right) == 2 or _same(left[:-2], right[:-2]):
+            return self._matmul(call, left[-2], right[-1])
         return call
 
     def _dense(
         self,
         data: relax.Expr,
-        shape: tuple[int, ...],
+        shape: Sizes,
         weight: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
     ) -> relax.Expr:
         reduced, columns = weight.shape
@@ -77,19 +80,29 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         axis = len(shape) - 1
         return relax.op.strided_slice(result, axes=[axis], begin=[0], end=[columns])
 
-    def _matmul(
-        self, call: relax.Call, left: tuple[int, ...], right: tuple[int, ...]
-    ) -> relax.Expr:
+    def _matmul(self, call: relax.Call, rows: Size, columns: Size) -> relax.Expr:
         block = self.core.block
-        rows = self._rows(right[-1] // block, left[-2])
+        known = isinstance(columns, int)
+        ragged = not known or columns % block
+        if ragged and isinstance(rows, int) and rows < FEW:
+            return call
+        step = block if known else max(block, OPEN_COLUMNS)
+        tile = self._rows(-(-columns // block) if known else None, rows)
         return self.builder_.call_te(
-            lambda x, y: matmul(x, y, rows, block),
+            lambda x, y: matmul(x, y, tile, step, block),
             *call.args,
             primfunc_name_hint="matmul",
             primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
         )
 
-    def _rows(self, blocks: int, rows: int) -> int:
-        """``rows`` rounded up to whole tiles."""
-        tile = register_tile(self.core, blocks, 1, rows, ragged=True)
-        return int(tile.cover(1, rows)[1])
+    def _rows(self, blocks: int | None, rows: Size) -> int:
+        """The rows of a tile."""
+        known = rows if isinstance(rows, int) else None
+        return int(product_tile(self.core, blocks, known, ragged=True).columns)
+
+
+def _same(left: Sizes, right: Sizes) -> bool:
+    known = sym.Analyzer()
+    return len(left) == len(right) and all(
+        known.can_prove_equal(a, b) for a, b in zip(left, right, strict=True)
+    )

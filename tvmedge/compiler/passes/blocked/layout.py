@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from tvm import relax, te, tirx
 from tvmedge.targeting.core import Core
 
 Shape4 = tuple[int, int, int, int]
+Size: TypeAlias = int | tvm.ir.Expr
+Sizes: TypeAlias = tuple[Size, ...]
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,23 @@ class Blocked:
     shape: Shape4
 
 
-def static_shape(expr: relax.Expr) -> tuple[int, ...] | None:
-    """Sizes of a float32 tensor, None for any other type and where a size is open."""
+def float_shape(expr: relax.Expr) -> Sizes | None:
+    """Sizes of a float32 tensor, numbers where they are known; None for any other type."""
     kind = expr.ty
     if not isinstance(kind, relax.TensorType) or str(kind.dtype) != "float32" or kind.shape is None:
         return None
     sizes = kind.shape.values if isinstance(kind.shape, relax.ShapeExpr) else ()
-    if len(sizes) != kind.ndim or not all(isinstance(size, tirx.IntImm) for size in sizes):
+    if len(sizes) != kind.ndim:
         return None
-    return tuple(int(size) for size in sizes)
+    return tuple(int(size) if isinstance(size, tirx.IntImm) else size for size in sizes)
+
+
+def static_shape(expr: relax.Expr) -> tuple[int, ...] | None:
+    """Sizes of a float32 tensor, None for any other type and where a size is open."""
+    sizes = float_shape(expr)
+    if sizes is None or not all(isinstance(size, int) for size in sizes):
+        return None
+    return tuple(size for size in sizes if isinstance(size, int))
 
 
 def constant(expr: relax.Expr) -> npt.NDArray[np.float32] | None:
