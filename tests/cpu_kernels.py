@@ -48,7 +48,8 @@ def exact(
 ) -> Array:
     """What the graph computes in float64, by ONNX's reference evaluator."""
     wide = {name: array.astype(np.float64) for name, array in inputs.items()}
-    proto = graph(nodes, wide, {n: a.astype(np.float64) for n, a in weights.items()}, out)
+    widened = {n: a.astype(np.float64) if a.dtype == np.float32 else a for n, a in weights.items()}
+    proto = graph(nodes, wide, widened, out)
     (result,) = ReferenceEvaluator(proto).run(None, wide)
     return np.asarray(result)
 

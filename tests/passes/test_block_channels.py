@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import helper
+from tvm.relax import transform
 
 from tests.cpu_kernels import graph, random
 from tvmedge.compiler.passes.blocked import BlockChannels
@@ -17,15 +18,20 @@ from tvmedge.targeting.core import Core
 CORE = Core(8, 16)
 
 
-def _moves(nodes: list[onnx.NodeProto], *, channels: int = 16) -> dict[str, int]:
+def _moves(
+    nodes: list[onnx.NodeProto], *, channels: int = 16, between: int | None = None
+) -> dict[str, int]:
     """How often the layout changes between a first and a last convolution."""
     x = {"x": random(1, channels, 8, 8)}
-    weights = {"w": random(channels, channels, 1, 1), "v": random(channels, channels, 1, 1)}
+    weights = {
+        "w": random(channels, channels, 1, 1),
+        "v": random(4, between or channels, 1, 1),
+    }
     first = helper.make_node("Conv", ["x", "w"], ["a"])
     last = helper.make_node("Conv", ["z", "v"], ["y"])
     proto = graph([first, *nodes, last], x, weights, "y")
     imported = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {})
-    module = BlockChannels(CORE)(imported.module)
+    module = transform.DeadCodeElimination()(BlockChannels(CORE)(imported.module))
     calls = [
         binding.value.args[0].name_hint.rstrip("0123456789")
         for block in module["main"].body.blocks
@@ -49,10 +55,36 @@ STAY = {
     ],
 }
 
+RAGGED = {
+    "concat": (
+        36,
+        [
+            helper.make_node("Relu", ["a"], ["b"]),
+            helper.make_node("Concat", ["b", "a", "b"], ["z"], axis=1),
+        ],
+    ),
+    "channel shuffle": (
+        12,
+        [
+            helper.make_node("Constant", [], ["parted"], value_ints=[1, 2, 6, 8, 8]),
+            helper.make_node("Constant", [], ["whole"], value_ints=[1, 12, 8, 8]),
+            helper.make_node("Reshape", ["a", "parted"], ["p"]),
+            helper.make_node("Transpose", ["p"], ["t"], perm=[0, 2, 1, 3, 4]),
+            helper.make_node("Reshape", ["t", "whole"], ["z"]),
+        ],
+    ),
+}
+
 
 @pytest.mark.parametrize("name", STAY)
 def test_the_layout_changes_at_the_ends_only(name: str) -> None:
     assert _moves(STAY[name]) == {"pack": 1, "unpack": 1}
+
+
+@pytest.mark.parametrize("name", RAGGED)
+def test_ragged_channels_stay(name: str) -> None:
+    between, nodes = RAGGED[name]
+    assert _moves(nodes, channels=12, between=between) == {"pack": 1, "unpack": 1}
 
 
 def test_another_axis_leaves_the_blocks() -> None:

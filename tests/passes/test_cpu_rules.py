@@ -70,15 +70,41 @@ def test_convolutions_of_any_shape(core: str, case: dict[str, int], depthwise: b
 
 
 @pytest.mark.parametrize("core", CORES)
-def test_groups_of_whole_blocks_stay_blocked(core: str) -> None:
-    x = {"x": random(1, 64, 9, 9)}
-    weights = {"w": random(96, 32, 3, 3, seed=1), "b": random(96, seed=2)}
+@settings(max_examples=2, deadline=None)
+@given(
+    groups=st.sampled_from([2, 3, 4, 8]),
+    ins=st.integers(2, 36),
+    outs=st.integers(1, 36),
+    shuffled=st.booleans(),
+)
+def test_groups_of_any_size(core: str, groups: int, ins: int, outs: int, shuffled: bool) -> None:
+    channels = groups * outs
+    x = {"x": random(1, groups * ins, 6, 5)}
+    weights = {
+        "w": random(channels, ins, 3, 3, seed=1),
+        "b": random(channels, seed=2),
+        "v": random(channels, outs, 1, 1, seed=3),
+        "u": random(4, 2 * channels, 1, 1, seed=4),
+        "parted": np.array([1, groups, outs, 6, 5]),
+        "whole": np.array([1, channels, 6, 5]),
+    }
+    between = [
+        helper.make_node("Reshape", ["c", "parted"], ["p"]),
+        helper.make_node("Transpose", ["p"], ["t"], perm=[0, 2, 1, 3, 4]),
+        helper.make_node("Reshape", ["t", "whole"], ["s"]),
+    ]
     nodes = [
-        helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[1] * 4, group=2),
+        helper.make_node("Conv", ["x", "w", "b"], ["c"], pads=[1] * 4, group=groups),
+        *(between if shuffled else [helper.make_node("Relu", ["c"], ["s"])]),
+        helper.make_node("Conv", ["s", "v"], ["d"], group=groups),
+        helper.make_node("Add", ["c", "d"], ["e"]),
+        helper.make_node("Concat", ["e", "d"], ["f"], axis=1),
+        helper.make_node("HardSwish", ["f"], ["g"]),
+        helper.make_node("Conv", ["g", "u"], ["y"]),
     ]
     result, choices = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
     assert max_normalised_error(result, exact(nodes, x, weights, "y")) <= CLOSE
-    assert "conv" in {choice.rule for choice in choices.values()}
+    assert {"conv", "move"} <= {choice.rule for choice in choices.values()}
 
 
 @pytest.mark.parametrize("core", CORES)

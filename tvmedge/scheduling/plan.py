@@ -8,6 +8,8 @@ from tvm import s_tir
 
 # The annotation of a block that says what it computes ("conv"), for rules to know it by.
 KERNEL = "tvmedge.kernel"
+# The annotation of a block that moves channels: how many stay together.
+RUN = "tvmedge.run"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tvmedge.schedules.rules.cpu.conv import Conv
 from tvmedge.schedules.rules.cpu.last import Last
+from tvmedge.schedules.rules.cpu.move import Move
 from tvmedge.schedules.rules.cpu.product import Product
 from tvmedge.schedules.rules.cpu.window import Window
 
 from tvmedge.scheduling.engine import Rule
 
-RULES: tuple[Rule, ...] = (Conv(), Window(), Product(), Last())
+RULES: tuple[Rule, ...] = (Conv(), Window(), Product(), Move(), Last())

@@ -61,23 +61,31 @@ def padded(data: te.Tensor, pads: tuple[int, int, int, int], value: float) -> te
     return te.compute(shape, element, name="pad")
 
 
+@dataclass(frozen=True)
+class Grouped:
+    """A convolution of ``groups``: the input channels of the next begin ``stride`` channels
+    (empty lanes between blocks among them) after those of one."""
+
+    window: Window
+    groups: int = 1
+    stride: int = 0
+
+
 def conv(
-    data: te.Tensor,
-    weight: te.Tensor,
-    window: Window,
-    groups: int = 1,
-    cover: tuple[int, int] | None = None,
+    data: te.Tensor, weight: te.Tensor, grouped: Grouped, cover: tuple[int, int] | None = None
 ) -> te.Tensor:
     """Convolution.
 
-    data [N, I / a, H, W, a], weight [O / b, I / a / groups, KH, KW, a, b] ->
-    [N, O / b, OH, OW, b]; groups are whole blocks. ``cover``: sums are formed over
-    so many rows and columns, and those beyond OH x OW dropped.
+    data [N, blocks, H, W, a], weight [O / b, I / s, KH, KW, s, b] -> [N, O / b, OH, OW, b]
+    for I input and O output channels a group in whole blocks, s a divisor of a.
+    ``cover``: sums are formed over so many rows and columns, and those beyond OH x OW
+    dropped.
     """
-    batch, _, height, width, _ = _sizes(data)
+    window = grouped.window
+    batch, _, height, width, in_block = _sizes(data)
     rows, columns = window.output(height, width)
     covered = cover or (rows, columns)
-    outs, ins, kh_size, kw_size, in_block, block = _sizes(weight)
+    outs, ins, kh_size, kw_size, step, block = _sizes(weight)
     (sh, sw), (dh, dw) = window.strides, window.dilations
     (top, left, bottom, right), (more_rows, more_columns) = window.pads, covered
     bottom += max(0, (more_rows - rows) * sh)
@@ -85,12 +93,14 @@ def conv(
     image = padded(data, (top, left, bottom, right), 0.0)
     ic = te.reduce_axis((0, ins), "ic")
     kh, kw = _taps((kh_size, kw_size))
-    ii = te.reduce_axis((0, in_block), "ii")
-    per_group = outs // groups
+    ii = te.reduce_axis((0, step), "ii")
+    per_group = outs // grouped.groups
 
     def element(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, o: tirx.Var) -> tvm.ir.Expr:
-        source = ic if groups == 1 else c // per_group * ins + ic
-        pixel = image[n, source, h * sh + kh * dh, w * sw + kw * dw, ii]
+        # In steps: then the lane is a multiple of the step and ii.
+        at = ic if grouped.groups == 1 else c // per_group * (grouped.stride // step) + ic
+        source, lane = at // (in_block // step), at % (in_block // step) * step + ii
+        pixel = image[n, source, h * sh + kh * dh, w * sw + kw * dw, lane]
         return te.sum(pixel * weight[c, ic, kh, kw, ii, o], axis=[ic, kh, kw, ii])
 
     sums = te.compute((batch, outs, *covered, block), element, name="conv", attrs={KERNEL: "conv"})

@@ -40,13 +40,13 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
 
     def visit_var_binding_(self, binding: relax.VarBinding) -> None:
         value = binding.value
+        self.context.bindings[binding.var] = value
         made = None
         if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.Op):
             operator = OPERATORS.get(value.op.name)
             made = operator(self.context, value) if operator else None
         if made is None:
             super().visit_var_binding_(binding)
-            self.context.remember(binding)
         elif isinstance(binding.var, relax.DataflowVar):
             self.context.values[binding.var] = made
         else:  # seen outside of its block, where nobody knows of blocks

@@ -1,4 +1,5 @@
-"""Operators on whole channels in blocks: concat along them, means over the image."""
+"""Operators on whole channels in blocks: concat along them, means over the image,
+and any other order of them."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from tvm import relax
 
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import image_shape
-from tvmedge.compiler.passes.blocked.layout import Blocked, static_shape
+from tvmedge.compiler.passes.blocked.layout import Blocked, Order, static_shape
 
 
 def mean(context: Context, call: relax.Call) -> Blocked | None:
@@ -16,25 +17,41 @@ def mean(context: Context, call: relax.Call) -> Blocked | None:
         return None
     if sorted(int(axis) % len(shape) for axis in call.attrs.axis or ()) != [*range(2, len(shape))]:
         return None
-    value = context.blocked(call.args[0])
+    value = context.any_blocked(call.args[0])
     batch, channels, _, _ = value.shape
     pooled = context.emit(relax.op.mean(value.expr, axis=[2, 3], keepdims=True))
-    return Blocked(pooled, (batch, channels, 1, 1))
+    return Blocked(pooled, (batch, channels, 1, 1), value.groups)
+
+
+def shuffle(context: Context, call: relax.Call) -> Blocked | None:
+    """Channels of G groups in turns: reshape to [N, G, C / G, H, W], its axes 1 and 2
+    exchanged, and back."""
+    turned = context.made_by(call.args[0], "relax.permute_dims")
+    parted = context.made_by(turned.args[0], "relax.reshape") if turned is not None else None
+    if turned is None or parted is None or not context.is_blocked(parted.args[0]):
+        return None
+    if [int(axis) for axis in turned.attrs.axes or ()] != [0, 2, 1, 3, 4]:
+        return None
+    value = context.any_blocked(parted.args[0])
+    shape = static_shape(parted)
+    batch, channels, height, width = value.shape
+    if static_shape(call) != value.shape or shape is None:
+        return None
+    groups, each = shape[1:3]
+    if shape != (batch, groups, each, height, width):
+        return None
+    order = Order(lambda c: c % groups * each + c // groups, 1)
+    return context.layout.gather(value, channels, order=order)
 
 
 def concat(context: Context, call: relax.Call) -> Blocked | None:
-    """Along channels, where every part but the last fills its blocks."""
-    shape, image = static_shape(call), image_shape(call)
-    if shape is None or image is None or not isinstance(call.args[0], relax.Tuple):
+    """Along channels."""
+    shape = static_shape(call)
+    if shape is None or image_shape(call) is None or not isinstance(call.args[0], relax.Tuple):
         return None
     parts = list(call.args[0].fields)
-    shapes = [static_shape(part) for part in parts]
     if call.attrs.axis is None or int(call.attrs.axis) % len(shape) != 1:
         return None
-    if not any(context.is_blocked(part) for part in parts) or None in shapes:
+    if not any(context.is_blocked(part) for part in parts):
         return None
-    if any(part is None or context.layout.ragged(part[1]) for part in shapes[:-1]):
-        return None
-    fields = [context.blocked(part).expr for part in parts]
-    joined = context.emit(relax.op.concat(fields, axis=1))
-    return Blocked(joined, image)
+    return context.layout.concat([context.blocked(part) for part in parts])

@@ -16,29 +16,41 @@ from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, static_shape
 class Context:
     """Values of the function so far, by the variable the original function has for them.
 
-    ``values`` holds those in blocks and in no other form; ``packed`` and ``plain``
-    the copies made for those who needed the other layout; ``channels_last`` the
-    [N, H, W, C] that a value is a transposition of.
+    ``values`` holds those in blocks and in no other form; ``packed`` (by the groups of
+    their channels) and ``plain`` the copies made for those who needed another layout;
+    ``bindings`` what the original function binds its variables to.
     """
 
     layout: Layout
     visit: Callable[[relax.Expr], relax.Expr]
     values: dict[relax.Var, Blocked] = field(default_factory=dict)
-    packed: dict[relax.Var, Blocked] = field(default_factory=dict)
+    packed: dict[tuple[relax.Var, int], Blocked] = field(default_factory=dict)
     plain: dict[relax.Var, relax.Expr] = field(default_factory=dict)
-    channels_last: dict[relax.Var, relax.Expr] = field(default_factory=dict)
+    bindings: dict[relax.Var, relax.Expr] = field(default_factory=dict)
 
     def is_blocked(self, expr: relax.Expr) -> bool:
         """Whether ``expr`` of the original function lives in blocks."""
         return expr in self.values
 
-    def blocked(self, expr: relax.Expr) -> Blocked:
-        """``expr`` of the original function in blocks, packed now if it was not."""
-        if expr in self.values:
-            return self.values[expr]
-        if expr not in self.packed:
-            self.packed[expr] = self.layout.pack(self.image(expr))
-        return self.packed[expr]
+    def any_blocked(self, expr: relax.Expr) -> Blocked:
+        """``expr`` of the original function in blocks, its channels in whatever groups."""
+        return self.values[expr] if expr in self.values else self.blocked(expr)
+
+    def blocked(self, expr: relax.Expr, groups: int = 1) -> Blocked:
+        """``expr`` of the original function in blocks, each of ``groups`` beginning one."""
+        shape = image_shape(expr)
+        assert shape is not None
+        groups = self.layout.blocks(shape[1], groups).groups
+        value = self.values.get(expr)
+        if value is not None and value.groups == groups:
+            return value
+        if (expr, groups) not in self.packed:
+            self.packed[expr, groups] = (
+                self.layout.pack(self.image(expr), groups)
+                if value is None
+                else self.layout.gather(value, shape[1], groups)
+            )
+        return self.packed[expr, groups]
 
     def unpacked(self, variable: relax.Var) -> relax.Expr:
         """The plain form of a value in blocks."""
@@ -62,14 +74,9 @@ class Context:
         """Bind ``expr`` in the new function."""
         return self.layout.builder.emit(expr)
 
-    def remember(self, binding: relax.VarBinding) -> None:
-        """Note a transposition [N, H, W, C] -> [N, C, H, W]."""
-        value = binding.value
-        if (
-            isinstance(value, relax.Call)
-            and isinstance(value.op, tvm.ir.Op)
-            and value.op.name == "relax.permute_dims"
-            and [int(axis) for axis in value.attrs.axes or ()] == [0, 3, 1, 2]
-            and static_shape(value.args[0])
-        ):
-            self.channels_last[binding.var] = self.visit(value.args[0])
+    def made_by(self, expr: relax.Expr, name: str) -> relax.Call | None:
+        """The call of the operator ``name`` that ``expr`` is bound to, if it is."""
+        value = self.bindings.get(expr)
+        if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.Op):
+            return value if value.op.name == name else None
+        return None

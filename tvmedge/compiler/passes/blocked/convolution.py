@@ -1,7 +1,7 @@
 """Convolutions with constant weights start blocked regions.
 
 before: conv2d(x[N, I, H, W], w[O, I, KH, KW])
-after:  conv(x in blocks, w[O / b, I / b, KH, KW, b, b])
+after:  conv(x in blocks, w[O / b, I / s, KH, KW, s, b])
 
 The first layer of a model reads its image as it comes: [N, I, H, W, 1] or
 [N, 1, H, W, I] are other views of it.
@@ -9,12 +9,15 @@ The first layer of a model reads its image as it comes: [N, I, H, W, 1] or
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from tvm import relax
 
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
-from tvmedge.compiler.kernels.window import Window, conv, depthwise
+from tvmedge.compiler.kernels.blocks import Blocks
+from tvmedge.compiler.kernels.window import Grouped, Window, conv, depthwise
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import image_shape
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, static_shape
@@ -23,11 +26,11 @@ from tvmedge.schedules.rules.cpu.tiles import register_tile
 
 Array = npt.NDArray[np.float32]
 LAYOUTS = (("NCW", "OIW"), ("NCHW", "OIHW"))
+WRITTEN_OUT = 4  # input channels that the schedule writes out: sums over whole fours
 
 
 def convolution(context: Context, call: relax.Call) -> Blocked | None:
-    """Dense, depthwise, and grouped convolutions whose groups are whole blocks, of images
-    and of signals."""
+    """Dense, grouped and depthwise convolutions of images and of signals."""
     data, weights = call.args
     attrs, array = call.attrs, constant(weights)
     shape, result = image_shape(data), image_shape(call)
@@ -35,59 +38,93 @@ def convolution(context: Context, call: relax.Call) -> Blocked | None:
         return None
     if (str(attrs.data_layout), str(attrs.kernel_layout)) not in LAYOUTS:
         return None
-    groups, block = int(attrs.groups), context.layout.block
+    groups = int(attrs.groups)
     window = window_of(array.shape[2:], attrs)
     outs, ins = array.shape[:2]
     array = array.reshape(outs, ins, *window.kernel)
     if groups > 1 and ins == 1 and outs == groups:
-        value = _depthwise(context, context.blocked(data), array, window)
-    elif groups == 1:
-        value = _dense(context, data, shape, array, window)
-    elif ins % block == 0 and outs // groups % block == 0:
-        packed = _pack(array, outs // block, ins // block, block, block)
-        value = _emit(context, context.blocked(data).expr, packed, window, groups)
+        data_blocks = context.any_blocked(data)
+        value = _depthwise(context, data_blocks, array, window)
+        groups = data_blocks.groups
+    elif groups == 1 and ins < context.layout.block and not context.is_blocked(data):
+        value = _image(context, data, shape, array, window)
     else:
-        return None
-    return Blocked(value, result)
+        array, groups = _merge(array, groups, context.layout.block)
+        value = _grouped(context, data, array, window, groups)
+    return Blocked(value, result, context.layout.blocks(outs, groups).groups)
 
 
-def _dense(
+def _image(
     context: Context, data: relax.Expr, shape: tuple[int, ...], array: Array, window: Window
 ) -> relax.Var:
+    """The first layer reads its few channels where they are."""
     batch, ins, height, width = shape
-    block = context.layout.block
     outs = context.layout.blocks(array.shape[0])
-    if data in context.channels_last and ins < block:
-        view = relax.op.reshape(context.channels_last[data], (batch, 1, height, width, ins))
-        return _emit(context, context.emit(view), _pack(array, outs, 1, ins, block), window)
-    if ins < block and not context.is_blocked(data):
+    turned = context.made_by(data, "relax.permute_dims")
+    if turned is not None and [int(axis) for axis in turned.attrs.axes or ()] == [0, 3, 1, 2]:
+        view = relax.op.reshape(context.visit(turned.args[0]), (batch, 1, height, width, ins))
+        step = ins
+    else:
         view = relax.op.reshape(context.visit(data), (batch, ins, height, width, 1))
-        return _emit(context, context.emit(view), _pack(array, outs, ins, 1, block), window)
-    blocks = context.layout.blocks(ins)
-    packed = _pack(array, outs, blocks, block, block)
-    return _emit(context, context.blocked(data).expr, packed, window)
+        step = 1
+    return _emit(context, context.emit(view), _pack(array, outs, step), Grouped(window))
 
 
-def _pack(array: Array, outs: int, ins: int, in_block: int, out_block: int) -> Array:
-    """[O, I, KH, KW] -> [outs, ins, KH, KW, in_block, out_block], zero where it is longer."""
-    whole = np.zeros((outs * out_block, ins * in_block, *array.shape[2:]), array.dtype)
-    whole[: array.shape[0], : array.shape[1]] = array
-    parted = whole.reshape(outs, out_block, ins, in_block, *array.shape[2:])
-    return np.ascontiguousarray(parted.transpose(0, 2, 4, 5, 3, 1))
-
-
-def _emit(
-    context: Context, data: relax.Expr, weight: Array, window: Window, groups: int = 1
+def _grouped(
+    context: Context, data: relax.Expr, array: Array, window: Window, groups: int
 ) -> relax.Var:
+    """Any number of groups, each group's results beginning a block."""
+    per_group = array.shape[1]
+    value = context.any_blocked(data)
+    if value.groups != groups:
+        value = context.blocked(data, groups if per_group % 2 else 1)
+    ins = context.layout.of(value)
+    stride = 0
+    if groups > 1:
+        stride = per_group if ins.groups == 1 else ins.group_blocks * ins.block
+    length = per_group if stride == per_group else -(-per_group // WRITTEN_OUT) * WRITTEN_OUT
+    outs = context.layout.blocks(array.shape[0], groups)
+    packed = _pack(array, outs, math.gcd(length, stride, ins.block))
+    return _emit(context, value.expr, packed, Grouped(window, groups, stride))
+
+
+def _merge(array: Array, groups: int, block: int) -> tuple[Array, int]:
+    """Several small groups as one, zero from one's inputs to another's results, where
+    their results together are a block."""
+    outs, ins = array.shape[0] // groups, array.shape[1]
+    merged = block // outs
+    if groups == 1 or merged < 2 or block % outs or groups % merged:
+        return array, groups
+    whole = np.zeros((groups // merged, merged, outs, merged, *array.shape[1:]), array.dtype)
+    parted = array.reshape(groups // merged, merged, outs, *array.shape[1:])
+    for group in range(merged):
+        whole[:, group, :, group] = parted[:, group]
+    return whole.reshape(-1, merged * ins, *array.shape[2:]), groups // merged
+
+
+def _pack(array: Array, outs: Blocks, step: int) -> Array:
+    """[O, I, KH, KW] -> [O / b, I / step, KH, KW, step, b], zero where it is longer."""
+    ins = -(-array.shape[1] // step) * step
+    whole = np.zeros((array.shape[0], ins, *array.shape[2:]), array.dtype)
+    whole[:, : array.shape[1]] = array
+    # [I * KH, KW] stand for the image of channels that Blocks packs
+    blocked = outs.pack(whole.reshape(1, array.shape[0], -1, 1), rest=0.0)
+    parted = blocked.reshape(outs.number, ins // step, step, *array.shape[2:], outs.block)
+    return np.ascontiguousarray(parted.transpose(0, 1, 3, 4, 2, 5))
+
+
+def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -> relax.Var:
     shape = static_shape(data)
     assert shape is not None
+    window = grouped.window
     rows, columns = window.output(*shape[2:4])
     # What hangs over the edge reads padding: an image without any would have to be copied.
     ragged = any(window.pads)
-    tile = register_tile(context.layout.core, weight.shape[0], rows, columns, ragged=ragged)
+    outs = weight.shape[0] // grouped.groups
+    tile = register_tile(context.layout.core, outs, rows, columns, ragged=ragged)
     cover = tile.cover(rows, columns)
     return context.layout.builder.emit_te(
-        lambda x, w: conv(x, w, window, groups, cover),
+        lambda x, w: conv(x, w, grouped, cover),
         data,
         relax.const(weight),
         primfunc_name_hint="conv",
@@ -97,7 +134,7 @@ def _emit(
 
 def _depthwise(context: Context, data: Blocked, array: Array, window: Window) -> relax.Var:
     # [C, 1, KH, KW] -> [1, C / b, KH, KW, b]
-    packed = context.layout.pack_channels(array.transpose(1, 0, 2, 3), rest=0.0)[0]
+    packed = context.layout.of(data).pack(array.transpose(1, 0, 2, 3), rest=0.0)[0]
     return context.layout.builder.emit_te(
         lambda x, w: depthwise(x, w, window),
         data.expr,

@@ -6,9 +6,12 @@ convolution multiplies it by zero.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from tvm import relax
 
+from tvmedge.compiler.kernels.blocks import Blocks
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import as_image, image_shape
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, static_shape
@@ -29,11 +32,11 @@ def unary(context: Context, call: relax.Call) -> Blocked | None:
     """One tensor in, more arguments are scalars of the operator."""
     if not context.is_blocked(call.args[0]):
         return None
-    value = context.blocked(call.args[0])
-    if call.op.name.removeprefix("relax.") in WILD and context.layout.ragged(value.shape[1]):
+    value = context.any_blocked(call.args[0])
+    if call.op.name.removeprefix("relax.") in WILD and context.layout.of(value).ragged:
         return None
     changed = relax.Call(call.op, [value.expr, *call.args[1:]], call.attrs)
-    return Blocked(context.emit(changed), value.shape)
+    return replace(value, expr=context.emit(changed))
 
 
 def binary(context: Context, call: relax.Call) -> Blocked | None:
@@ -43,41 +46,43 @@ def binary(context: Context, call: relax.Call) -> Blocked | None:
     shape, image = static_shape(call), image_shape(call)
     if not blocked or shape is None or image is None:
         return None
-    channels = context.blocked(blocked[0]).shape[1]
+    blocks = context.layout.of(context.any_blocked(blocked[0]))
     divides = call.op.name == "relax.divide"
-    if channels != image[1]:
+    if blocks.count != image[1]:
         return None
-    if divides and constant(right) is None and context.layout.ragged(channels):
+    if divides and constant(right) is None and blocks.ragged:
         return None
-    operands = [_operand(context, arg, shape) for arg in (left, right)]
+    operands = [_operand(context, arg, shape, blocks) for arg in (left, right)]
     if None in operands:
         return None
     changed = relax.Call(call.op, operands, call.attrs)
-    return Blocked(context.emit(changed), image)
+    return Blocked(context.emit(changed), image, blocks.groups)
 
 
-def _operand(context: Context, arg: relax.Expr, result: tuple[int, ...]) -> relax.Expr | None:
+def _operand(
+    context: Context, arg: relax.Expr, result: tuple[int, ...], blocks: Blocks
+) -> relax.Expr | None:
     """``arg`` in a shape of five axes that broadcasts in blocks; None where none does."""
     array = constant(arg)
     if array is not None:
-        return _constant(context, array, result)
+        return _constant(array, result, blocks)
     shape = static_shape(arg)
     if shape is None:
         return None
     if shape == ():
         return context.visit(arg)
     image = as_image(shape, result)
-    if image is None or image[1] not in (1, result[1]):
+    if image is None or image[1] not in (1, blocks.count):
         return None
-    if image[1] == result[1]:
-        return context.blocked(arg).expr
+    if image[1] == blocks.count:
+        return context.blocked(arg, blocks.groups).expr
     return context.emit(relax.op.reshape(context.visit(arg), (*image, 1)))
 
 
 def _constant(
-    context: Context,
     array: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
     result: tuple[int, ...],
+    blocks: Blocks,
 ) -> relax.Expr | None:
     if array.size == 1:
         return relax.const(array.reshape(()))
@@ -88,6 +93,6 @@ def _constant(
     whole = array.reshape(image)
     if image[1] == 1:
         return relax.const(whole[..., None])
-    if image[1] == result[1]:
-        return relax.const(context.layout.pack_channels(whole, rest=1.0))
+    if image[1] == blocks.count:
+        return relax.const(blocks.pack(whole, rest=1.0))
     return None

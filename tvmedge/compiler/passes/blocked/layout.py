@@ -1,7 +1,9 @@
-"""The blocked layout: [N, C, H, W] as [N, ceil(C / b), H, W, b], the rest of C zero or unused."""
+"""The blocked layout: [N, C, H, W] as [N, blocks, H, W, b], the rest of C zero or unused."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,6 +12,8 @@ import numpy.typing as npt
 import tvm
 from tvm import relax, te, tirx
 
+from tvmedge.compiler.kernels import moves
+from tvmedge.compiler.kernels.blocks import Blocks, Index, only_where
 from tvmedge.targeting.core import Core
 
 Shape4 = tuple[int, int, int, int]
@@ -19,10 +23,17 @@ Sizes: TypeAlias = tuple[Size, ...]
 
 @dataclass(frozen=True)
 class Blocked:
-    """A value in blocks: ``expr`` holds what the model calls a tensor of ``shape`` (NCHW)."""
+    """A value in blocks: ``expr`` holds what the model calls a tensor of ``shape`` (NCHW)
+    with its channels in ``groups`` that each begin a block."""
 
     expr: relax.Expr
     shape: Shape4
+    groups: int = 1
+
+    @property
+    def per_group(self) -> int:
+        """Channels of a group."""
+        return self.shape[1] // self.groups
 
 
 def float_shape(expr: relax.Expr) -> Sizes | None:
@@ -52,6 +63,14 @@ def constant(expr: relax.Expr) -> npt.NDArray[np.float32] | None:
 
 
 @dataclass(frozen=True)
+class Order:
+    """An order of channels in runs of ``run``: unit u is unit ``source(u)`` of a value."""
+
+    source: Callable[[Index], Index]
+    run: int
+
+
+@dataclass(frozen=True)
 class Layout:
     """Moves values between the layouts; a block is a vector of ``core``."""
 
@@ -63,64 +82,90 @@ class Layout:
         """The length of a block."""
         return self.core.block
 
-    def blocks(self, channels: int) -> int:
-        """Blocks that hold ``channels``."""
-        return -(-channels // self.block)
+    def blocks(self, channels: int, groups: int = 1) -> Blocks:
+        """How ``channels`` stand in blocks; groups of full blocks need not be told apart."""
+        full = channels // groups % self.block == 0
+        return Blocks(channels, 1 if full else groups, self.block)
 
-    def ragged(self, channels: int) -> bool:
-        """Whether the last block is not full."""
-        return bool(channels % self.block)
+    def of(self, value: Blocked) -> Blocks:
+        """How the channels of ``value`` stand."""
+        return self.blocks(value.shape[1], value.groups)
 
-    def pack(self, expr: relax.Expr) -> Blocked:
-        """Plain -> blocked; the rest of the last block becomes zero."""
+    def pack(self, expr: relax.Expr, groups: int = 1) -> Blocked:
+        """Plain -> blocked; empty lanes become zero."""
         shape = static_shape(expr)
         assert shape is not None
         batch, channels, height, width = shape
-        block, blocks = self.block, self.blocks(channels)
-        if height == width == 1 and not self.ragged(channels):
-            free = relax.op.reshape(expr, (batch, blocks, 1, 1, block))
+        blocks = self.blocks(channels, groups)
+        if height == width == 1 and not blocks.ragged:
+            free = relax.op.reshape(expr, (batch, blocks.number, 1, 1, self.block))
             return Blocked(self.builder.emit(free), (batch, channels, 1, 1))
 
         def element(
             x: te.Tensor, n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, i: tirx.Var
         ) -> tvm.ir.Expr:
-            value = x[n, c * block + i, h, w]
-            if not self.ragged(channels):
-                return value
-            return tirx.if_then_else(c * block + i < channels, value, tirx.const(0.0, x.dtype))
+            channel, inside = blocks.channel(c, i)
+            return only_where(inside, x[n, channel, h, w])
 
         packed = self.builder.emit_te(
             lambda x: te.compute(
-                (batch, blocks, height, width, block),
+                (batch, blocks.number, height, width, self.block),
                 lambda *axes: element(x, *axes),
                 name="pack",
             ),
             expr,
             primfunc_name_hint="pack",
         )
-        return Blocked(packed, (batch, channels, height, width))
+        return Blocked(packed, (batch, channels, height, width), blocks.groups)
 
     def unpack(self, value: Blocked) -> relax.Expr:
         """Blocked -> plain."""
-        batch, channels, height, width = value.shape
-        block = self.block
-        if height == width == 1 and not self.ragged(channels):
+        height, width = value.shape[2:]
+        blocks = self.of(value)
+        if height == width == 1 and not blocks.ragged:
             return self.builder.emit(relax.op.reshape(value.expr, value.shape))
+
+        def element(
+            x: te.Tensor, n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var
+        ) -> tvm.ir.Expr:
+            block, lane = blocks.place(c)
+            return x[n, block, h, w, lane]
+
         return self.builder.emit_te(
             lambda x: te.compute(
-                (batch, channels, height, width),
-                lambda n, c, h, w: x[n, c // block, h, w, c % block],
+                value.shape,
+                lambda *axes: element(x, *axes),
                 name="unpack",
             ),
             value.expr,
             primfunc_name_hint="unpack",
         )
 
-    def pack_channels(self, array: npt.NDArray[np.float32], rest: float) -> npt.NDArray[np.float32]:
-        """A constant [n, C, h, w] in blocks, ``rest`` where the last block is not full."""
-        batch, channels, height, width = array.shape
-        blocks = self.blocks(channels)
-        whole = np.full((batch, blocks * self.block, height, width), rest, array.dtype)
-        whole[:, :channels] = array
-        parted = whole.reshape(batch, blocks, self.block, height, width)
-        return np.ascontiguousarray(parted.transpose(0, 1, 3, 4, 2))
+    def gather(
+        self, value: Blocked, channels: int, groups: int = 1, order: Order | None = None
+    ) -> Blocked:
+        """``channels`` of ``value`` in any order, each of ``groups`` beginning a block."""
+        order = order or Order(lambda unit: unit, math.gcd(channels // groups, value.per_group))
+        run = math.gcd(order.run, self.block)
+        before = Blocks(-(-value.shape[1] // run), value.groups, self.block // run)
+        after = Blocks(-(-channels // run), groups, self.block // run)
+        batch, _, height, width = value.shape
+        shape = (batch, after.number, height, width, self.block)
+        moved = self.builder.emit_te(
+            lambda x: moves.gather(x, shape, run, (before, after), order.source),
+            value.expr,
+            primfunc_name_hint="gather",
+        )
+        return Blocked(moved, (batch, channels, height, width), groups)
+
+    def concat(self, values: Sequence[Blocked]) -> Blocked:
+        """Values with their channels in one group, along their channels."""
+        batch, _, height, width = values[0].shape
+        counts = [value.shape[1] for value in values]
+        shape = (batch, self.blocks(sum(counts)).number, height, width, self.block)
+        joined = self.builder.emit_te(
+            lambda *parts: moves.concat(parts, shape, counts),
+            *[value.expr for value in values],
+            primfunc_name_hint="concat",
+        )
+        return Blocked(joined, (batch, sum(counts), height, width))

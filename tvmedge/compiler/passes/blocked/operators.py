@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tvm import relax
 
-from tvmedge.compiler.passes.blocked.channels import concat, mean
+from tvmedge.compiler.passes.blocked.channels import concat, mean, shuffle
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.convolution import convolution
 from tvmedge.compiler.passes.blocked.elementwise import BINARY, UNARY, binary, unary
@@ -21,7 +21,8 @@ OPERATORS: dict[str, Handler] = {
     **dict.fromkeys(("relax.nn.conv1d", "relax.nn.conv2d"), convolution),
     **dict.fromkeys(("relax.nn.max_pool1d", "relax.nn.max_pool2d"), max_pools),
     **dict.fromkeys(("relax.nn.avg_pool1d", "relax.nn.avg_pool2d"), avg_pools),
-    **dict.fromkeys(("relax.reshape", "relax.squeeze", "relax.expand_dims"), view),
+    **dict.fromkeys(("relax.squeeze", "relax.expand_dims"), view),
+    "relax.reshape": lambda context, call: shuffle(context, call) or view(context, call),
     "relax.mean": mean,
     "relax.concat": concat,
     **dict.fromkeys(UNARY, unary),

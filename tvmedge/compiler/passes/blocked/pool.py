@@ -27,7 +27,7 @@ def _pool(context: Context, call: relax.Call, *, average: bool) -> Blocked | Non
         return None
     if str(attrs.layout) not in ("NCW", "NCHW"):
         return None
-    value = context.blocked(call.args[0])
+    value = context.any_blocked(call.args[0])
     window = window_of(attrs.pool_size, attrs)
     if window.output(*value.shape[2:]) != result[2:]:
         return None  # ceil_mode: a last window hangs over the padding
@@ -39,4 +39,4 @@ def _pool(context: Context, call: relax.Call, *, average: bool) -> Blocked | Non
         )
     else:
         pooled = emit(lambda x: max_pool(x, window), value.expr, primfunc_name_hint="max_pool")
-    return Blocked(pooled, result)
+    return Blocked(pooled, result, value.groups)

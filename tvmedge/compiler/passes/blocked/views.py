@@ -14,11 +14,11 @@ def view(context: Context, call: relax.Call) -> Blocked | None:
     after = image_shape(call)
     if not context.is_blocked(call.args[0]) or after is None:
         return None
-    value = context.blocked(call.args[0])
+    value = context.any_blocked(call.args[0])
     batch, channels, height, width = after
     if value.shape[:2] != (batch, channels):
         return None
     if value.shape == after:
         return value
-    sizes = (batch, context.layout.blocks(channels), height, width, context.layout.block)
-    return Blocked(context.emit(relax.op.reshape(value.expr, sizes)), after)
+    sizes = (batch, context.layout.of(value).number, height, width, context.layout.block)
+    return Blocked(context.emit(relax.op.reshape(value.expr, sizes)), after, value.groups)

@@ -1,0 +1,62 @@
+"""Channels in blocks moved to other places.
+
+before: for n, c, h, w, i: out[n, c, h, w, i] = x[...]
+after:  parallel n, c:
+          for h, run: for w: for vector i in run: out[...] = x[...]
+
+Where a run goes is worked out once a row of pixels rather than for each of them.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tvm import s_tir, tirx
+from tvmedge.schedules.steps.blocks import Block
+from tvmedge.schedules.steps.elementwise import inline
+from tvmedge.schedules.steps.loops import extent
+
+from tvmedge.scheduling.plan import RUN, Plan
+from tvmedge.targeting.core import Core
+
+
+class Move:
+    """Runs of channels, row by row."""
+
+    name = "move"
+
+    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+        """None for anything but a move of channels and what is done to each element."""
+        schedule = s_tir.Schedule(func)
+        blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
+        places = [at for at, block in enumerate(blocks) if _run(schedule, block)]
+        if not places:
+            return None
+        *before, main = blocks[: places[-1] + 1]
+        run = math.gcd(*(_run(schedule, blocks[at]) for at in places))
+        if not all(inline(schedule, block) for block in before):
+            return None
+        rest = [block for block in blocks[places[-1] + 1 :] if not inline(schedule, block)]
+        if len(rest) > 1 or not all(_append(schedule, block) for block in rest):
+            return None
+        n, c, h, w, i = schedule.get_loops(main)
+        if None in (extent(schedule, loop) for loop in (h, w, i)):
+            return None
+        i, within = schedule.split(i, [None, run])
+        schedule.reorder(n, c, h, i, w, within)
+        schedule.vectorize(within)
+        schedule.parallel(schedule.fuse(n, c))
+        return Plan(schedule, f"runs of {run}")
+
+
+def _run(schedule: s_tir.Schedule, block: Block) -> int:
+    """The run of a move, 0 for any other block."""
+    return int(schedule.get(block).annotations.get(RUN, 0))
+
+
+def _append(schedule: s_tir.Schedule, block: Block) -> bool:
+    try:
+        schedule.reverse_compute_inline(block)
+    except s_tir.ScheduleError:
+        return False
+    return True
