@@ -8,6 +8,8 @@ from tvm import s_tir
 
 # The annotation of a block that says what it computes ("conv"), for rules to know it by.
 KERNEL = "tvmedge.kernel"
+# That of a convolution's groups: a tile never reaches from one into the next.
+GROUPS = "tvmedge.groups"
 # The annotation of a block that moves channels: how many stay together.
 RUN = "tvmedge.run"
 

@@ -18,7 +18,7 @@ from tvmedge.schedules.steps.blocks import Block, anchor, find
 from tvmedge.schedules.steps.loops import divisors, extent, vectorize
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
-from tvmedge.scheduling.plan import Plan
+from tvmedge.scheduling.plan import GROUPS, Plan
 from tvmedge.targeting.core import Core
 
 DATA = 0  # the first operand
@@ -40,8 +40,9 @@ class Conv:
         outs, rows, columns, block = (extent(schedule, loop) for loop in (oc, oh, ow, o))
         if outs is None or rows is None or columns is None or block != core.lanes:
             return None
+        groups = int(schedule.get(main).annotations[GROUPS])
         kernel = anchor(schedule, main)
-        tile = register_tile(core, outs, rows, columns)
+        tile = register_tile(core, outs // groups, rows, columns)
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
         ow, ow_in = schedule.split(ow, [None, tile.columns])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import tvm
 from tvm import te, tirx
 
-from tvmedge.scheduling.plan import KERNEL
+from tvmedge.scheduling.plan import GROUPS, KERNEL
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ def conv(
         pixel = image[n, source, h * sh + kh * dh, w * sw + kw * dw, lane]
         return te.sum(pixel * weight[c, ic, kh, kw, ii, o], axis=[ic, kh, kw, ii])
 
-    sums = te.compute((batch, outs, *covered, block), element, name="conv", attrs={KERNEL: "conv"})
+    attrs = {KERNEL: "conv", GROUPS: grouped.groups}
+    sums = te.compute((batch, outs, *covered, block), element, name="conv", attrs=attrs)
     if covered == (rows, columns):
         return sums
     return te.compute(
