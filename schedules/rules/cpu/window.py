@@ -29,14 +29,15 @@ class Window:
     name = "window"
 
     def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
-        """None for anything but a blocked depthwise convolution or pool."""
+        """None for anything but a blocked depthwise convolution or pool of images of known
+        size."""
         schedule = s_tir.Schedule(func)
         main = find(schedule, "depthwise", "pool")
         if main is None:
             return None
         loops = schedule.get_loops(main)
         sizes = [extent(schedule, loop) for loop in loops]
-        if None in sizes or sizes[4] != core.lanes:
+        if None in sizes[1:] or sizes[4] != core.lanes:
             return None
         _, _, rows, columns, _, kh_size, kw_size = sizes
         kernel = anchor(schedule, main)

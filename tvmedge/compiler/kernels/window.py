@@ -7,6 +7,7 @@ whatever they are fused with.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import tvm
 from tvm import te, tirx
@@ -36,8 +37,9 @@ class Window:
         )
 
 
-def _sizes(tensor: te.Tensor) -> tuple[int, ...]:
-    return tuple(int(size) for size in tensor.shape)
+def _sizes(tensor: te.Tensor) -> tuple[Any, ...]:
+    """Numbers, but for an open batch."""
+    return tuple(int(size) if isinstance(size, tirx.IntImm) else size for size in tensor.shape)
 
 
 def _taps(kernel: tuple[int, int]) -> tuple[tirx.IterVar, tirx.IterVar]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import tvm
 from tvm import relax
 
-from tvmedge.compiler.passes.blocked.layout import constant, static_shape
+from tvmedge.compiler.passes.blocked.layout import constant, image_sizes
 from tvmedge.compiler.passes.exact import rounds
 from tvmedge.compiler.passes.functions import graph_functions, rewrite
 
@@ -93,8 +93,8 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         array = constant(right)
         if left not in self.pending or self.uses[left] != 1 or array is None:
             return None
-        factor = _one_a_channel(array, static_shape(value))
-        if factor is None or static_shape(value) != static_shape(left):
+        factor = _one_a_channel(array, image_sizes(value))
+        if factor is None or image_sizes(value) != image_sizes(left):
             return None
         folded = _apply(name, self.pending[left], factor)
         if folded is not None:

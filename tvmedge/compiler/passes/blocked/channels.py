@@ -7,12 +7,12 @@ from tvm import relax
 
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import image_shape
-from tvmedge.compiler.passes.blocked.layout import Blocked, Order, static_shape
+from tvmedge.compiler.passes.blocked.layout import Blocked, Order, image_sizes
 
 
 def mean(context: Context, call: relax.Call) -> Blocked | None:
     """Mean over height and width, kept as axes of one."""
-    shape = static_shape(call.args[0])
+    shape = image_sizes(call.args[0])
     if not context.is_blocked(call.args[0]) or shape is None or not call.attrs.keepdims:
         return None
     if sorted(int(axis) % len(shape) for axis in call.attrs.axis or ()) != [*range(2, len(shape))]:
@@ -33,9 +33,9 @@ def shuffle(context: Context, call: relax.Call) -> Blocked | None:
     if [int(axis) for axis in turned.attrs.axes or ()] != [0, 2, 1, 3, 4]:
         return None
     value = context.any_blocked(parted.args[0])
-    shape = static_shape(parted)
+    shape = image_sizes(parted)
     batch, channels, height, width = value.shape
-    if static_shape(call) != value.shape or shape is None:
+    if image_sizes(call) != value.shape or shape is None:
         return None
     groups, each = shape[1:3]
     if shape != (batch, groups, each, height, width):
@@ -46,7 +46,7 @@ def shuffle(context: Context, call: relax.Call) -> Blocked | None:
 
 def concat(context: Context, call: relax.Call) -> Blocked | None:
     """Along channels."""
-    shape = static_shape(call)
+    shape = image_sizes(call)
     if shape is None or image_shape(call) is None or not isinstance(call.args[0], relax.Tuple):
         return None
     parts = list(call.args[0].fields)

@@ -9,7 +9,7 @@ import tvm
 from tvm import relax
 
 from tvmedge.compiler.passes.blocked.images import image_shape
-from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, static_shape
+from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, image_sizes
 
 
 @dataclass
@@ -61,14 +61,14 @@ class Context:
     def unpack(self, value: Blocked, variable: relax.Var) -> relax.Expr:
         """The plain form of ``value``, of the sizes that ``variable`` has."""
         plain = self.layout.unpack(value)
-        shape = static_shape(variable)
+        shape = image_sizes(variable)
         return plain if shape == value.shape else self.emit(relax.op.reshape(plain, shape))
 
     def image(self, expr: relax.Expr) -> relax.Expr:
         """``expr`` of the original function in the plain layout, as an image."""
         shape = image_shape(expr)
         plain = self.visit(expr)
-        return plain if shape == static_shape(expr) else self.emit(relax.op.reshape(plain, shape))
+        return plain if shape == image_sizes(expr) else self.emit(relax.op.reshape(plain, shape))
 
     def emit(self, expr: relax.Expr) -> relax.Var:
         """Bind ``expr`` in the new function."""

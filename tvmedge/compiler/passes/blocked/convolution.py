@@ -20,7 +20,7 @@ from tvmedge.compiler.kernels.blocks import Blocks
 from tvmedge.compiler.kernels.window import Grouped, Window, conv, depthwise
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import image_shape
-from tvmedge.compiler.passes.blocked.layout import Blocked, constant, static_shape
+from tvmedge.compiler.passes.blocked.layout import Blocked, constant, image_sizes
 from tvmedge.compiler.passes.blocked.windows import window_of
 from tvmedge.schedules.rules.cpu.tiles import register_tile
 
@@ -114,7 +114,7 @@ def _pack(array: Array, outs: Blocks, step: int) -> Array:
 
 
 def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -> relax.Var:
-    shape = static_shape(data)
+    shape = image_sizes(data)
     assert shape is not None
     window = grouped.window
     rows, columns = window.output(*shape[2:4])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tvm import relax
 
-from tvmedge.compiler.passes.blocked.layout import Shape4, static_shape
+from tvmedge.compiler.passes.blocked.layout import Shape4, image_sizes
 
 
 def as_image(sizes: Sequence[int], whole: Sequence[int]) -> Shape4 | None:
@@ -25,5 +25,5 @@ def as_image(sizes: Sequence[int], whole: Sequence[int]) -> Shape4 | None:
 
 def image_shape(expr: relax.Expr) -> Shape4 | None:
     """Sizes of a float32 tensor as an image, None where it is none or a size is open."""
-    shape = static_shape(expr)
+    shape = image_sizes(expr)
     return None if shape is None else as_image(shape, shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,10 @@ from tvmedge.compiler.kernels import moves
 from tvmedge.compiler.kernels.blocks import Blocks, Index, only_where
 from tvmedge.targeting.core import Core
 
-Shape4 = tuple[int, int, int, int]
 Size: TypeAlias = int | tvm.ir.Expr
 Sizes: TypeAlias = tuple[Size, ...]
+Batch: TypeAlias = Any  # a number, or an expression where it is open
+Shape4 = tuple[Batch, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,14 @@ def static_shape(expr: relax.Expr) -> tuple[int, ...] | None:
     if sizes is None or not all(isinstance(size, int) for size in sizes):
         return None
     return tuple(size for size in sizes if isinstance(size, int))
+
+
+def image_sizes(expr: relax.Expr) -> tuple[Batch, ...] | None:
+    """``static_shape``, but the first size, that of the batch, may be open."""
+    sizes = float_shape(expr)
+    if sizes is None or not all(isinstance(size, int) for size in sizes[1:]):
+        return None
+    return sizes
 
 
 def constant(expr: relax.Expr) -> npt.NDArray[np.float32] | None:
@@ -93,7 +102,7 @@ class Layout:
 
     def pack(self, expr: relax.Expr, groups: int = 1) -> Blocked:
         """Plain -> blocked; empty lanes become zero."""
-        shape = static_shape(expr)
+        shape = image_sizes(expr)
         assert shape is not None
         batch, channels, height, width = shape
         blocks = self.blocks(channels, groups)
