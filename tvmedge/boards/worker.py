@@ -15,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+from tvmedge.boards.library import LibraryModel
 from tvmedge.boards.messages import (
     JOBS,
     Channel,
@@ -22,18 +23,20 @@ from tvmedge.boards.messages import (
     Close,
     Done,
     Failed,
+    LocalPlace,
     Open,
     PipePlace,
     Reply,
     Run,
+    TcpPlace,
     Time,
     Times,
 )
 from tvmedge.boards.model import Model
 from tvmedge.boards.places import Place, open_place
 from tvmedge.boards.runtime import load_runtime
-from tvmedge.bundle import read_bundle, tensorfile
-from tvmedge.errors import BoardError, TvmEdgeError
+from tvmedge.bundle import Bundle, Form, read_bundle, tensorfile
+from tvmedge.errors import BoardError, InputError, TvmEdgeError
 
 _TENSORS_LIMIT = 4 << 30
 _GRACE_S = 2.0
@@ -49,7 +52,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._place: Place | None = None
-        self._model: Model | None = None
+        self._model: Model | LibraryModel | None = None
 
     def answer(
         self, job: Open | Run | Time, tensors: memoryview
@@ -77,9 +80,21 @@ class Worker:
             # The session ends a hung board by signalling the relay, and then wants our answer.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         bundle = read_bundle(Path(job.bundle))
+        if bundle.manifest.code.form is Form.LIBRARY:
+            self._model = _library(bundle, job.place)
+            return
         load_runtime()
         self._place = open_place(job.place)
         self._model = Model(bundle, self._place)
+
+
+def _library(bundle: Bundle, place: LocalPlace | PipePlace | TcpPlace) -> LibraryModel:
+    if not isinstance(place, LocalPlace):
+        raise InputError(
+            f"'{bundle.path}' is a freestanding library, which runs on --board local only: "
+            "compile it with --form vm for other boards."
+        )
+    return LibraryModel(bundle)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tvmedge.bundle.malformed import MalformedError
+from tvmedge.bundle.manifest import Form
 from tvmedge.dtypes import NAMES, carrier
 from tvmedge.errors import InputError
 from tvmedge.tensors.sizes import bind_sizes, resolved
@@ -16,12 +17,14 @@ from tvmedge.types import TensorSpec
 if TYPE_CHECKING:
     import numpy as np
 
-    from tvmedge.bundle.manifest import Manifest
+    from tvmedge.bundle.manifest import LibraryInfo, Manifest
 
 INPUT = "input:"
 OUTPUT = "output:"
 
 _CODE_FILE = re.compile(r"code/[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_PREFIX = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_MAX_WORKSPACE = 1 << 40
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,6 +37,10 @@ def check_manifest(manifest: Manifest) -> None:
     code, check = manifest.code, manifest.check
     if not _CODE_FILE.fullmatch(code.file):
         raise MalformedError(f"its code file {code.file!r} is not of the form code/NAME")
+    if (code.form is Form.LIBRARY) != (code.library is not None):
+        raise MalformedError("its code's form and what it says of a library contradict each other")
+    if code.library is not None:
+        _check_library(code.library)
     if not 0 <= code.kernels_tuned <= code.kernels_total:
         raise MalformedError("its numbers of kernels contradict each other")
     if not (math.isfinite(check.tolerance) and check.tolerance >= 0):
@@ -55,6 +62,13 @@ def check_manifest(manifest: Manifest) -> None:
         if given.value is not None and len(given.value) != math.prod(given.shape):
             raise MalformedError(f"its fixed input {given.name!r} has another size than its value")
     _unique("weight", code.weights)
+
+
+def _check_library(library: LibraryInfo) -> None:
+    if not _PREFIX.fullmatch(library.prefix):
+        raise MalformedError(f"its library's prefix {library.prefix!r} is no name in C")
+    if not 0 <= library.workspace_bytes <= _MAX_WORKSPACE:
+        raise MalformedError(f"its workspace of {library.workspace_bytes} bytes is impossible")
 
 
 def check_tensors(

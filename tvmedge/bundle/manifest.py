@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from tvmedge.types import FixedInput, Signature
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """Major.minor. A reader takes its own major only; a higher minor may add keys
 and files that an older reader of the same major can do without."""
 
@@ -31,20 +32,40 @@ class TargetInfo:
     features: tuple[str, ...]
 
 
+class Form(str, Enum):
+    """What the code is: TVM's Relax VM enters ``VM`` at function ``main``; ``LIBRARY``
+    (since 1.2) is freestanding C and needs no runtime."""
+
+    VM = "vm"
+    LIBRARY = "library"
+
+
+@dataclass(frozen=True)
+class LibraryInfo:
+    """How to call a freestanding library: ``prefix`` begins its names, a run needs
+    ``workspace_bytes`` of memory."""
+
+    prefix: str
+    workspace_bytes: int
+
+
 @dataclass(frozen=True)
 class CodeInfo:
-    """The compiled model: a TVM Relax VM library, entered at function ``main``.
+    """The compiled model.
 
     ``file`` is its path in the bundle, ``code/<name>`` of ``[A-Za-z0-9._-]``.
     ``weights`` names the tensors of ``weights.safetensors`` in the order in
-    which they follow the inputs as arguments of ``main``.
+    which they follow the inputs as arguments of ``main``; a library reads the whole file.
+    ``vm_because`` says why the form is no library (since 1.2).
     """
 
     file: str
-    form: str
+    form: Form
     weights: tuple[str, ...]
     kernels_total: int
     kernels_tuned: int
+    library: LibraryInfo | None = None
+    vm_because: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import types
 import typing
 from typing import Any
 
@@ -94,6 +95,8 @@ def _minor_version(raw: object) -> int:
 
 def _refuse_unknown(kind: Any, raw: object, where: str) -> None:
     """Refuse keys that the dataclass ``kind`` lacks; msgspec would drop them silently."""
+    if isinstance(kind, types.UnionType) and isinstance(raw, dict):
+        kind = next(filter(dataclasses.is_dataclass, typing.get_args(kind)), kind)
     if dataclasses.is_dataclass(kind) and isinstance(raw, dict):
         known = typing.get_type_hints(kind)
         for key, value in raw.items():

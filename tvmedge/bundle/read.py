@@ -51,6 +51,10 @@ class Bundle:
         tensors = tensorfile.decode(self._contents[WEIGHTS])
         return {name: tensors[name] for name in self.manifest.code.weights}
 
+    def weights_file(self) -> memoryview:
+        """The bytes of the weights' file, on a 64-byte boundary, as libraries take them."""
+        return self._contents[WEIGHTS]
+
     def check_inputs(self) -> dict[str, np.ndarray]:
         """The check's inputs by original name, in the signature's order, read-only."""
         tensors = tensorfile.decode(self._contents[CHECK])

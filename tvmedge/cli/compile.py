@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from tvmedge.bundle import Form
 from tvmedge.cli.explain import explained
 from tvmedge.cli.native_noise import native_noise_logged
 from tvmedge.cli.output import Output
@@ -39,6 +40,11 @@ class Options:
     "Seed of random check inputs."
     dump_ir: Path | None = None
     "Folder that receives the IR after every phase, one subfolder a target."
+    form: Form | None = Form.VM
+    """library: freestanding C, which needs no runtime (static models without branches);
+    vm: code for TVM's Relax VM."""
+    max_workspace_kb: int | None = None
+    "Refuse a library that needs more memory for its activations, in KiB."
     explain: Annotated[bool, Parameter(negative=())] = False
     "Say of every kernel by which rule it is scheduled, its tile and the speed expected."
     verify: Annotated[bool, Parameter(negative=())] = False
@@ -60,6 +66,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
 
     from tvmedge.bundle import write_bundle
     from tvmedge.compiler.compile import CompileOptions, compile_frontend, open_frontend
+    from tvmedge.compiler.forms import FormChoice
     from tvmedge.model.inputs import parse_inputs
     from tvmedge.model.load import load
 
@@ -79,6 +86,10 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
         seed=options.seed,
         dump_ir=options.dump_ir,
         explain=choices.update,
+        form=FormChoice(
+            options.form,
+            None if options.max_workspace_kb is None else options.max_workspace_kb * 1024,
+        ),
         verify=compare if options.verify else None,
     )
     started = time.perf_counter()
@@ -100,6 +111,11 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
             f"{sizes['weights.safetensors']}), {contents.code.kernels_total} kernels, "
             f"0 tuned, {seconds:.1f} s"
         )
+        code = contents.code
+        if code.library is not None:
+            output.say(f"  a freestanding library, workspace {code.library.workspace_bytes} bytes")
+        elif code.vm_because:
+            output.say(f"  code for TVM's VM, no freestanding library: {code.vm_because}")
         if options.explain:
             output.say(explained(choices))
         for found in verified:
@@ -111,6 +127,9 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
                 "bytes": path.stat().st_size,
                 "files": sizes,
                 "seconds": round(seconds, 3),
+                "form": code.form.value,
+                "vm_because": code.vm_because or None,
+                "workspace_bytes": code.library and code.library.workspace_bytes,
                 "kernels": {
                     "total": contents.code.kernels_total,
                     "tuned": contents.code.kernels_tuned,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,10 @@ import numpy.typing as npt
 import tvm
 from tvm import relax
 
+from tvmedge.bundle import LibraryInfo
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.link import linker
-from tvmedge.compiler.passes.lift_weights import lift_weights
+from tvmedge.compiler.passes.lift_weights import Lifted, lift_weights
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.resources import disk_errors
@@ -25,38 +26,50 @@ from tvmedge.targeting.core import core_of
 
 
 @dataclass(frozen=True)
-class Library:
-    """A shared library for TVM's Relax VM and the weights it takes as arguments."""
+class Code:
+    """A shared library and the weights that go with it; ``library`` says how to call one that
+    is freestanding, ``vm_because`` why this is none."""
 
-    code: bytes
-    weights: dict[str, npt.NDArray[np.generic]]
+    file: bytes
+    weights: Mapping[str, npt.NDArray[np.generic]]
     kernels: int
+    library: LibraryInfo | None = None
+    vm_because: str = ""
 
 
-def build(
+def schedule(
     module: tvm.IRModule,
     spec: TargetSpec,
     dump: IrDump | None = None,
     explain: Explain | None = None,
     verify: Verify | None = None,
-) -> Library:
-    """Lower, generate code and link ``module`` for ``spec``; ``explain`` hears how each
-    kernel was scheduled, ``verify`` is given the module before and after.
+) -> Lifted:
+    """An imported module as calls of kernels that are scheduled for ``spec``, its weights apart.
 
-    Raises:
-        ToolError: the linker failed or the disk is full.
+    ``explain`` hears how each kernel was scheduled, ``verify`` is given the module before
+    and after.
     """
     observe = dump.write if dump else None
-    target = tvm.target.Target(dict(spec.tvm))
-    with target, tvm.transform.PassContext(opt_level=3):
+    with tvm.target.Target(dict(spec.tvm)), tvm.transform.PassContext(opt_level=3):
         module = run_phases(cpu_kernels(core_of(spec), explain, verify), module, observe)
         lifted = lift_weights(module)
         if observe:
             observe("lift_weights", lifted.module)
+    return lifted
+
+
+def vm_code(lifted: Lifted, spec: TargetSpec, dump: IrDump | None = None) -> Code:
+    """Scheduled kernels as a library for TVM's Relax VM.
+
+    Raises:
+        ToolError: the linker failed or the disk is full.
+    """
+    target = tvm.target.Target(dict(spec.tvm))
+    with target, tvm.transform.PassContext(opt_level=3):
         kernels = sum(isinstance(f, tvm.tirx.PrimFunc) for f in lifted.module.functions.values())
-        lowered = run_phases(vm_lowering(), lifted.module, observe)
+        lowered = run_phases(vm_lowering(), lifted.module, dump.write if dump else None)
         executable = relax.build(lowered, target, relax_pipeline=None)
-    return Library(_export(executable, spec), lifted.weights, kernels)
+    return Code(_export(executable, spec), lifted.weights, kernels)
 
 
 def _export(executable: relax.VMExecutable, spec: TargetSpec) -> bytes:

@@ -13,11 +13,13 @@ from tvmedge.bundle import (
     BundleContents,
     CheckInfo,
     CodeInfo,
+    Form,
     ModelInfo,
     TargetInfo,
 )
-from tvmedge.compiler.build import build
+from tvmedge.compiler.build import schedule
 from tvmedge.compiler.dump import IrDump
+from tvmedge.compiler.forms import FormChoice, code_of
 from tvmedge.compiler.notice import notice
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.reference import CheckVectors, check_vectors
@@ -43,7 +45,7 @@ class CompileOptions:
     become constants; ``check_inputs`` are NAME=FILE or "random" for the bundle's
     own check; ``dump_ir`` receives the IR after every phase, one folder a target;
     ``explain`` hears how each kernel was scheduled, and ``verify`` is given the module
-    before and after, to compare them."""
+    before and after, to compare them; ``form`` says what code to make."""
 
     shapes: Shapes = field(default_factory=dict)
     values: Values = field(default_factory=dict)
@@ -52,6 +54,7 @@ class CompileOptions:
     dump_ir: Path | None = None
     explain: Explain | None = None
     verify: Verify | None = None
+    form: FormChoice = field(default_factory=FormChoice)
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ def compile_frontend(
     dump = IrDump(options.dump_ir / spec.name) if options.dump_ir else None
     model = imported.model
     with failures_named(model, f"compiled for {spec.name}"):
-        library = build(imported.module, spec, dump, options.explain, options.verify)
+        lifted = schedule(imported.module, spec, dump, options.explain, options.verify)
+        code = code_of(lifted, (model.name, imported.signature), spec, options.form, dump)
     return BundleContents(
         model=ModelInfo(model.name, model.sha256, model.licence),
         target=TargetInfo(
@@ -119,16 +123,18 @@ def compile_frontend(
         signature=imported.signature,
         code=CodeInfo(
             file=CODE_FILE,
-            form="vm",
-            weights=tuple(library.weights),
-            kernels_total=library.kernels,
+            form=Form.VM if code.library is None else Form.LIBRARY,
+            weights=tuple(code.weights),
+            kernels_total=code.kernels,
             kernels_tuned=0,
+            library=code.library,
+            vm_because=code.vm_because,
         ),
         check=CheckInfo(reference=vectors.tool, tolerance=vectors.tolerance),
         versions=_versions(),
         records_sha256=None,
-        library=library.code,
-        weights=library.weights,
+        library=code.file,
+        weights=code.weights,
         check_inputs=vectors.inputs,
         check_outputs=vectors.outputs,
         notice=notice(model),

@@ -48,6 +48,7 @@ class Sources:
     layout: Layout
     files: Mapping[str, bytes]
     kernels: bytes
+    kernel_count: int
     weights: Mapping[str, Array]
 
 
@@ -93,7 +94,7 @@ def sources(
     }
     if weights and naming.embed_weights:
         files[WEIGHTS] = packed
-    return Sources(interface, layout, files, code.hidden(), weights)
+    return Sources(interface, layout, files, code.hidden(), len(symbols), weights)
 
 
 def _symbols(prefix: str, program: Program) -> dict[str, str]:

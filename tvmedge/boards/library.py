@@ -1,0 +1,123 @@
+"""A bundle's freestanding library, loaded into this process: ctypes is all it takes."""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tvmedge.bundle import Bundle
+from tvmedge.bundle.tensorfile import ALIGNMENT
+from tvmedge.dtypes import carrier
+from tvmedge.errors import BoardError, TrustError
+from tvmedge.shapes import resolve
+from tvmedge.types import TensorSpec
+
+_LIBRARY = "model.so"
+_CODES = ("ok", "a missing pointer", "an unaligned pointer", "the weights of another model")
+_WRONG_WEIGHTS = 3
+
+
+class LibraryModel:
+    """One bundle's library with the memory of its inputs, outputs and workspace.
+
+    Weights are read where the bundle is mapped.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load the library and check its weights.
+
+        Raises:
+            TrustError: the weights are not the library's.
+            BoardError: the library does not load.
+        """
+        info = bundle.manifest.code.library
+        assert info is not None
+        signature = bundle.manifest.signature
+        self._bundle = bundle
+        self._functions = _load(bundle.code())
+        self._inputs = {spec.name: _zeros(spec) for spec in signature.inputs}
+        self._outputs = {spec.name: _zeros(spec) for spec in signature.outputs}
+        self._workspace = aligned(info.workspace_bytes)
+        addresses = [_address(array) for array in self._inputs.values()]
+        addresses += [_address(array) for array in self._outputs.values()]
+        if bundle.manifest.code.weights:
+            addresses.append(self._checked_weights(info.prefix))
+        self._io = (ctypes.c_void_p * len(addresses))(*addresses)
+        self._run = self._functions[f"{info.prefix}_run"]
+        self._run.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+        self._arguments = ctypes.addressof(self._io), _address(self._workspace)
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name; ``inputs`` match the signature. They are overwritten by the next run."""
+        for name, array in self._inputs.items():
+            np.copyto(array, inputs[name], casting="no")
+        self._once()
+        return self._outputs
+
+    def time(self, repetitions: int) -> tuple[float, ...]:
+        """Milliseconds of each of ``repetitions`` runs on the present inputs.
+
+        One run before them is not counted; the call from Python is (about a microsecond).
+        """
+        self._once()
+        samples = []
+        for _ in range(repetitions):
+            started = time.perf_counter_ns()
+            self._run(*self._arguments)
+            samples.append((time.perf_counter_ns() - started) / 1e6)
+        return tuple(samples)
+
+    def _once(self) -> None:
+        if code := self._run(*self._arguments):
+            raise BoardError(f"the library refused its arguments: {_described(code)}")
+
+    def _checked_weights(self, prefix: str) -> int:
+        content = np.frombuffer(self._bundle.weights_file(), np.uint8)
+        check = self._functions[f"{prefix}_check_weights"]
+        check.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self._weights = content
+        code = check(_address(content), content.nbytes)
+        if code == _WRONG_WEIGHTS:
+            raise TrustError(
+                f"The weights of '{self._bundle.path}' are not those its library was made for: "
+                "build the bundle again."
+            )
+        if code:
+            raise BoardError(f"the library refused its weights: {_described(code)}")
+        return _address(content)
+
+
+def aligned(nbytes: int) -> np.ndarray:
+    """Bytes that begin on a multiple of what libraries ask for."""
+    memory = np.zeros(max(nbytes, 1) + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + max(nbytes, 1)]
+
+
+def _load(code: memoryview) -> ctypes.CDLL:
+    with tempfile.TemporaryDirectory(prefix="tvmedge-code-") as folder:
+        path = Path(folder) / _LIBRARY
+        path.write_bytes(code)
+        try:
+            return ctypes.CDLL(str(path))
+        except OSError as error:
+            raise BoardError(f"the library does not load: {error}") from error
+
+
+def _zeros(spec: TensorSpec) -> np.ndarray:
+    dtype, shape = carrier(spec.dtype), resolve(spec.shape, {})
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    return aligned(size)[:size].view(dtype).reshape(shape)
+
+
+def _address(array: np.ndarray) -> int:
+    return int(array.ctypes.data)
+
+
+def _described(code: int) -> str:
+    return _CODES[code] if 0 <= code < len(_CODES) else f"code {code}"

@@ -1,0 +1,84 @@
+"""Which form a model's code takes: a freestanding library where it can be one, or TVM's VM."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import tvm
+
+from tvmedge.bundle import Form, LibraryInfo
+from tvmedge.compiler.build import Code, vm_code
+from tvmedge.compiler.dump import IrDump
+from tvmedge.compiler.library.build import Naming, Sources, sources
+from tvmedge.compiler.library.interface import prefix_of
+from tvmedge.compiler.library.link import shared_library
+from tvmedge.compiler.library.refused import NotStraightLineError
+from tvmedge.compiler.passes.lift_weights import Lifted
+from tvmedge.errors import CheckError, InputError
+from tvmedge.targeting import TargetSpec
+from tvmedge.types import Signature
+
+_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class FormChoice:
+    """``form`` None: a library if possible. ``max_workspace`` bounds a library's workspace,
+    in bytes."""
+
+    form: Form | None = Form.VM
+    max_workspace: int | None = None
+
+
+def code_of(
+    lifted: Lifted,
+    named: tuple[str, Signature],
+    spec: TargetSpec,
+    choice: FormChoice,
+    dump: IrDump | None = None,
+) -> Code:
+    """The code of scheduled kernels in the form chosen; ``named`` is the model's name and
+    signature.
+
+    Raises:
+        NotStraightLineError: a library (or a limit to its workspace) was asked for and
+            cannot be made.
+        InputError: a limit to the workspace of the VM.
+        CheckError: the library needs more workspace than allowed.
+        ToolError: the linker failed or the disk is full.
+    """
+    if choice.form is Form.VM:
+        if choice.max_workspace is not None:
+            raise InputError("--max-workspace-kb is for libraries: compile with --form library.")
+        return vm_code(lifted, spec, dump)
+    name, signature = named
+    target = tvm.target.Target(dict(spec.tvm))
+    naming = Naming(prefix_of(name), f"{name} for {spec.name}")
+    try:
+        made = sources(lifted, signature, target, naming)
+    except NotStraightLineError as error:
+        if choice.form is Form.LIBRARY or choice.max_workspace is not None:
+            raise
+        return dataclasses.replace(vm_code(lifted, spec, dump), vm_because=error.node)
+    require_workspace(made, choice.max_workspace)
+    info = LibraryInfo(made.interface.prefix, made.interface.workspace)
+    return Code(shared_library(made, spec.toolchain), made.weights, made.kernel_count, info)
+
+
+def require_workspace(made: Sources, limit: int | None) -> None:
+    """Refuse a library whose workspace is over ``limit`` bytes; None allows any.
+
+    Raises:
+        CheckError: it is; the message has the tensors alive where most are.
+    """
+    layout = made.layout
+    if limit is None or layout.nbytes <= limit:
+        return
+    peak = [f"{name} {size / 1024:.1f}" for name, size in layout.peak[:_SHOWN]]
+    more = len(layout.peak) - _SHOWN
+    others = f" and {more} more" if more > 0 else ""
+    raise CheckError(
+        f"The model needs a workspace of {layout.nbytes / 1024:.1f} KiB, more than the "
+        f"{limit / 1024:.1f} allowed; alive at its peak (KiB): {', '.join(peak)}{others}."
+    )
