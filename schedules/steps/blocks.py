@@ -63,10 +63,12 @@ def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
 
 def _one_a_sum(schedule: s_tir.Schedule, main: Block, epilogue: Block) -> bool:
     """Whether ``epilogue`` writes one value a sum, in the order of the sums (some of
-    those at the end of an axis may be dropped)."""
+    those at the end of an axis may be dropped, and axes may have become one)."""
     sums, values = _shape(schedule, main), _shape(schedule, epilogue)
     if len(values) == len(sums) - 1:  # the two axes of columns became one
         sums = [*sums[:-2], sums[-2] * sums[-1]]
+    elif len(values) == len(sums) - 2:  # rows of all phases, and columns of all
+        sums = [*sums[:2], sums[2] * sums[3], sums[4] * sums[5], *sums[6:]]
     known = sym.Analyzer()
     return len(sums) == len(values) and all(
         known.can_prove(v <= s) for v, s in zip(values, sums, strict=True)

@@ -52,3 +52,17 @@ def test_sums_that_are_read_elsewhere_stay() -> None:
 def test_a_model_that_rounds_is_left_alone() -> None:
     module = _module(rounded=True)
     tvm.ir.assert_structural_equal(FoldAffine()(module), module)
+
+
+def test_a_transposed_convolution_scales_its_second_axis() -> None:
+    bb = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((1, 3, 6, 6), "float32"))
+    with bb.function("main", [x]):
+        with bb.dataflow():
+            conv = bb.emit(op.nn.conv2d_transpose(x, relax.const(random(3, 5, 2, 2)), strides=2))
+            out = bb.emit_output(bb.emit(op.multiply(conv, relax.const(random(5, 1, 1, seed=1)))))
+        bb.emit_func_output(out)
+    module, x = bb.get(), random(1, 3, 6, 6, seed=3)
+    folded = FoldAffine()(module)
+    assert _names(folded) == ["nn.conv2d_transpose"]
+    np.testing.assert_allclose(_run(folded, x), _run(module, x), rtol=1e-5, atol=1e-6)

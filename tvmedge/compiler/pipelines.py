@@ -15,6 +15,7 @@ from tvm.relax import transform
 
 from tvmedge.compiler.kernels.legal import legalizations
 from tvmedge.compiler.passes.blocked import BlockChannels
+from tvmedge.compiler.passes.few_outputs import FewOutputs
 from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.fold_views import FoldViews
 from tvmedge.compiler.passes.pack_products import PackProducts
@@ -55,6 +56,7 @@ def cpu_kernels(
             (
                 FoldAffine(),
                 Reciprocals(),
+                FewOutputs(core),
                 BlockChannels(core),
                 PackProducts(core),
                 transform.DeadCodeElimination(),

@@ -6,8 +6,9 @@ from tvmedge.schedules.rules.cpu.conv import Conv
 from tvmedge.schedules.rules.cpu.last import Last
 from tvmedge.schedules.rules.cpu.move import Move
 from tvmedge.schedules.rules.cpu.product import Product
+from tvmedge.schedules.rules.cpu.transposed import Transposed
 from tvmedge.schedules.rules.cpu.window import Window
 
 from tvmedge.scheduling.engine import Rule
 
-RULES: tuple[Rule, ...] = (Conv(), Window(), Product(), Move(), Last())
+RULES: tuple[Rule, ...] = (Conv(), Transposed(), Window(), Product(), Move(), Last())

@@ -15,7 +15,7 @@ from __future__ import annotations
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import register_tile
 from tvmedge.schedules.steps.blocks import Block, anchor, find
-from tvmedge.schedules.steps.loops import divisors, extent, vectorize
+from tvmedge.schedules.steps.loops import Loop, divisors, extent, vectorize
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.plan import GROUPS, Plan
@@ -46,19 +46,25 @@ class Conv:
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
         ow, ow_in = schedule.split(ow, [None, tile.columns])
-        step = max(d for d in divisors(extent(schedule, ii) or 1) if d <= UNROLL_INPUT)
-        ii, ii_in = schedule.split(ii, [None, step])
+        ii, ii_in, lanes = split_inputs(schedule, ii, core)
         # A broadcast from memory is used at once; one through a register serves all vectors.
         pixels_first = (oh_in, ow_in, oc_in) if core.memory_operand else (oc_in, oh_in, ow_in)
-        lanes = DATA if core.lane_operand and step == core.lanes else None
         loops = Sums((n, oc, oh), (ow,), (ic, kh, kw, ii), (ii_in,), (*pixels_first, o), lanes)
         if kernel.pad is not None:
-            _pad(schedule, kernel.pad, core)
+            pad_planes(schedule, kernel.pad, core)
         keep_in_registers(schedule, kernel, loops, core.lanes)
         return Plan(schedule, str(tile), tile.peak)
 
 
-def _pad(schedule: s_tir.Schedule, pad: Block, core: Core) -> None:
+def split_inputs(schedule: s_tir.Schedule, ii: Loop, core: Core) -> tuple[Loop, Loop, int | None]:
+    """The loop over a block's input channels in two, the inner one to write out, and the
+    operand to load as a vector over that, if any."""
+    step = max(d for d in divisors(extent(schedule, ii) or 1) if d <= UNROLL_INPUT)
+    outer, inner = schedule.split(ii, [None, step])
+    return outer, inner, DATA if core.lane_operand and step == core.lanes else None
+
+
+def pad_planes(schedule: s_tir.Schedule, pad: Block, core: Core) -> None:
     """The padded copy: planes in parallel, whole vectors of channels."""
     n, c, h, w, i = schedule.get_loops(pad)
     size = extent(schedule, i) or 1

@@ -37,8 +37,8 @@ class Window:
         )
 
 
-def _sizes(tensor: te.Tensor) -> tuple[Any, ...]:
-    """Numbers, but for an open batch."""
+def sizes_of(tensor: te.Tensor) -> tuple[Any, ...]:
+    """The shape of a tensor: numbers, but for an open batch."""
     return tuple(int(size) if isinstance(size, tirx.IntImm) else size for size in tensor.shape)
 
 
@@ -49,7 +49,7 @@ def _taps(kernel: tuple[int, int]) -> tuple[tirx.IterVar, tirx.IterVar]:
 
 def padded(data: te.Tensor, pads: tuple[int, int, int, int], value: float) -> te.Tensor:
     """``data`` [N, C, H, W, b] with ``value`` around its images."""
-    batch, blocks, height, width, block = _sizes(data)
+    batch, blocks, height, width, block = sizes_of(data)
     top, left, bottom, right = pads
     if not any(pads):
         return data
@@ -84,10 +84,10 @@ def conv(
     dropped.
     """
     window = grouped.window
-    batch, _, height, width, in_block = _sizes(data)
+    batch, _, height, width, in_block = sizes_of(data)
     rows, columns = window.output(height, width)
     covered = cover or (rows, columns)
-    outs, ins, kh_size, kw_size, step, block = _sizes(weight)
+    outs, ins, kh_size, kw_size, step, block = sizes_of(weight)
     (sh, sw), (dh, dw) = window.strides, window.dilations
     (top, left, bottom, right), (more_rows, more_columns) = window.pads, covered
     bottom += max(0, (more_rows - rows) * sh)
@@ -116,7 +116,7 @@ def conv(
 
 def depthwise(data: te.Tensor, weight: te.Tensor, window: Window) -> te.Tensor:
     """Depthwise convolution: data [N, C / b, H, W, b], weight [C / b, KH, KW, b]."""
-    batch, blocks, height, width, block = _sizes(data)
+    batch, blocks, height, width, block = sizes_of(data)
     kh, kw = _taps(window.kernel)
     (sh, sw), (dh, dw) = window.strides, window.dilations
     image = padded(data, window.pads, 0.0)
@@ -133,7 +133,7 @@ def depthwise(data: te.Tensor, weight: te.Tensor, window: Window) -> te.Tensor:
 
 def max_pool(data: te.Tensor, window: Window) -> te.Tensor:
     """Largest element of each window; padding never wins."""
-    batch, blocks, height, width, block = _sizes(data)
+    batch, blocks, height, width, block = sizes_of(data)
     kh, kw = _taps(window.kernel)
     (sh, sw), (dh, dw) = window.strides, window.dilations
     image = padded(data, window.pads, float(tirx.min_value(data.dtype).value))
@@ -149,7 +149,7 @@ def max_pool(data: te.Tensor, window: Window) -> te.Tensor:
 
 def avg_pool(data: te.Tensor, window: Window, include_padding: bool) -> te.Tensor:
     """Mean of each window, of the elements inside the image unless ``include_padding``."""
-    batch, blocks, height, width, block = _sizes(data)
+    batch, blocks, height, width, block = sizes_of(data)
     kh, kw = _taps(window.kernel)
     (sh, sw), (dh, dw), (top, left, _, _) = window.strides, window.dilations, window.pads
     image = padded(data, window.pads, 0.0)

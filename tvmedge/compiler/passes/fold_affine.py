@@ -21,8 +21,11 @@ from tvmedge.compiler.passes.blocked.layout import constant, image_sizes
 from tvmedge.compiler.passes.exact import rounds
 from tvmedge.compiler.passes.functions import graph_functions, rewrite
 
-# Their weights' first axis is the output channels.
-CONVOLUTIONS = {"relax.nn.conv1d", "relax.nn.conv2d", "relax.nn.conv3d"}
+# The axis of their weights that is the output channels (of one group).
+CONVOLUTIONS = {
+    **{f"relax.nn.conv{n}d": 0 for n in (1, 2, 3)},
+    **{f"relax.nn.conv{n}d_transpose": 1 for n in (1, 2)},
+}
 Array = npt.NDArray[np.float64]
 
 
@@ -83,8 +86,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
             return None
         name = value.op.name
         if name in CONVOLUTIONS:
-            weight = constant(value.args[1])
-            return None if weight is None else _Folded(value, weight.astype(np.float64))
+            return _unfolded(value)
         if name not in ("relax.add", "relax.subtract", "relax.multiply", "relax.divide"):
             return None
         left, right = value.args
@@ -112,6 +114,13 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         return self.builder_.emit(relax.op.add(self.builder_.emit(result), relax.const(bias)))
 
 
+def _unfolded(conv: relax.Call) -> _Folded | None:
+    weight = constant(conv.args[1])
+    if weight is None or (CONVOLUTIONS[conv.op.name] == 1 and int(conv.attrs.groups) != 1):
+        return None
+    return _Folded(conv, weight.astype(np.float64))
+
+
 def _one_a_channel(array: npt.NDArray[np.float32], shape: tuple[int, ...] | None) -> Array | None:
     """``array`` as one value a channel of a result of ``shape``, if it is that."""
     if shape is None or array.ndim > len(shape):
@@ -133,5 +142,6 @@ def _apply(name: str, folded: _Folded, factor: Array) -> _Folded | None:
         if not factor.all():
             return None
         factor = 1 / factor
-    scale = factor.reshape(-1, *[1] * (folded.weight.ndim - 1))
+    axis = CONVOLUTIONS[folded.conv.op.name]
+    scale = factor.reshape(-1, *[1] * (folded.weight.ndim - 1 - axis))
     return replace(folded, weight=folded.weight * scale, bias=bias * factor)

@@ -12,6 +12,7 @@ from tvmedge.compiler.passes.blocked.convolution import convolution
 from tvmedge.compiler.passes.blocked.elementwise import BINARY, UNARY, binary, unary
 from tvmedge.compiler.passes.blocked.layout import Blocked
 from tvmedge.compiler.passes.blocked.pool import avg_pools, max_pools
+from tvmedge.compiler.passes.blocked.transposed import transposed
 from tvmedge.compiler.passes.blocked.views import view
 
 # A handler returns None where the plain layout serves better or the call is not for it.
@@ -19,6 +20,7 @@ Handler = Callable[[Context, relax.Call], Blocked | None]
 
 OPERATORS: dict[str, Handler] = {
     **dict.fromkeys(("relax.nn.conv1d", "relax.nn.conv2d"), convolution),
+    **dict.fromkeys(("relax.nn.conv1d_transpose", "relax.nn.conv2d_transpose"), transposed),
     **dict.fromkeys(("relax.nn.max_pool1d", "relax.nn.max_pool2d"), max_pools),
     **dict.fromkeys(("relax.nn.avg_pool1d", "relax.nn.avg_pool2d"), avg_pools),
     **dict.fromkeys(("relax.squeeze", "relax.expand_dims"), view),

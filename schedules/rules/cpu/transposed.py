@@ -1,0 +1,76 @@
+"""Transposed convolution in blocks of channels, phase by phase.
+
+before: for n, oc, h, ph, w, pw, o, ic, jh, jw, ii: sum;  for n, oc, oh, ow, o: epilogue
+after:  parallel n, oc / V, h:
+          for ph, w / C, pw:
+            V x C vectors of sums = 0                              (in registers)
+            for ic, jh, jw, ii / 4: unrolled 4: V x C multiply-adds
+            bias, activation, store to columns SW apart
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tvm import s_tir, tirx
+from tvmedge.schedules.rules.cpu.conv import pad_planes, split_inputs
+from tvmedge.schedules.rules.cpu.tiles import register_tile
+from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
+from tvmedge.schedules.steps.elementwise import spread
+from tvmedge.schedules.steps.loops import extent
+from tvmedge.schedules.steps.sums import Sums, keep_in_registers
+
+from tvmedge.scheduling.plan import Plan
+from tvmedge.targeting.core import Core
+
+
+class Transposed:
+    """Register tiles over the columns of one phase."""
+
+    name = "transposed"
+
+    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+        """None for anything but a blocked transposed convolution of static shape."""
+        schedule = s_tir.Schedule(func)
+        main = find(schedule, "transposed")
+        if main is None:
+            return None
+        n, oc, h, ph, w, pw, o, ic, jh, jw, ii = schedule.get_loops(main)
+        outs, columns, block = (extent(schedule, loop) for loop in (oc, w, o))
+        if outs is None or columns is None or block != core.lanes:
+            return None
+        kernel = _by_phase(schedule, anchor(schedule, main))
+        tile = register_tile(core, outs, 1, columns)
+        oc, oc_in = schedule.split(oc, [None, tile.vectors])
+        w, w_in = schedule.split(w, [None, tile.columns])
+        ii, ii_in, lanes = split_inputs(schedule, ii, core)
+        # A broadcast from memory is used at once; one through a register serves all vectors.
+        pixels_first = (w_in, oc_in) if core.memory_operand else (oc_in, w_in)
+        loops = Sums((n, oc, h), (ph, w, pw), (ic, jh, jw, ii), (ii_in,), (*pixels_first, o), lanes)
+        if kernel.pad is not None:
+            pad_planes(schedule, kernel.pad, core)
+        keep_in_registers(schedule, kernel, loops, core.lanes)
+        return Plan(schedule, str(tile), tile.peak)
+
+
+def _by_phase(schedule: s_tir.Schedule, kernel: Anchored) -> Anchored:
+    """An epilogue over the axes of the sums: oh becomes h, ph, and ow becomes w, pw.
+
+    Where some of a phase is dropped no axes fit, and sums are copied first.
+    """
+    sums, values = (_sizes(schedule, block) for block in (kernel.main, kernel.epilogue))
+    _, _, h, ph, _, pw, _ = sums[:7]
+    if len(values) == 5 and values[2] == h * ph and values[3] % pw == 0:
+        schedule.transform_block_layout(
+            kernel.epilogue,
+            lambda n, c, y, x, i: (n, c, y // ph, y % ph, x // pw, x % pw, i),
+        )
+    elif len(values) == 5:
+        copy = schedule.cache_write(kernel.main, 0, "global")
+        spread(schedule, kernel.epilogue)
+        return replace(kernel, epilogue=copy)
+    return kernel
+
+
+def _sizes(schedule: s_tir.Schedule, block: Block) -> list[int]:
+    return [extent(schedule, loop) or 1 for loop in schedule.get_loops(block)]

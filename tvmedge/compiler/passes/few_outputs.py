@@ -1,0 +1,120 @@
+"""Transposed convolutions of few channels compute all phases of a pixel in one vector.
+
+before: conv2d_transpose(x[N, I, H, W], w[I, 1, 2, 2], strides=2)
+after:  conv2d(x, w'[4, I, 1, 1]); reshape [N, 1, 2, 2, H, W]; permute_dims [N, 1, H, 2, W, 2];
+        reshape [N, 1, 2 H, 2 W]
+
+In blocks of channels one channel would fill a vector as well as four do. Taken where
+that halves the work at least.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tvm
+from tvm import relax
+
+from tvmedge.compiler.kernels.phases import Phases
+from tvmedge.compiler.passes.blocked.layout import constant, image_sizes
+from tvmedge.compiler.passes.functions import rewrite
+from tvmedge.targeting.core import Core
+
+Array = npt.NDArray[np.float32]
+CONVOLUTIONS = {
+    "relax.nn.conv1d_transpose": relax.op.nn.conv1d,
+    "relax.nn.conv2d_transpose": relax.op.nn.conv2d,
+}
+
+
+@dataclass(frozen=True)
+class FewOutputs:
+    """Vectors are those of ``core``."""
+
+    core: Core
+
+    def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
+        return rewrite(module, _Mutator(module, self.core))
+
+
+@relax.expr_functor.mutator
+class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
+    def __init__(self, module: tvm.IRModule, core: Core) -> None:
+        super().__init__(module)
+        self.core = core
+
+    def visit_call_(self, call: relax.Call) -> relax.Expr:
+        call = self.visit_expr_post_order(call)
+        if not isinstance(call.op, tvm.ir.Op) or call.op.name not in CONVOLUTIONS:
+            return call
+        shape, result = image_sizes(call.args[0]), image_sizes(call)
+        weight, attrs = constant(call.args[1]), call.attrs
+        if shape is None or result is None or weight is None or int(attrs.groups) != 1:
+            return call
+        if any(int(size) != 1 for size in attrs.dilation):
+            return call
+        axes = _phases(weight.shape[2:], attrs)
+        places = [-(-size // axis.stride) for size, axis in zip(result[2:], axes, strict=True)]
+        pads = [
+            axis.around(count, size)
+            for axis, count, size in zip(axes, places, shape[2:], strict=True)
+        ]
+        if not self._pays(weight.shape[1], axes) or min(itertools.chain(*pads)) < 0:
+            return call
+        sides = [front for front, _ in pads] + [back for _, back in pads]
+        emit = self.builder_.emit
+        convolution = CONVOLUTIONS[call.op.name]
+        sums = emit(convolution(call.args[0], relax.const(_joined(weight, axes)), padding=sides))
+        parted = (*result[:2], *(axis.stride for axis in axes), *places)
+        count = len(axes)
+        order = [0, 1, *itertools.chain(*((2 + count + i, 2 + i) for i in range(count)))]
+        turned = emit(relax.op.permute_dims(emit(relax.op.reshape(sums, parted)), order))
+        whole = [size * axis.stride for size, axis in zip(places, axes, strict=True)]
+        image = relax.op.reshape(turned, (*result[:2], *whole))
+        if tuple(whole) == result[2:]:
+            return image
+        spatial = list(range(2, 2 + count))
+        return relax.op.strided_slice(emit(image), spatial, [0] * count, result[2:])
+
+    def _pays(self, outs: int, axes: Sequence[Phases]) -> bool:
+        """Whether all phases in one convolution take half the multiply-adds at most."""
+        apart = math.prod(axis.stride for axis in axes)
+        joined = -(-outs * apart // self.core.block) * math.prod(map(_reach, axes))
+        single = -(-outs // self.core.block) * apart * math.prod(axis.taps for axis in axes)
+        return 2 * joined <= single
+
+
+def _phases(kernel: Sequence[int], attrs: Any) -> list[Phases]:
+    pads = [int(pad) for pad in attrs.padding]
+    strides = [int(stride) for stride in attrs.strides]
+    return [Phases(*axis) for axis in zip(kernel, strides, pads[: len(strides)], strict=True)]
+
+
+def _reach(axis: Phases) -> int:
+    """Elements from the first to the last that any phase reads for a place."""
+    return axis.highest - axis.lowest + 1
+
+
+def _joined(weight: Array, axes: Sequence[Phases]) -> Array:
+    """[I, O, *kernel] -> [O * phases, I, *reach], zero where a phase does not look."""
+    ins, outs = weight.shape[:2]
+    strides, taps = [axis.stride for axis in axes], [axis.taps for axis in axes]
+    joined = np.zeros((outs, *strides, ins, *map(_reach, axes)), weight.dtype)
+    for phase in np.ndindex(*strides):
+        for js in np.ndindex(*taps):
+            known = [axis.tap(p, j) for axis, p, j in zip(axes, phase, js, strict=True)]
+            if None in known:
+                continue
+            places = [
+                axis.offset(p, j) - axis.lowest for axis, p, j in zip(axes, phase, js, strict=True)
+            ]
+            source, place = (..., *known), (slice(None), *phase, slice(None), *places)
+            joined[place] = weight[source].T
+    kernel: tuple[int, ...] = joined.shape[2 + len(axes) :]
+    return joined.reshape(-1, ins, *kernel)
