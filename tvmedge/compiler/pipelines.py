@@ -18,6 +18,7 @@ from tvmedge.compiler.passes.blocked import BlockChannels
 from tvmedge.compiler.passes.few_outputs import FewOutputs
 from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.fold_views import FoldViews
+from tvmedge.compiler.passes.in_place import InPlace
 from tvmedge.compiler.passes.pack_products import PackProducts
 from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
@@ -89,6 +90,7 @@ def kernel_calls() -> tuple[Phase, ...]:
                 transform.ToNonDataflow(),
                 transform.RemovePurityChecking(),
                 transform.CallTIRRewrite(),
+                InPlace(),
             ),
         ),
     )
