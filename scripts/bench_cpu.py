@@ -1,124 +1,88 @@
 """Our bundles against other runtimes on this machine's CPU, model by model.
 
-``python scripts/bench_cpu.py [MODEL ...] [--threads 1,2] [--out FILE.json]``
+``python scripts/bench_cpu.py [MODEL ...] [--threads 1,2] [--only tvmedge,onnxruntime,...]``
 
-Every contestant loads the model in a process of its own and is timed in turns with the
-others on the same plausible inputs; a contestant whose outputs differ from
-onnxruntime's is out.
+Every contestant converts a model once (``--prepare`` stops after that), loads it in a
+pinned process of its own and is timed in turns with the others on the same plausible
+inputs; one whose outputs differ from onnxruntime's is out. What contestants need is
+installed into the user's cache when first used. A run that was stopped goes on with
+``--resume`` as long as our sources are the same.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import numpy as np
-
-from scripts import fetch_models, machine, model_list, model_samples
+from scripts import machine, model_list
+from scripts.bench import results, tables
 from scripts.bench.contestants import CONTESTANTS
-from scripts.bench.duel import duel
-from tvmedge.resources import atomic_path
+from scripts.bench.duel import REFERENCE, duel
+from scripts.bench.forms import Form, form, our_sources
+from scripts.bench.models import KIND_OF, OTHER
+from scripts.bench.sources import source
 
-COMPILE = [sys.executable, "-m", "tvmedge", "compile"]
+_OUT = Path(__file__).with_name("results") / "bench_cpu.json"
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, print a table, write the result file."""
+    """Measure, print lines, write the result file after each model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", help="names in models.toml; all by default")
-    parser.add_argument("--threads", default="1", help="numbers of threads, such as 1,2")
+    parser.add_argument("models", nargs="*", help="names in models.toml; bench/models.py's if none")
+    parser.add_argument("--threads", default="1,2", help="numbers of threads, such as 1,2")
     parser.add_argument("--only", default=",".join(CONTESTANTS), help="contestants")
-    parser.add_argument("--out", type=Path, default=None, help="result file")
+    parser.add_argument("--prepare", action="store_true", help="convert only, time nothing")
+    parser.add_argument("--resume", action="store_true", help="keep what the result file has")
+    parser.add_argument("--out", type=Path, default=_OUT, help="result file")
     options = parser.parse_args(arguments)
-    names = tuple(options.only.split(","))
-    entries = [e for e in model_list.load_list() if not options.models or e.name in options.models]
-    rows: list[dict[str, Any]] = []
-    for entry in entries:
+    chosen = [name for name in CONTESTANTS if name in (*options.only.split(","), REFERENCE)]
+    report: results.Record = {
+        "machine": machine.describe(["tvmedge", "onnxruntime", "apache-tvm"]),
+        "contestants": {name: CONTESTANTS[name].packages() for name in chosen},
+        "sources": our_sources(),
+        "models": [],
+    }
+    if options.resume and (kept := results.read(options.out)).get("sources") == report["sources"]:
+        report["models"] = kept["models"]
+    for name in options.models or KIND_OF:
+        record = _record(report, model_list.find(name))
+        given = source(model_list.find(name))
+        forms = {contestant: form(contestant, given) for contestant in chosen}
+        record["forms"] = {contestant: made.row() for contestant, made in forms.items()}
+        print(_conversions(name, forms), flush=True)
+        if options.prepare:
+            [CONTESTANTS[contestant].runs_in.python() for contestant in chosen]
+            continue
         for threads in map(int, options.threads.split(",")):
-            rows.append(_measure(entry, threads, names))
-            print(_line(rows[-1]), flush=True)
-    print(_summary(rows))
-    if options.out:
-        report = {
-            "machine": machine.describe([CONTESTANTS[name].package for name in names]),
-            "command": " ".join(["scripts/bench_cpu.py", *arguments]),
-            "rows": rows,
-        }
-        with atomic_path(options.out) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            if str(threads) not in record["runs"]:
+                record["runs"][str(threads)] = duel(forms, given.inputs, threads)
+                print(tables.line(record, threads), flush=True)
+        results.write(options.out, report)
+    print("\n".join(results.summary(report)))
     return 0
 
 
-def _measure(entry: model_list.ModelEntry, threads: int, names: tuple[str, ...]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="tvmedge-bench-") as folder:
-        inputs = Path(folder) / "inputs.npz"
-        fixed = {
-            name: np.asarray(spec.value, spec.dtype)
-            for name, spec in entry.inputs.items()
-            if spec.value is not None
-        }
-        np.savez(inputs, allow_pickle=False, **model_samples.plausible(entry), **fixed)
-        model = fetch_models.fetch(entry)
-        row: dict[str, Any] = {"model": entry.name, "threads": threads}
-        compiled = subprocess.run(
-            [*COMPILE, str(model), "-t", "host", "-o", folder, "--json", *entry.flags()],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if compiled.returncode:
-            return row | {"refused": compiled.stderr.strip().splitlines()[-1]}
-        document = json.loads(compiled.stdout)
-        (bundle,) = document["bundles"]
-        return row | {
-            "import_s": document["import_seconds"],
-            "compile_s": bundle["seconds"],
-            "bundle_bytes": bundle["bytes"],
-            "model_bytes": model.stat().st_size,
-            "contestants": duel(names, model, Path(bundle["path"]), inputs, threads),
-        }
+def _record(report: results.Record, entry: model_list.ModelEntry) -> results.Record:
+    """The model's part of the report, new where it has none."""
+    for record in report["models"]:
+        if record["model"] == entry.name:
+            kept: results.Record = record
+            return kept
+    record = {"model": entry.name, "kind": KIND_OF.get(entry.name, OTHER), "runs": {}}
+    report["models"].append(record)
+    return record
 
 
-def _ratio(row: dict[str, Any]) -> float | None:
-    """Our median over the best peer's."""
-    times = {n: r["median_ms"] for n, r in row.get("contestants", {}).items() if "median_ms" in r}
-    ours = times.pop("tvmedge", None)
-    return ours / min(times.values()) if ours and times else None
-
-
-def _line(row: dict[str, Any]) -> str:
-    head = f"{row['model']:32} {row['threads']} threads"
-    if "refused" in row:
-        return f"{head}  refused: {row['refused']}"
-    cells = [
-        f"{name} {r['failed'][:40]}"
-        if "failed" in r
-        else f"{name} {r['median_ms']:8.3f} ({r['p10_ms']:.3f}-{r['p90_ms']:.3f})"
-        for name, r in row["contestants"].items()
-    ]
-    ratio = _ratio(row)
-    return "  ".join([head, *cells, f"ratio {ratio:.2f}" if ratio else "", f"{row['compile_s']} s"])
-
-
-def _summary(rows: list[dict[str, Any]]) -> str:
-    lines = []
-    for threads in sorted({row["threads"] for row in rows}):
-        ratios = [r for row in rows if row["threads"] == threads and (r := _ratio(row))]
-        if ratios:
-            mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-            lines.append(
-                f"{threads} threads: {len(ratios)} models, geometric mean of ours over the best "
-                f"peer's {mean:.3f}, largest {max(ratios):.2f}"
-            )
-    return "\n".join(lines)
+def _conversions(name: str, forms: dict[str, Form]) -> str:
+    cells = (
+        f"{contestant}: {made.failed}" if made.failed else f"{contestant} {made.seconds:.1f} s"
+        for contestant, made in forms.items()
+        if made.failed or made.seconds
+    )
+    return f"{name}: {'; '.join(cells)}"
 
 
 if __name__ == "__main__":

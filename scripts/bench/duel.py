@@ -6,19 +6,24 @@ import contextlib
 import json
 import statistics
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from scripts.bench.contestants import CONTESTANTS
+from scripts.bench.contestants.base import Array
+from scripts.bench.forms import Form
 from tvmedge.tensors import max_normalised_error
 
+_ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = "onnxruntime"
 ROUNDS = 7
-ROUND_MS = 400.0
+ROUND_MS = 250.0
+ENOUGH_MS = 3000.0  # of timed runs; the slow need no more
 WORST_ERROR = 1e-3  # more and a contestant did not compute the model
 
 
@@ -28,24 +33,42 @@ class Entrant:
 
     name: str
     process: subprocess.Popen[str]
+    words: IO[str]
+    run_ms: float = 0.0
     cold_ms: float = 0.0
     rss_kib: int = 0
     error: float = 0.0
     failed: str = ""
+    outputs: list[Array] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
 
-    def ask(self, line: str | None = None) -> Any:
-        """Send a line, if any, and read the answer."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        if line is not None:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            assert self.process.stderr is not None
-            last = self.process.stderr.read().strip().splitlines()[-1:]
-            raise ChildProcessError(last[0] if last else "it ended without a word")
-        return json.loads(answer)
+    def start(self) -> None:
+        """Wait for the first results."""
+        try:
+            ready = self._answer()
+        except ChildProcessError as error:
+            self.failed = str(error)
+            return
+        self.run_ms, self.cold_ms = ready["run_ms"], ready["cold_ms"]
+        self.rss_kib = ready["rss_kib"]
+        self.outputs = list(np.load(ready["outputs"]).values())
+
+    def time(self, repetitions: int) -> list[float]:
+        """Milliseconds of so many runs."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{repetitions}\n")
+        self.process.stdin.flush()
+        times: list[float] = self._answer()
+        return times
+
+    def _answer(self) -> Any:
+        assert self.process.stdout is not None
+        if answer := self.process.stdout.readline():
+            return json.loads(answer)
+        self.words.seek(0)
+        last = self.words.read().strip().splitlines()[-1:]
+        status = self.process.wait()
+        raise ChildProcessError(f"{last[0]}" if last and status == 1 else f"it ended with {status}")
 
     def row(self) -> dict[str, Any]:
         """What the result file holds."""
@@ -53,73 +76,89 @@ class Entrant:
             return {"failed": self.failed}
         ordered = sorted(self.times)
         return {
-            "median_ms": statistics.median(ordered),
-            "p10_ms": ordered[len(ordered) // 10],
-            "p90_ms": ordered[len(ordered) * 9 // 10],
+            "median_ms": round(statistics.median(ordered), 4),
+            "p10_ms": round(ordered[len(ordered) // 10], 4),
+            "p90_ms": round(ordered[len(ordered) * 9 // 10], 4),
             "runs": len(ordered),
-            "cold_ms": self.cold_ms,
+            "cold_ms": round(self.cold_ms, 2),
             "rss_kib": self.rss_kib,
             "error": self.error,
         }
 
 
-def duel(
-    names: tuple[str, ...], model: Path, bundle: Path, inputs: Path, threads: int
-) -> dict[str, Any]:
-    """A row for each contestant; outputs are compared with onnxruntime's."""
+def duel(forms: Mapping[str, Form], inputs: Path, threads: int) -> dict[str, Any]:
+    """A row for each contestant with a form; outputs are compared with onnxruntime's."""
     with contextlib.ExitStack() as stack:
-        entrants = [
-            stack.enter_context(_entrant(name, model, bundle, inputs, threads)) for name in names
-        ]
-        results = {e.name: result for e in entrants if (result := _start(e))}
-        reference = results["onnxruntime"]
-        for entrant in entrants:
-            if entrant.name in results:
-                entrant.error = _error(results[entrant.name], reference)
+        entrants = {}
+        for name, form in forms.items():
+            if form.path is not None:
+                # One after the other: a cold start is timed while nobody else works.
+                entrants[name] = stack.enter_context(_entrant(name, form.path, inputs, threads))
+                entrants[name].start()
+        reference = entrants[REFERENCE].outputs
+        for entrant in entrants.values():
+            if not entrant.failed:
+                entrant.error = error_of(entrant.outputs, reference)
                 if not entrant.error <= WORST_ERROR:
                     entrant.failed = f"wrong: its error is {entrant.error:.1e}"
-        _race([entrant for entrant in entrants if not entrant.failed])
-        return {entrant.name: entrant.row() for entrant in entrants}
+        race([entrant for entrant in entrants.values() if not entrant.failed])
+        return {name: entrant.row() for name, entrant in entrants.items()}
 
 
 @contextlib.contextmanager
-def _entrant(name: str, model: Path, bundle: Path, inputs: Path, threads: int) -> Iterator[Entrant]:
-    command = [sys.executable, "-m", "scripts.bench.child", name]
-    with subprocess.Popen(
-        [*command, str(model), str(bundle), str(inputs), str(threads)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+def _entrant(name: str, form: Path, inputs: Path, threads: int) -> Iterator[Entrant]:
+    python = str(CONTESTANTS[name].runs_in.python())
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as words,
+        subprocess.Popen(
+            [python, "-m", "scripts.bench.child", name, str(form), str(inputs), str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            text=True,
+            cwd=_ROOT,
+        ) as process,
+    ):
         try:
-            yield Entrant(name, process)
+            yield Entrant(name, process, words)
         finally:
             process.kill()
 
 
-def _start(entrant: Entrant) -> Mapping[str, NDArray[Any]] | None:
-    try:
-        ready = entrant.ask()
-    except ChildProcessError as error:
-        entrant.failed = str(error)
-        return None
-    entrant.cold_ms, entrant.rss_kib = ready["cold_ms"], ready["rss_kib"]
-    return dict(np.load(ready["outputs"]))
+def error_of(outputs: Sequence[Array], reference: Sequence[Array]) -> float:
+    """The largest max-normalised error of all outputs.
+
+    Converters lose names, order and axes of one element: each reference is compared
+    with the output of its size that comes nearest.
+    """
+    left, worst = list(outputs), 0.0
+    for wanted in reference:
+        errors = [_nearest(output, wanted) for output in left]
+        if not errors or len(outputs) != len(reference):
+            return float("inf")
+        best = int(np.argmin(errors))
+        worst = max(worst, errors[best])
+        del left[best]
+    return worst
 
 
-def _error(outputs: Mapping[str, NDArray[Any]], reference: Mapping[str, NDArray[Any]]) -> float:
-    if set(outputs) != set(reference):
+def _nearest(output: Array, wanted: Array) -> float:
+    if output.size != wanted.size:
         return float("inf")
-    return max(max_normalised_error(outputs[name], array) for name, array in reference.items())
+    views = [output]
+    if output.shape != wanted.shape and output.ndim > 2:
+        views.append(np.moveaxis(output, -1, 1))
+    fitting = [view.reshape(wanted.shape).astype(wanted.dtype) for view in views]
+    return min(float(max_normalised_error(view, wanted)) for view in fitting)
 
 
-def _race(entrants: list[Entrant]) -> None:
+def race(entrants: Sequence[Entrant]) -> None:
     """Rounds in turn, so that what else the machine does strikes all alike."""
-    slowest = {e.name: statistics.median(e.ask("3")) for e in entrants}
     for number in range(ROUNDS):
         for entrant in entrants:
-            repetitions = max(2, int(ROUND_MS / slowest[entrant.name]))
-            times = entrant.ask(str(repetitions))
+            if number > 1 and sum(entrant.times) > ENOUGH_MS:
+                continue
+            repetitions = max(1, int(ROUND_MS / entrant.run_ms))
+            times = entrant.time(repetitions)
             if number:  # the first round warms up
                 entrant.times += times

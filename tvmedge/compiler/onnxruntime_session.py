@@ -40,8 +40,11 @@ class OnnxRuntime:
         self._session = onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )
-        self.inputs = [str(info.name) for info in self._session.get_inputs()]
-        self.outputs = [str(info.name) for info in self._session.get_outputs()]
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        self.inputs = [str(info.name) for info in inputs]
+        self.outputs = [str(info.name) for info in outputs]
+        types = (info.type.removeprefix("tensor(") for info in (*inputs, *outputs))
+        self._foreign = any(type_.startswith(_FOREIGN) for type_ in types)
 
     def run(
         self, names: Sequence[str], inputs: Mapping[str, Array], seconds: float = math.inf
@@ -63,8 +66,7 @@ class OnnxRuntime:
     def _run(
         self, names: Sequence[str], inputs: Mapping[str, Array], options: onnxruntime.RunOptions
     ) -> list[Array]:
-        infos = (*self._session.get_inputs(), *self._session.get_outputs())
-        if not any(info.type.removeprefix("tensor(").startswith(_FOREIGN) for info in infos):
+        if not self._foreign:
             return list(self._session.run(list(names), dict(inputs), options))
         values = {name: _from_array(array) for name, array in inputs.items()}
         results = self._session.run_with_ort_values(names, values, options)

@@ -1,0 +1,23 @@
+"""The runtimes compared, one a file."""
+
+from __future__ import annotations
+
+from scripts.bench.contestants.base import Contestant
+from scripts.bench.contestants.iree import Iree
+from scripts.bench.contestants.litert import LiteRt
+from scripts.bench.contestants.ncnn import Ncnn
+from scripts.bench.contestants.onnx_runtime import OnnxRuntime
+from scripts.bench.contestants.open_vino import OpenVino
+from scripts.bench.contestants.ours import TvmEdge
+from scripts.bench.contestants.upstream_tvm import UpstreamTvm
+
+_ALL: tuple[type[Contestant], ...] = (
+    TvmEdge,
+    OnnxRuntime,
+    OpenVino,
+    LiteRt,
+    Ncnn,
+    Iree,
+    UpstreamTvm,
+)
+CONTESTANTS = {contestant.name: contestant for contestant in _ALL}

@@ -1,0 +1,58 @@
+"""tvmedge: a bundle, in the process that a session runs it in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scripts.bench.contestants.base import Array, Contestant, RefusedError, Source
+from scripts.bench.environments import OURS
+
+
+class TvmEdge(Contestant):
+    """Timed without copies of inputs and outputs, as its VM keeps them."""
+
+    name = "tvmedge"
+    runs_in = OURS
+    converts_in = OURS
+
+    @classmethod
+    def convert(cls, source: Source, folder: Path) -> Path:
+        command = [sys.executable, "-m", "tvmedge", "compile", str(source.model), "-t", "host"]
+        done = subprocess.run(
+            [*command, "-o", str(folder), *source.flags],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RefusedError(done.stderr.strip().splitlines()[-1])
+        return next(folder.glob("*.tvmedge"))
+
+    def prepare(self) -> None:
+        os.environ["TVM_NUM_THREADS"] = str(self.threads)
+        from tvmedge.boards.runtime import load_runtime
+
+        load_runtime()
+
+    def load(self, form: Path, inputs: Mapping[str, Array]) -> None:
+        from tvmedge.boards.messages import LocalPlace
+        from tvmedge.boards.model import Model
+        from tvmedge.boards.places import open_place
+        from tvmedge.bundle import read_bundle
+
+        bundle = read_bundle(form)
+        signature = bundle.manifest.signature
+        self.inputs = {spec.name: inputs[spec.name] for spec in signature.inputs}
+        self.outputs = [spec.name for spec in signature.outputs]
+        self.model = Model(bundle, open_place(LocalPlace()))
+
+    def run(self) -> Sequence[Array]:
+        results = self.model.run(self.inputs)
+        return [results[name] for name in self.outputs]
+
+    def time(self, repetitions: int) -> list[float]:
+        return list(self.model.time(repetitions))

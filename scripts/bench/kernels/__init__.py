@@ -1,0 +1,1 @@
+"""Single kernels of ours against what the core can do."""

@@ -1,0 +1,75 @@
+"""``docs/benchmarks.md``: both result files as one page."""
+
+from __future__ import annotations
+
+from scripts.bench.results import Record
+from scripts.bench.tables import markdown
+
+_INTRODUCTION = """\
+# Benchmarks on this machine's CPU
+
+Made by `scripts/bench_report.py` from the result files of `scripts/bench_cpu.py` and
+`scripts/bench_kernels.py`; do not edit. Nothing is tuned.
+
+![Time of every runtime over ours, model by model](benchmarks.svg)
+"""
+
+_MODELS = """\
+## Models
+
+Every runtime loads the model in a process of its own, pinned to the cores that it may use,
+and is timed in turns with the others on the same inputs. Outputs are compared with
+onnxruntime's: a runtime that is off by more than 1e-3 is out. onnxruntime and OpenVINO load
+the ONNX file (where an input is fixed to a value, with that folded in); the others convert
+the model with its shapes fixed and its constants folded. Ours and IREE's runs leave outputs
+where their memory is planned, the others copy them to NumPy.
+"""
+
+_KERNELS = """\
+## Kernels
+
+Convolutions with bias and ReLU on one core, least time of many runs; everything but the
+moves of the model's own input and output in and out of blocks counts. *Peak* is a loop of
+multiply-adds in registers, measured beside each layer; *limit* that, or reading and writing
+the layer's data once from the caches that hold it, whichever takes longer. Winograd needs
+fewer multiply-adds than are counted, and may pass the peak. Wanted: of the peak 85 % for 1x1
+and 3x3 (80 % with AVX2) and 50 % for first layers, of the limit 60 % for depthwise ones.
+"""
+
+
+def page(models: Record, kernels: Record) -> str:
+    """The whole page; a part whose result file is missing is left out."""
+    parts = [_INTRODUCTION]
+    if models["models"]:
+        pins = sorted({pin for pins in models["contestants"].values() for pin in pins})
+        others = [pin.replace("==", " ") for pin in pins]
+        parts += [_MODELS, _machine(models, others), markdown(models)]
+    if kernels.get("kernels"):
+        parts += [_KERNELS, _machine(kernels, []), _kernel_table(kernels)]
+    return "\n".join(parts)
+
+
+def _machine(report: Record, more: list[str]) -> str:
+    measured = report["machine"]
+    packages = [f"{name} {version}" for name, version in measured["packages"].items()]
+    versions = ", ".join([f"Python {measured['python']}", *packages, *more])
+    return f"{measured['cpu']}; {versions}.\n"
+
+
+def _kernel_table(report: Record) -> str:
+    lines = [
+        "| core | layer | ms | GFLOP/s | of peak | of limit | error | rule |",
+        "|---|---|--:|--:|--:|--:|--:|---|",
+    ]
+    kind = ""
+    for row in report["kernels"]:
+        if row["kind"] != kind:
+            kind = row["kind"]
+            lines.append(f"| *{kind}* | | | | | | | |")
+        wrong = "" if row["right"] else " **wrong**"
+        lines.append(
+            f"| {row['core']} | {row['layer']} | {row['ms']:.3f} | {row['gflops']:.0f} "
+            f"| {row['of_peak']:.0%} | {row['of_limit']:.0%} | {row['error']:.0e}{wrong} "
+            f"| {row['rule']} {row['tile']} |"
+        )
+    return "\n".join(lines) + "\n"

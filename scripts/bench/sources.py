@@ -1,0 +1,101 @@
+"""Models of the list as contestants get them: files and inputs, kept in the user's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes import Sequential
+from onnx_ir.passes.common import (
+    InlinePass,
+    RemoveInitializersFromInputsPass,
+    RemoveUnusedFunctionsPass,
+)
+
+from scripts import fetch_models, model_samples
+from scripts.bench.contestants.base import Source
+from scripts.model_list import ModelEntry
+from tvmedge.compiler.onnxruntime_session import OnnxRuntime
+from tvmedge.model.load import load
+from tvmedge.model.prepare.bind_shapes import BindShapes
+from tvmedge.model.prepare.bind_values import bind_values
+from tvmedge.model.prepare.convert_opset import ConvertOpset
+from tvmedge.model.prepare.expansions.optionals import PresentInputs
+from tvmedge.model.prepare.fixpoint import Fixpoint
+from tvmedge.model.prepare.old_hardmax import OldHardmax
+from tvmedge.model.prepare.old_prelu import OldPRelu
+from tvmedge.model.prepare.old_resize import OldResize, UpsampleModes
+from tvmedge.model.prepare.old_scan import OldScan
+from tvmedge.model.prepare.shapes import SHAPES
+from tvmedge.resources import cache_dir
+from tvmedge.tensors import max_normalised_error
+
+Tensors = Mapping[str, Any]
+
+_FOLDING_ERROR = 1e-4  # onnxruntime's own optimisations differ by this much
+
+
+def source(entry: ModelEntry) -> Source:
+    """``entry`` as a contestant gets it.
+
+    Raises:
+        ValueError: folding changed what onnxruntime computes.
+    """
+    folder = cache_dir("bench") / "sources" / entry.name
+    folder.mkdir(parents=True, exist_ok=True)
+    model = fetch_models.fetch(entry)
+    inputs, folded = folder / "inputs.npz", folder / "folded.onnx"
+    samples: dict[str, Any] = dict(model_samples.plausible(entry))
+    np.savez(inputs, allow_pickle=False, **samples)
+    onnx.save(_folded(model, entry), folded)
+    fixed = {
+        name: np.asarray(spec.value, spec.dtype)
+        for name, spec in entry.inputs.items()
+        if spec.value is not None
+    }
+    _check(model, samples | fixed, folded, samples)
+    return Source(
+        name=entry.name,
+        model=model,
+        direct=folded if fixed else model,
+        folded=folded,
+        inputs=inputs,
+        flags=tuple(entry.flags()),
+    )
+
+
+def _check(model: Path, inputs: Tensors, folded: Path, samples: Tensors) -> None:
+    first, second = OnnxRuntime(str(model)), OnnxRuntime(str(folded))
+    wanted, got = first.run(first.outputs, inputs), second.run(second.outputs, samples)
+    error = max(map(max_normalised_error, got, wanted))
+    if not error <= _FOLDING_ERROR:
+        raise ValueError(f"The folded form of '{model.stem}' is wrong: its error is {error:.1e}.")
+
+
+def _folded(path: Path, entry: ModelEntry) -> onnx.ModelProto:
+    """The model with fixed shapes and what follows from them computed, but with the
+    operators that it has: converters lack the arithmetic on shapes, not the layers."""
+    values = {n: spec.value for n, spec in entry.inputs.items() if spec.value is not None}
+    shapes = {n: spec.shape for n, spec in entry.inputs.items() if spec.value is None}
+    passes = Sequential(
+        RemoveInitializersFromInputsPass(),
+        PresentInputs(),
+        BindShapes(shapes),
+        InlinePass(),
+        RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
+        OldHardmax(),
+        OldPRelu(),
+        OldResize(),
+        OldScan(),
+        ConvertOpset(),
+        UpsampleModes(),
+        Fixpoint(SHAPES),
+    )
+    bound = bind_values(load(path), values).proto
+    # onnx-ir keeps references into the proto and renames through them.
+    copy = onnx.ModelProto.FromString(bound.SerializeToString())
+    return ir.serde.serialize_model(passes(ir.serde.deserialize_model(copy)).model)

@@ -1,0 +1,37 @@
+"""``docs/benchmarks.md`` and its plot, from the committed result files.
+
+``python scripts/bench_report.py``
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.bench import page, results
+from scripts.bench.environments import PLOT
+from tvmedge.resources import atomic_path
+
+_ROOT = Path(__file__).resolve().parent.parent
+_MODELS = _ROOT / "scripts" / "results" / "bench_cpu.json"
+_KERNELS = _ROOT / "scripts" / "results" / "bench_kernels.json"
+_DOCS = _ROOT / "docs"
+
+
+def main() -> None:
+    """Write the page, then the plot."""
+    text = page.page(results.read(_MODELS), results.read(_KERNELS))
+    with atomic_path(_DOCS / "benchmarks.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    with atomic_path(_DOCS / "benchmarks.svg") as temporary:
+        svg = temporary.with_suffix(".svg")
+        command = [str(PLOT.python()), "-m", "scripts.bench.plot", str(_MODELS), str(svg)]
+        subprocess.run(command, check=True, cwd=_ROOT)
+        svg.replace(temporary)
+
+
+if __name__ == "__main__":
+    main()
