@@ -20,11 +20,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts import machine, model_list
 from scripts.bench import results, tables
 from scripts.bench.contestants import CONTESTANTS
+from scripts.bench.contestants.ours import TvmEdgeLibrary
 from scripts.bench.duel import REFERENCE, duel
 from scripts.bench.forms import Form, form, our_sources
 from scripts.bench.models import KIND_OF, OTHER
 from scripts.bench.sources import source
 
+# A freestanding library has one thread and would be compiled beside the bundle.
+_DEFAULT = ",".join(name for name in CONTESTANTS if name != TvmEdgeLibrary.name)
 _OUT = Path(__file__).with_name("results") / "bench_cpu.json"
 
 
@@ -33,7 +36,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", help="names in models.toml; bench/models.py's if none")
     parser.add_argument("--threads", default="1,2", help="numbers of threads, such as 1,2")
-    parser.add_argument("--only", default=",".join(CONTESTANTS), help="contestants")
+    parser.add_argument("--only", default=_DEFAULT, help=f"of {', '.join(CONTESTANTS)}")
     parser.add_argument("--prepare", action="store_true", help="convert only, time nothing")
     parser.add_argument("--resume", action="store_true", help="keep what the result file has")
     parser.add_argument("--out", type=Path, default=_OUT, help="result file")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.bench.contestants import CONTESTANTS
+from scripts.bench.contestants import CONTESTANTS, OURS
 from scripts.bench.contestants.base import Contestant, Source
 from tvmedge.resources import cache_dir, sha256_file
 
@@ -80,7 +80,7 @@ def _key(contestant: type[Contestant], source: Source) -> str:
     code = Path(__file__).with_name("contestants") / f"{contestant.__module__.split('.')[-1]}.py"
     parts = [contestant.converts_in.digest(), sha256_file(code), *source.flags]
     parts.append(sha256_file(source.folded))
-    if contestant.name == "tvmedge":
+    if contestant.name in OURS:
         parts += [our_sources(), sha256_file(source.model)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

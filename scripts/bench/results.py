@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from scripts.bench.contestants import OURS
 from tvmedge.resources import atomic_path
-
-OURS = "tvmedge"
 
 Record = dict[str, Any]
 
@@ -35,12 +34,11 @@ def medians(record: Record, threads: int) -> dict[str, float]:
     return {name: row["median_ms"] for name, row in run.items() if "median_ms" in row}
 
 
-def ratio(record: Record, threads: int, peers: Iterable[str] | None = None) -> float | None:
-    """Our median over the best peer's; None where one of them is missing."""
+def ratio(record: Record, threads: int) -> float | None:
+    """The default form of ours over the best peer; None where one of them is missing."""
     times = medians(record, threads)
-    ours = times.pop(OURS, None)
-    rivals = [ms for name, ms in times.items() if peers is None or name in peers]
-    return ours / min(rivals) if ours and rivals else None
+    peers = [ms for name, ms in times.items() if name not in OURS]
+    return times[OURS[0]] / min(peers) if OURS[0] in times and peers else None
 
 
 def mean(values: Iterable[float]) -> float:

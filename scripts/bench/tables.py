@@ -59,7 +59,8 @@ def _table(report: Record, heads: list[str], cells: Callable[[Record], list[str]
 
 def _times(record: Record, names: list[str], threads: int) -> list[str]:
     run = record["runs"].get(str(threads), {})
-    best = min(medians(record, threads).values(), default=0.0)
+    known = medians(record, threads)
+    best = min((known[name] for name in names if name in known), default=0.0)
     cells = []
     for name in names:
         row: dict[str, Any] = run.get(name, {})

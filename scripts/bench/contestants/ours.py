@@ -7,9 +7,15 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from scripts.bench.contestants.base import Array, Contestant, RefusedError, Source
 from scripts.bench.environments import OURS
+
+if TYPE_CHECKING:
+    from tvmedge.boards.library import LibraryModel
+    from tvmedge.boards.model import Model
+    from tvmedge.bundle import Bundle
 
 
 class TvmEdge(Contestant):
@@ -18,12 +24,13 @@ class TvmEdge(Contestant):
     name = "tvmedge"
     runs_in = OURS
     converts_in = OURS
+    form: ClassVar[str] = "vm"
 
     @classmethod
     def convert(cls, source: Source, folder: Path) -> Path:
-        command = [sys.executable, "-m", "tvmedge", "compile", str(source.model), "-t", "host"]
+        command = [sys.executable, "-m", "tvmedge", "compile", str(source.model)]
         done = subprocess.run(
-            [*command, "-o", str(folder), *source.flags],
+            [*command, "-t", "host", "-o", str(folder), f"--form={cls.form}", *source.flags],
             capture_output=True,
             text=True,
             check=False,
@@ -39,16 +46,21 @@ class TvmEdge(Contestant):
         load_runtime()
 
     def load(self, form: Path, inputs: Mapping[str, Array]) -> None:
-        from tvmedge.boards.messages import LocalPlace
-        from tvmedge.boards.model import Model
-        from tvmedge.boards.places import open_place
         from tvmedge.bundle import read_bundle
 
         bundle = read_bundle(form)
         signature = bundle.manifest.signature
         self.inputs = {spec.name: inputs[spec.name] for spec in signature.inputs}
         self.outputs = [spec.name for spec in signature.outputs]
-        self.model = Model(bundle, open_place(LocalPlace()))
+        self.model = self.opened(bundle)
+
+    def opened(self, bundle: Bundle) -> Model | LibraryModel:
+        """The bundle's model, as a worker opens it."""
+        from tvmedge.boards.messages import LocalPlace
+        from tvmedge.boards.model import Model
+        from tvmedge.boards.places import open_place
+
+        return Model(bundle, open_place(LocalPlace()))
 
     def run(self) -> Sequence[Array]:
         results = self.model.run(self.inputs)
@@ -56,3 +68,18 @@ class TvmEdge(Contestant):
 
     def time(self, repetitions: int) -> list[float]:
         return list(self.model.time(repetitions))
+
+
+class TvmEdgeLibrary(TvmEdge):
+    """The same model as a freestanding library, which has one thread."""
+
+    name = "tvmedge-library"
+    form = "library"
+
+    def prepare(self) -> None:
+        import tvmedge.boards.library  # noqa: F401
+
+    def opened(self, bundle: Bundle) -> Model | LibraryModel:
+        from tvmedge.boards.library import LibraryModel
+
+        return LibraryModel(bundle)
