@@ -13,7 +13,7 @@ import tvm
 from numpy.typing import NDArray
 
 from tvmedge.bundle import tensorfile
-from tvmedge.compiler.library.build import Naming, Sources, sources
+from tvmedge.compiler.library.build import Compiled, Naming, Sources, compile_library
 from tvmedge.compiler.library.link import shared_library
 from tvmedge.compiler.passes.lift_weights import Lifted, lift_weights
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
@@ -50,10 +50,10 @@ def scheduled(imported: ImportedModel, spec: TargetSpec, core: Core | None = Non
         return Scheduled(lift_weights(module), imported.signature, spec)
 
 
-def library_of(model: Scheduled, prefix: str = "model", embed: bool = False) -> Sources:
-    """The sources of the model's library."""
-    naming = Naming(prefix, "a test", embed)
-    return sources(model.lifted, model.signature, model.target, naming)
+def library_of(model: Scheduled, prefix: str = "model") -> Compiled:
+    """The model's library, planned and its kernels built."""
+    naming = Naming(prefix, "a test")
+    return compile_library(model.lifted, model.signature, model.target, naming)
 
 
 def vm_outputs(model: Scheduled, inputs: Sequence[Array]) -> list[Array]:

@@ -42,7 +42,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Scheduled:
 
 @pytest.fixture(scope="module")
 def loaded(net: Scheduled, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    return Loaded(library_of(net), net.spec, tmp_path_factory.mktemp("lib"))
+    return Loaded(library_of(net).sources(), net.spec, tmp_path_factory.mktemp("lib"))
 
 
 def test_results_are_the_vms_to_the_last_bit(net: Scheduled, loaded: Loaded) -> None:
@@ -142,7 +142,7 @@ def test_no_memory_of_it_can_be_written(loaded: Loaded) -> None:
 
 
 def test_weights_can_be_inside(net: Scheduled, tmp_path: Path, loaded: Loaded) -> None:
-    inside = Loaded(library_of(net, "within", embed=True), net.spec, tmp_path)
+    inside = Loaded(library_of(net, "within").sources(embed_weights=True), net.spec, tmp_path)
     assert same(inside.run([_input(5)]), loaded.run([_input(5)]))
     packed = b"".join(tensorfile.encode(inside.made.weights))
     assert packed in inside.path.read_bytes()
@@ -150,5 +150,5 @@ def test_weights_can_be_inside(net: Scheduled, tmp_path: Path, loaded: Loaded) -
 
 
 def test_the_same_model_gives_one_library(net: Scheduled, loaded: Loaded, tmp_path: Path) -> None:
-    again = Loaded(library_of(net), net.spec, tmp_path)
+    again = Loaded(library_of(net).sources(), net.spec, tmp_path)
     assert again.path.read_bytes() == loaded.path.read_bytes()

@@ -39,7 +39,7 @@ def test_the_library_gives_the_vms_results(
         return
     made = library_of(kernels)
     assert made.layout.nbytes <= 1.05 * made.layout.lower_bound
-    loaded = Loaded(made, kernels.spec, tmp_path)
+    loaded = Loaded(made.sources(), kernels.spec, tmp_path)
     for seed in (5, 6):
         sample = model_samples.plausible(entry, seed)
         inputs = [np.array(sample[s.name], order="C") for s in kernels.signature.inputs]

@@ -51,7 +51,7 @@ def test_outputs_may_be_inputs_constants_views_and_each_other(tmp_path: Path) ->
         {"c": constant, "shape": np.array([3, 4])},
     )
     net = _scheduled(proto)
-    got = Loaded(library_of(net), net.spec, tmp_path).run([X])
+    got = Loaded(library_of(net).sources(), net.spec, tmp_path).run([X])
     assert same(got, vm_outputs(net, [X]))
     relu = np.maximum(X, 0)
     wanted = [X, constant, relu.reshape(3, 4), relu.reshape(3, 4), relu + relu]
@@ -77,7 +77,7 @@ def test_types_and_sizes_of_all_kinds(tmp_path: Path) -> None:
     )
     net = _scheduled(proto)
     inputs = [X, np.array(0.1, np.float32)]
-    got = Loaded(library_of(net), net.spec, tmp_path).run(inputs)
+    got = Loaded(library_of(net).sources(), net.spec, tmp_path).run(inputs)
     assert same(got, [X.astype(np.float16), np.float32(0.1) < X, X[:0]])
 
 
@@ -90,7 +90,9 @@ def test_weights_of_odd_sizes_are_aligned(tmp_path: Path) -> None:
     assert len(made.weights) == 3
     assert all(array.nbytes % 64 == 0 for array in made.weights.values())
     x = X[:, :1].copy()
-    assert same(Loaded(made, net.spec, tmp_path).run([x]), [x * w for w in weights.values()])
+    assert same(
+        Loaded(made.sources(), net.spec, tmp_path).run([x]), [x * w for w in weights.values()]
+    )
 
 
 def _branch() -> onnx.ModelProto:

@@ -45,6 +45,11 @@ class Options:
     vm: code for TVM's Relax VM."""
     max_workspace_kb: int | None = None
     "Refuse a library that needs more memory for its activations, in KiB."
+    sdk: Path | None = None
+    """Folder that receives, one subfolder a target, what an app takes: header, .so, .a, weights,
+    an example and its CMakeLists.txt."""
+    embed_weights: Annotated[bool, Parameter(negative=())] = False
+    "With --sdk: put the weights into the library."
     explain: Annotated[bool, Parameter(negative=())] = False
     "Say of every kernel by which rule it is scheduled, its tile and the speed expected."
     verify: Annotated[bool, Parameter(negative=())] = False
@@ -67,6 +72,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
     from tvmedge.bundle import write_bundle
     from tvmedge.compiler.compile import CompileOptions, compile_frontend, open_frontend
     from tvmedge.compiler.forms import FormChoice
+    from tvmedge.compiler.library.sdk import Sdk
     from tvmedge.model.inputs import parse_inputs
     from tvmedge.model.load import load
 
@@ -89,6 +95,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
         form=FormChoice(
             options.form,
             None if options.max_workspace_kb is None else options.max_workspace_kb * 1024,
+            Sdk(options.sdk, options.embed_weights) if options.sdk else None,
         ),
         verify=compare if options.verify else None,
     )

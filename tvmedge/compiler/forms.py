@@ -10,10 +10,12 @@ import tvm
 from tvmedge.bundle import Form, LibraryInfo
 from tvmedge.compiler.build import Code, vm_code
 from tvmedge.compiler.dump import IrDump
-from tvmedge.compiler.library.build import Naming, Sources, sources
+from tvmedge.compiler.library.build import Naming, compile_library
 from tvmedge.compiler.library.interface import prefix_of
+from tvmedge.compiler.library.layout import Layout
 from tvmedge.compiler.library.link import shared_library
 from tvmedge.compiler.library.refused import NotStraightLineError
+from tvmedge.compiler.library.sdk import Sdk, write_sdk
 from tvmedge.compiler.passes.lift_weights import Lifted
 from tvmedge.errors import CheckError, InputError
 from tvmedge.targeting import TargetSpec
@@ -25,10 +27,16 @@ _SHOWN = 4
 @dataclass(frozen=True)
 class FormChoice:
     """``form`` None: a library if possible. ``max_workspace`` bounds a library's workspace,
-    in bytes."""
+    in bytes; ``sdk`` says where to write the library for developers."""
 
     form: Form | None = Form.VM
     max_workspace: int | None = None
+    sdk: Sdk | None = None
+
+    @property
+    def needs_library(self) -> bool:
+        """Whether the VM cannot do what was asked for."""
+        return self.form is Form.LIBRARY or self.max_workspace is not None or self.sdk is not None
 
 
 def code_of(
@@ -49,30 +57,35 @@ def code_of(
         ToolError: the linker failed or the disk is full.
     """
     if choice.form is Form.VM:
-        if choice.max_workspace is not None:
-            raise InputError("--max-workspace-kb is for libraries: compile with --form library.")
+        if choice.needs_library:
+            raise InputError(
+                "--max-workspace-kb and --sdk are for libraries: compile with --form library."
+            )
         return vm_code(lifted, spec, dump)
     name, signature = named
     target = tvm.target.Target(dict(spec.tvm))
     naming = Naming(prefix_of(name), f"{name} for {spec.name}")
     try:
-        made = sources(lifted, signature, target, naming)
+        made = compile_library(lifted, signature, target, naming)
     except NotStraightLineError as error:
-        if choice.form is Form.LIBRARY or choice.max_workspace is not None:
+        if choice.needs_library:
             raise
         return dataclasses.replace(vm_code(lifted, spec, dump), vm_because=error.node)
-    require_workspace(made, choice.max_workspace)
-    info = LibraryInfo(made.interface.prefix, made.interface.workspace)
-    return Code(shared_library(made, spec.toolchain), made.weights, made.kernel_count, info)
+    require_workspace(made.layout, choice.max_workspace)
+    if choice.sdk is not None:
+        folder = choice.sdk.folder / f"{name}-{spec.name}"
+        write_sdk(folder, made, spec.toolchain, choice.sdk)
+    file = shared_library(made.sources(), spec.toolchain)
+    info = LibraryInfo(naming.prefix, made.layout.nbytes)
+    return Code(file, made.weights, len(made.symbols), info)
 
 
-def require_workspace(made: Sources, limit: int | None) -> None:
+def require_workspace(layout: Layout, limit: int | None) -> None:
     """Refuse a library whose workspace is over ``limit`` bytes; None allows any.
 
     Raises:
         CheckError: it is; the message has the tensors alive where most are.
     """
-    layout = made.layout
     if limit is None or layout.nbytes <= limit:
         return
     peak = [f"{name} {size / 1024:.1f}" for name, size in layout.peak[:_SHOWN]]

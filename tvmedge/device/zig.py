@@ -36,12 +36,25 @@ def zig_cc(args: Sequence[str], what: str) -> None:
     Raises:
         ToolError: ziglang is missing, the disk is full, or the compiler failed.
     """
+    _run(["cc", *args], what)
+
+
+def zig_archive(archive: Path, objects: Sequence[Path]) -> None:
+    """Put objects into a new static library; the same ones give the same bytes.
+
+    Raises:
+        ToolError: ziglang is missing, the disk is full, or an object is none.
+    """
+    _run(["ar", "rcsD", str(archive), *map(str, objects)], archive.name)
+
+
+def _run(args: Sequence[str], what: str) -> None:
     cache = str(cache_dir("zig"))
     # Both, or zig leaves a .zig-cache in the current directory.
     environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
     try:
         done = subprocess.run(
-            [_zig(), "cc", *args],
+            [_zig(), *args],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import tvm
 
 from tvmedge.bundle import tensorfile
-from tvmedge.compiler.library.driver import CONSTANTS, WEIGHTS, Driver
+from tvmedge.compiler.library.driver import CONSTANTS, DRIVER, WEIGHTS, Driver
 from tvmedge.compiler.library.elf import Elf
 from tvmedge.compiler.library.header import header
 from tvmedge.compiler.library.interface import Interface, Weights, members_of
@@ -34,7 +34,6 @@ class Naming:
 
     prefix: str
     title: str
-    embed_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,56 @@ class Sources:
     layout: Layout
     files: Mapping[str, bytes]
     kernels: bytes
-    kernel_count: int
     weights: Mapping[str, Array]
 
 
-def sources(
+@dataclass(frozen=True)
+class Compiled:
+    """A program with its kernels built and its memory planned; ``symbols`` are the kernels'
+    names in C."""
+
+    program: Program
+    signature: Signature
+    naming: Naming
+    layout: Layout
+    symbols: Mapping[str, str]
+    kernels: bytes
+    weights: Mapping[str, Array]
+
+    def sources(self, *, embed_weights: bool = False) -> Sources:
+        """The library's text, its weights inside or given by the caller."""
+        inputs, outputs = members_of(self.signature, self.program)
+        packed = b"".join(tensorfile.encode(self.weights))
+        digest = hashlib.sha256(packed).hexdigest()
+        interface = Interface(
+            prefix=self.naming.prefix,
+            title=self.naming.title,
+            inputs=inputs,
+            outputs=outputs,
+            weights=Weights(len(packed), digest, embed_weights) if self.weights else None,
+            workspace=self.layout.nbytes,
+            alignment=ALIGNMENT,
+        )
+        constants, places = _packed_constants(self.program)
+        begins = tensorfile.offsets(self.weights)
+        offsets = {
+            Home.CONSTANT: places,
+            Home.WEIGHT: tuple(begins[name] for name in self.program.weights),
+        }
+        driver = Driver(interface, self.program, self.layout, offsets, self.symbols)
+        files = {
+            f"{interface.prefix}.h": header(interface).encode(),
+            DRIVER: driver.text().encode(),
+            CONSTANTS: constants,
+        }
+        if self.weights and embed_weights:
+            files[WEIGHTS] = packed
+        return Sources(interface, self.layout, files, self.kernels, self.weights)
+
+
+def compile_library(
     lifted: Lifted, signature: Signature, target: tvm.target.Target, naming: Naming
-) -> Sources:
+) -> Compiled:
     """The library of a module whose kernels are scheduled and whose weights are lifted.
 
     Raises:
@@ -65,36 +107,17 @@ def sources(
         program = walk(module)
         symbols = _symbols(naming.prefix, program)
         kernels = _kernels(module, program, symbols, target)
-    weights = aligned_weights({name: lifted.weights[name] for name in program.weights})
-    layout = lay_out(program, kernels.scratch)
     code = Elf(kernels.object())
     _require_freestanding(code, program)
-    inputs, outputs = members_of(signature, program)
-    packed = b"".join(tensorfile.encode(weights))
-    constants, places = _packed_constants(program)
-    digest = hashlib.sha256(packed).hexdigest()
-    interface = Interface(
-        prefix=naming.prefix,
-        title=naming.title,
-        inputs=inputs,
-        outputs=outputs,
-        weights=Weights(len(packed), digest, naming.embed_weights) if weights else None,
-        workspace=layout.nbytes,
-        alignment=ALIGNMENT,
+    return Compiled(
+        program=program,
+        signature=signature,
+        naming=naming,
+        layout=lay_out(program, kernels.scratch),
+        symbols=symbols,
+        kernels=code.hidden(),
+        weights=aligned_weights({name: lifted.weights[name] for name in program.weights}),
     )
-    begins = tensorfile.offsets(weights)
-    offsets = {
-        Home.CONSTANT: places,
-        Home.WEIGHT: tuple(begins[name] for name in program.weights),
-    }
-    files = {
-        f"{naming.prefix}.h": header(interface).encode(),
-        "driver.c": Driver(interface, program, layout, offsets, symbols).text().encode(),
-        CONSTANTS: constants,
-    }
-    if weights and naming.embed_weights:
-        files[WEIGHTS] = packed
-    return Sources(interface, layout, files, code.hidden(), len(symbols), weights)
 
 
 def _symbols(prefix: str, program: Program) -> dict[str, str]:

@@ -9,6 +9,7 @@ from tvmedge.compiler.library.interface import Interface, Member
 from tvmedge.compiler.library.layout import Layout
 from tvmedge.compiler.library.program import Call, Home, Program, Tensor
 
+DRIVER = "driver.c"
 CONSTANTS = "constants.bin"
 WEIGHTS = "weights.safetensors"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tvmedge.compiler.library.build import Sources
 from tvmedge.compiler.link import linker
-from tvmedge.device.zig import zig_cc
+from tvmedge.device.zig import zig_archive, zig_cc
 from tvmedge.resources import disk_errors
 from tvmedge.targeting import Toolchain
 
@@ -27,6 +27,21 @@ def shared_library(sources: Sources, toolchain: Toolchain) -> bytes:
         output = objects[0].with_name("model.so")
         linker(toolchain)(str(output), [str(path) for path in objects], [])
         return output.read_bytes()
+
+
+def static_library(sources: Sources, toolchain: Toolchain) -> bytes:
+    """An archive of one relocatable object, whose kernels other objects do not see.
+
+    Raises:
+        ToolError: zig is missing or failed, or the disk is full.
+    """
+    with _objects(sources, toolchain) as objects:
+        whole = objects[0].with_name(f"{sources.interface.prefix}.o")
+        options = ["-target", toolchain.triple, "-r", "-nostdlib", "-o", str(whole)]
+        zig_cc([*options, *map(str, objects)], "the static library")
+        archive = whole.with_suffix(".a")
+        zig_archive(archive, [whole])
+        return archive.read_bytes()
 
 
 @contextlib.contextmanager
