@@ -113,10 +113,12 @@ def test_log_sum_exp(keepdims: int) -> None:
     _check(LogSumExp(), "ReduceLogSumExp", x, known={1: np.array([1])}, keepdims=keepdims)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("beta", [0.6, 0.75])
 @pytest.mark.parametrize("size", [3, 4])
-def test_lrn(size: int) -> None:
-    x = NORMAL.reshape(4, 4, 6, 3)  # ONNX's evaluator visits as many channels as images
-    _check(Lrn(), "LRN", x, size=size, alpha=0.5, beta=0.6, bias=1.5)
+def test_lrn(size: int, beta: float, dtype: type) -> None:
+    x = NORMAL.reshape(4, 4, 6, 3).astype(dtype)  # ONNX's evaluator visits as many channels
+    _check(Lrn(), "LRN", x, size=size, alpha=0.5, beta=beta, bias=1.5)  # as images
 
 
 def test_mean_variance_normalization() -> None:
