@@ -53,9 +53,31 @@ STAY = {
         helper.make_node("GlobalAveragePool", ["a"], ["p"]),
         helper.make_node("Mul", ["a", "p"], ["z"]),
     ],
+    "resize by a whole factor": [
+        helper.make_node("Constant", [], ["by"], value_floats=[1.0, 1.0, 2.0, 3.0]),
+        helper.make_node("Resize", ["a", "", "by"], ["z"], mode="nearest"),
+    ],
+    "resize": [
+        helper.make_node("Constant", [], ["to"], value_ints=[1, 16, 5, 11]),
+        helper.make_node("Resize", ["a", "", "", "to"], ["z"], mode="linear"),
+    ],
+    "every other pixel": [
+        helper.make_node("Constant", [], ["first"], value_ints=[1, 0]),
+        helper.make_node("Constant", [], ["last"], value_ints=[8, 7]),
+        helper.make_node("Constant", [], ["along"], value_ints=[2, 3]),
+        helper.make_node("Constant", [], ["step"], value_ints=[2, 1]),
+        helper.make_node("Slice", ["a", "first", "last", "along", "step"], ["z"]),
+    ],
 }
 
 RAGGED = {
+    "split": (
+        5,
+        [
+            helper.make_node("Constant", [], ["sizes"], value_ints=[7, 5]),
+            helper.make_node("Split", ["a", "sizes"], ["b", "z"], axis=1),
+        ],
+    ),
     "concat": (
         36,
         [

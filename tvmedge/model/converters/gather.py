@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tvm import ir, relax, te, tirx
+from tvm import ir, relax, tirx
 from tvm.relax.frontend.onnx import onnx_frontend
 
 from tvmedge.model.converters.node import Node
@@ -26,18 +26,7 @@ def gather(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
     if table.size and not (-length <= table.min() and table.max() < length):
         raise ValueError(f"an index is outside of axis {axis}, which has {length} elements")
     positive = relax.const(np.where(table < 0, table + length, table))
-
-    def compute(data: te.Tensor, places: te.Tensor) -> te.Tensor:
-        shape = [*data.shape[:axis], *table.shape, *data.shape[axis + 1 :]]
-        after = axis + table.ndim
-
-        def element(*at: tirx.Var) -> tirx.Expr:
-            place = places(*at[axis:after]) if table.ndim else places()
-            return data(*at[:axis], place, *at[after:])
-
-        return te.compute(shape, element, name="gather")
-
-    return bb.emit_te(compute, x, positive, primfunc_name_hint="gather")
+    return relax.op.take(x, positive, axis=axis, mode="fast")
 
 
 def _extent(x: Any, axis: int) -> tuple[int, int] | None:

@@ -18,6 +18,7 @@ from tvm import relax
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.layout import Blocked, Layout
 from tvmedge.compiler.passes.blocked.operators import OPERATORS
+from tvmedge.compiler.passes.blocked.slices import part
 from tvmedge.compiler.passes.functions import rewrite
 from tvmedge.targeting.core import Core
 
@@ -45,6 +46,8 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.Op):
             operator = OPERATORS.get(value.op.name)
             made = operator(self.context, value) if operator else None
+        elif isinstance(value, relax.TupleGetItem):
+            made = part(self.context, value)
         if made is None:
             super().visit_var_binding_(binding)
         elif isinstance(binding.var, relax.DataflowVar):

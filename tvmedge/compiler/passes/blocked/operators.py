@@ -12,11 +12,19 @@ from tvmedge.compiler.passes.blocked.convolution import convolution
 from tvmedge.compiler.passes.blocked.elementwise import BINARY, UNARY, binary, unary
 from tvmedge.compiler.passes.blocked.layout import Blocked
 from tvmedge.compiler.passes.blocked.pool import avg_pools, max_pools
+from tvmedge.compiler.passes.blocked.resize import repeat
+from tvmedge.compiler.passes.blocked.slices import strided_slice, take
 from tvmedge.compiler.passes.blocked.transposed import transposed
 from tvmedge.compiler.passes.blocked.views import view
 
 # A handler returns None where the plain layout serves better or the call is not for it.
 Handler = Callable[[Context, relax.Call], Blocked | None]
+
+
+def reshape(context: Context, call: relax.Call) -> Blocked | None:
+    """What comes of several operators, of which a reshape is the last, or a view."""
+    return shuffle(context, call) or repeat(context, call) or view(context, call)
+
 
 OPERATORS: dict[str, Handler] = {
     **dict.fromkeys(("relax.nn.conv1d", "relax.nn.conv2d"), convolution),
@@ -24,7 +32,9 @@ OPERATORS: dict[str, Handler] = {
     **dict.fromkeys(("relax.nn.max_pool1d", "relax.nn.max_pool2d"), max_pools),
     **dict.fromkeys(("relax.nn.avg_pool1d", "relax.nn.avg_pool2d"), avg_pools),
     **dict.fromkeys(("relax.squeeze", "relax.expand_dims"), view),
-    "relax.reshape": lambda context, call: shuffle(context, call) or view(context, call),
+    "relax.reshape": reshape,
+    "relax.strided_slice": strided_slice,
+    "relax.take": take,
     "relax.mean": mean,
     "relax.concat": concat,
     **dict.fromkeys(UNARY, unary),
