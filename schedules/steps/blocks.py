@@ -40,7 +40,8 @@ def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
     before: pad; main; add; maximum     after: pad; main; maximum(add)
 
     Where the result is broadcast (a channel's scale over its image), sums are
-    copied first, so that none is formed twice.
+    copied first, so that none is formed twice. Blocks that carry ``KERNEL`` are the
+    rule's own affair.
     """
     blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
     names = [schedule.get(block).name_hint for block in blocks]
@@ -49,7 +50,7 @@ def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
     for name, block in zip(names[:at], blocks[:at], strict=True):
         if name == "pad":
             pad = block
-        elif not inline(schedule, block):
+        elif KERNEL not in schedule.get(block).annotations and not inline(schedule, block):
             spread(schedule, block)
     after = blocks[at + 1 :]
     rest = [block for block in after if not inline(schedule, block)]

@@ -15,10 +15,11 @@ from tvmedge.schedules.steps.loops import Loop, extent, unroll, vectorize
 class Sums:
     """The loops of a reduction, outermost first.
 
-    ``parallel`` run in any order on any thread, ``serial`` stay on one, ``reduced``
-    are summed over (``written_out`` the innermost of them), and ``tile`` is the tile of
-    sums, its last loop a vector. ``in_lanes``: the operand whose values under
-    ``written_out`` lie side by side, and are loaded as a vector.
+    ``parallel`` run in any order on any thread (none where a loop around them does),
+    ``serial`` stay on one, ``reduced`` are summed over (``written_out`` the innermost of
+    them), and ``tile`` is the tile of sums, its last loop a vector.
+    ``in_lanes``: the operand whose values under ``written_out`` lie side by side, and are
+    loaded as a vector.
     """
 
     parallel: Sequence[Loop]
@@ -41,15 +42,16 @@ def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, l
     outer = [*loops.parallel, *loops.serial]
     reduced = [*loops.reduced, *loops.written_out]
     schedule.reorder(*outer, *reduced, *loops.tile)
-    whole = schedule.fuse(*loops.parallel)
-    schedule.parallel(whole)
-    place = loops.serial[-1] if loops.serial else whole
+    whole = [schedule.fuse(*loops.parallel)] if loops.parallel else []
+    for loop in whole:
+        schedule.parallel(loop)
+    place = [*whole, *loops.serial][-1]
+    depth = len(schedule.get_loops(kernel.main)) - len(reduced) - len(loops.tile)
     unroll(schedule, loops.written_out)
     unroll(schedule, loops.tile[:-1])
     vectorize(schedule, loops.tile[-1], lanes)
     if loops.in_lanes is not None:
         load_as_vectors(schedule, kernel.main, loops.in_lanes, loops.reduced[-1])
-    depth = 1 + len(loops.serial)
     schedule.reverse_compute_at(kernel.epilogue, place, preserve_unit_loops=True)
     _write_out(schedule, schedule.get_loops(kernel.epilogue)[depth:], lanes)
     start = schedule.decompose_reduction(kernel.main, reduced[0])

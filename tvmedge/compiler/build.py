@@ -23,6 +23,7 @@ from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.resources import disk_errors
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
+from tvmedge.types import Winograd
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,17 @@ def schedule(
     dump: IrDump | None = None,
     explain: Explain | None = None,
     verify: Verify | None = None,
+    winograd: Winograd = Winograd.F4,
 ) -> Lifted:
     """An imported module as calls of kernels that are scheduled for ``spec``, its weights apart.
 
     ``explain`` hears how each kernel was scheduled, ``verify`` is given the module before
-    and after.
+    and after; 3x3 convolutions may run by ``winograd``.
     """
     observe = dump.write if dump else None
     with tvm.target.Target(dict(spec.tvm)), tvm.transform.PassContext(opt_level=3):
-        module = run_phases(cpu_kernels(core_of(spec), explain, verify), module, observe)
+        phases = cpu_kernels(core_of(spec), explain, verify, winograd)
+        module = run_phases(phases, module, observe)
         lifted = lift_weights(module)
         if observe:
             observe("lift_weights", lifted.module)

@@ -33,7 +33,7 @@ from tvmedge.model.load import Model
 from tvmedge.model.prepare.bind_values import bind_values, fixed_inputs
 from tvmedge.targeting import TargetSpec
 from tvmedge.tensors import ImageOptions, read_inputs
-from tvmedge.types import Signature
+from tvmedge.types import Signature, Winograd
 from tvmedge.versions import require_tvm, tvmedge_version
 
 CODE_FILE = "code/model.so"
@@ -45,7 +45,8 @@ class CompileOptions:
     become constants; ``check_inputs`` are NAME=FILE or "random" for the bundle's
     own check; ``dump_ir`` receives the IR after every phase, one folder a target;
     ``explain`` hears how each kernel was scheduled, and ``verify`` is given the module
-    before and after, to compare them; ``form`` says what code to make."""
+    before and after, to compare them; ``form`` says what code to make;
+    3x3 convolutions may run by ``winograd``."""
 
     shapes: Shapes = field(default_factory=dict)
     values: Values = field(default_factory=dict)
@@ -55,6 +56,7 @@ class CompileOptions:
     explain: Explain | None = None
     verify: Verify | None = None
     form: FormChoice = field(default_factory=FormChoice)
+    winograd: Winograd = Winograd.F4
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,9 @@ def compile_frontend(
     dump = IrDump(options.dump_ir / spec.name) if options.dump_ir else None
     model = imported.model
     with failures_named(model, f"compiled for {spec.name}"):
-        lifted = schedule(imported.module, spec, dump, options.explain, options.verify)
+        lifted = schedule(
+            imported.module, spec, dump, options.explain, options.verify, options.winograd
+        )
         code = code_of(lifted, (model.name, imported.signature), spec, options.form, dump)
     return BundleContents(
         model=ModelInfo(model.name, model.sha256, model.licence),

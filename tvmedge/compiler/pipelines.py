@@ -24,6 +24,7 @@ from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
 from tvmedge.compiler.passes.trust_private import TrustPrivate
 from tvmedge.targeting.core import Core
+from tvmedge.types import Winograd
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
 Observer = Callable[[str, tvm.IRModule], None]
@@ -38,7 +39,10 @@ class Phase:
 
 
 def cpu_kernels(
-    core: Core, explain: Explain | None = None, verify: Verify | None = None
+    core: Core,
+    explain: Explain | None = None,
+    verify: Verify | None = None,
+    winograd: Winograd = Winograd.F4,
 ) -> tuple[Phase, ...]:
     """Relax operators -> calls of scheduled TIR kernels (host and arm_cpu)."""
     return (
@@ -58,7 +62,7 @@ def cpu_kernels(
                 FoldAffine(),
                 Reciprocals(),
                 FewOutputs(core),
-                BlockChannels(core),
+                BlockChannels(core, winograd),
                 PackProducts(core),
                 transform.DeadCodeElimination(),
             ),

@@ -8,7 +8,8 @@ from tvmedge.schedules.rules.cpu.move import Move
 from tvmedge.schedules.rules.cpu.product import Product
 from tvmedge.schedules.rules.cpu.transposed import Transposed
 from tvmedge.schedules.rules.cpu.window import Window
+from tvmedge.schedules.rules.cpu.winograd import Winograd
 
 from tvmedge.scheduling.engine import Rule
 
-RULES: tuple[Rule, ...] = (Conv(), Transposed(), Window(), Product(), Move(), Last())
+RULES: tuple[Rule, ...] = (Conv(), Winograd(), Transposed(), Window(), Product(), Move(), Last())

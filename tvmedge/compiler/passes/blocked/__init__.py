@@ -5,7 +5,8 @@ after:  pack(x); conv(., w[4, 2, 3, 3, 16, 16]); maximum(., 0); mean(., [2, 3]);
 
 A convolution with constant weights starts a blocked region; what can compute in
 blocks stays in it; everything else sees the plain layout. Weights are packed here,
-once. A model without convolutions is left as it is.
+once. A model without convolutions is left as it is. Winograd's algorithms are for models
+that do not round: they sum in another order.
 """
 
 from __future__ import annotations
@@ -19,25 +20,29 @@ from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.layout import Blocked, Layout
 from tvmedge.compiler.passes.blocked.operators import OPERATORS
 from tvmedge.compiler.passes.blocked.slices import part
+from tvmedge.compiler.passes.exact import rounds
 from tvmedge.compiler.passes.functions import rewrite
 from tvmedge.targeting.core import Core
+from tvmedge.types import Winograd
 
 
 @dataclass(frozen=True)
 class BlockChannels:
-    """Blocks are as long as a vector of ``core``."""
+    """Blocks are as long as a vector of ``core``; 3x3 convolutions may run by ``winograd``."""
 
     core: Core
+    winograd: Winograd = Winograd.OFF
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        return rewrite(module, _Mutator(module, self.core))
+        winograd = Winograd.OFF if rounds(module) else self.winograd
+        return rewrite(module, _Mutator(module, self.core, winograd))
 
 
 @relax.expr_functor.mutator
 class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
-    def __init__(self, module: tvm.IRModule, core: Core) -> None:
+    def __init__(self, module: tvm.IRModule, core: Core, winograd: Winograd) -> None:
         super().__init__(module)
-        self.context = Context(Layout(self.builder_, core), self.visit_expr)
+        self.context = Context(Layout(self.builder_, core), self.visit_expr, winograd)
 
     def visit_var_binding_(self, binding: relax.VarBinding) -> None:
         value = binding.value

@@ -10,6 +10,7 @@ from tvm import relax
 
 from tvmedge.compiler.passes.blocked.images import image_shape
 from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, image_sizes
+from tvmedge.types import Winograd
 
 
 @dataclass
@@ -18,11 +19,13 @@ class Context:
 
     ``values`` holds those in blocks and in no other form; ``packed`` (by the groups of
     their channels) and ``plain`` the copies made for those who needed another layout;
-    ``bindings`` what the original function binds its variables to.
+    ``bindings`` what the original function binds its variables to; ``winograd`` is what
+    convolutions may run by.
     """
 
     layout: Layout
     visit: Callable[[relax.Expr], relax.Expr]
+    winograd: Winograd = Winograd.OFF
     values: dict[relax.Var, Blocked] = field(default_factory=dict)
     packed: dict[tuple[relax.Var, int], Blocked] = field(default_factory=dict)
     plain: dict[relax.Var, relax.Expr] = field(default_factory=dict)

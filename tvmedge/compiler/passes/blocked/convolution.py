@@ -22,6 +22,7 @@ from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import image_shape
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, image_sizes
 from tvmedge.compiler.passes.blocked.windows import window_of
+from tvmedge.compiler.passes.blocked.winograd import winograd
 from tvmedge.schedules.rules.cpu.tiles import register_tile
 
 Array = npt.NDArray[np.float32]
@@ -78,6 +79,9 @@ def _grouped(
     value = context.any_blocked(data)
     if value.groups != groups:
         value = context.blocked(data, groups if per_group % 2 else 1)
+    fast = winograd(context, value.expr, array, window) if groups == 1 else None
+    if fast is not None:
+        return fast
     ins = context.layout.of(value)
     stride = 0
     if groups > 1:

@@ -1,0 +1,103 @@
+"""Direct or by Winograd's algorithm: the cycles of a 3x3 convolution, estimated.
+
+Products take what the tile of sums takes; a transform takes its instructions and the way
+of its values to the L2 and back; weights stream from beyond the L2, once if they stay in it
+and once a band of tiles if they do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tvmedge.schedules.rules.cpu.tiles import PORTS, Tile, register_tile
+
+from tvmedge.targeting.core import Core
+from tvmedge.types import Winograd
+
+# Measured on AVX-512: cycles for a vector of an image or of sums, by outputs a tile and side.
+TRANSFORM = {2: 2, 4: 4}
+NEAR = 16  # bytes a cycle on the way of images and sums to the L2 and back
+GAIN = 0.92  # of the direct cycles, at most, to be worth the rounding
+OUTPUTS = {Winograd.OFF: (), Winograd.F2: (2,), Winograd.F4: (2, 4)}
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a convolution makes of what: sizes of its output, ``ins`` and ``outs`` in blocks
+    of a vector. ``padded``: its tiles may hang over the edge for nothing."""
+
+    batch: int
+    ins: int
+    outs: int
+    rows: int
+    columns: int
+    padded: bool = True
+
+
+@dataclass(frozen=True)
+class Fast:
+    """F(m x m, 3 x 3) with m ``outputs``, in ``bands`` of rows of tiles; products run by
+    ``tile``, over blocks of outputs and tiles of m x m."""
+
+    outputs: int
+    bands: int
+    tile: Tile
+    cycles: float
+
+
+def faster(core: Core, image: Image, allowed: Winograd) -> Fast | None:
+    """The fastest of the ``allowed`` algorithms; None where direct sums are as fast."""
+    plans = [plan for m in OUTPUTS[allowed] for plan in _plans(core, image, m)]
+    best = min(plans, key=lambda plan: plan.cycles, default=None)
+    if best is None or best.cycles > GAIN * direct(core, image):
+        return None
+    return best
+
+
+def direct(core: Core, image: Image) -> float:
+    """Cycles of direct sums."""
+    tile = register_tile(core, image.outs, image.rows, image.columns, ragged=image.padded)
+    products = 9 * image.rows * image.columns
+    weights = 9 * _weight_bytes(core, image)
+    return _multiply(core, image, products, tile) + weights / core.far_bytes
+
+
+def _plans(core: Core, image: Image, m: int) -> Iterator[Fast]:
+    rows = -(-image.rows // m)
+    for band in range(1, rows + 1):
+        bands = -(-rows // band)
+        if -(-rows // bands) == band:
+            yield _plan(core, image, m, bands, band * -(-image.columns // m))
+
+
+def _plan(core: Core, image: Image, m: int, bands: int, tiles: int) -> Fast:
+    tile = register_tile(core, image.outs, 1, tiles)
+    points, vector = (m + 2) ** 2, 4 * core.lanes
+    products = _multiply(core, image, points * tiles * bands, tile)
+    weights = points * _weight_bytes(core, image)
+    # One band's images, and the sums of as many blocks of outputs as run together.
+    images, sums = (points * tiles * blocks * vector for blocks in (image.ins, tile.vectors))
+    missing = _missing(core, weights + images + sums)
+    moved = image.batch * bands * points * tiles * (image.ins + image.outs)
+    transforms = moved * (TRANSFORM[m] + vector / NEAR)
+    again = images * image.outs / tile.vectors + sums * image.outs / tile.vectors
+    spilled = image.batch * bands * again * _missing(core, images + sums)
+    streamed = weights * (1 + (image.batch * bands - 1) * missing)
+    cycles = products + transforms + (streamed + spilled) / core.far_bytes
+    return Fast(m, bands, tile, cycles)
+
+
+def _multiply(core: Core, image: Image, products: int, tile: Tile) -> float:
+    """Cycles of ``products`` multiply-adds for each pair of channels."""
+    vectors = image.batch * products * image.ins * core.lanes * image.outs
+    return float(vectors / (PORTS * tile.peak))
+
+
+def _weight_bytes(core: Core, image: Image) -> int:
+    return 4 * core.lanes**2 * image.ins * image.outs
+
+
+def _missing(core: Core, footprint: float) -> float:
+    """The share of what is used again that the L2 has lost by then."""
+    return min(1.0, max(0.0, footprint / (1024 * core.l2_kib) - 0.25))

@@ -1,0 +1,156 @@
+"""3x3 convolutions by Winograd's algorithm, one band of rows of tiles after the other.
+
+before: for all: pad; for all: down; ... images; products; up; winograd; epilogue
+after:  for n, band:
+          parallel ic:                                     (images of a band: in the L2)
+            pad
+            for tile: r columns down, r rows across
+          parallel oc / V:                                 (products of a group: in the L2)
+            for point of r * r, tiles / T:
+              V x T vectors of sums = 0                    (in registers)
+              for ic, ii / 4: unrolled 4: V x T multiply-adds
+            for V, tile: r columns up, m rows back, bias, residual, activation, store
+
+Only the inner loop of a transform is written out: r vectors become r or m, which no core
+has to spill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tvm import s_tir, tirx
+from tvmedge.schedules.rules.cpu.tiles import Tile, register_tile
+from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
+from tvmedge.schedules.steps.loops import Loop, unroll
+from tvmedge.schedules.steps.sums import Sums, keep_in_registers
+
+from tvmedge.scheduling.plan import Plan
+from tvmedge.targeting.core import Core
+
+UNROLL_INPUT = 4  # as in conv.py
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """The blocks of ``kernels/winograd.py`` before the last."""
+
+    down: Block
+    images: Block
+    products: Block
+    up: Block
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """``points`` and ``outputs`` are r and m; ``tiles`` are those of a band, ``vectors``
+    the blocks of outputs whose weights stand side by side."""
+
+    bands: int
+    band_rows: int
+    tiles: int
+    points: int
+    outputs: int
+    vectors: int
+    lanes: int
+
+
+class Winograd:
+    """Transforms around products that stay in the L2."""
+
+    name = "winograd"
+
+    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+        """None for anything but a convolution of ``kernels/winograd.py``."""
+        schedule = s_tir.Schedule(func)
+        main = find(schedule, "winograd")
+        if main is None:
+            return None
+        found = [find(schedule, f"winograd.{x}") for x in ("down", "images", "products", "up")]
+        stages = _Stages(*(block for block in found if block is not None))
+        sizes = _sizes(schedule, main, stages)
+        if sizes.lanes != core.lanes:
+            return None
+        kernel = anchor(schedule, main)
+        tile = register_tile(core, sizes.vectors, 1, sizes.tiles)
+        band, group = _back(schedule, kernel, stages, sizes)
+        _products(schedule, stages.products, group, tile, core)
+        _images(schedule, kernel.pad, stages, band, sizes)
+        return Plan(schedule, f"F({sizes.outputs}x{sizes.outputs}), {tile}", tile.peak)
+
+
+def _sizes(schedule: s_tir.Schedule, main: Block, stages: _Stages) -> _Sizes:
+    _, bands, _, tiles, _, lanes = _shape(schedule, stages.products)
+    outputs = _shape(schedule, stages.up)[4]
+    _, _, rows, _, _ = _shape(schedule, main)
+    weight = schedule.get(stages.products).reads[-1].source
+    return _Sizes(
+        bands=bands,
+        band_rows=rows // (bands * outputs),
+        tiles=tiles,
+        points=outputs + 2,
+        outputs=outputs,
+        vectors=int(weight.shape[4]),
+        lanes=lanes,
+    )
+
+
+def _shape(schedule: s_tir.Schedule, block: Block) -> list[int]:
+    return [int(size) for size in schedule.get(block).writes[0].source.shape]
+
+
+def _back(
+    schedule: s_tir.Schedule, kernel: Anchored, stages: _Stages, sizes: _Sizes
+) -> tuple[Loop, Loop]:
+    """The transform of sums, tile by tile; gives the loops over bands and over V."""
+    n, o, h, w, lane = schedule.get_loops(kernel.main)
+    band, row, h_in = schedule.split(h, [sizes.bands, sizes.band_rows, sizes.outputs])
+    column, w_in = schedule.split(w, [None, sizes.outputs])
+    group, o_in = schedule.split(o, [None, sizes.vectors])
+    schedule.reorder(n, band, group, o_in, row, column, h_in, w_in, lane)
+    schedule.compute_at(stages.up, column, preserve_unit_loops=True)
+    schedule.compute_at(stages.products, group, preserve_unit_loops=True)
+    schedule.compute_at(stages.images, band, preserve_unit_loops=True)
+    schedule.parallel(group)
+    schedule.unroll(w_in)
+    schedule.vectorize(lane)
+    schedule.reverse_compute_at(kernel.epilogue, column, preserve_unit_loops=True)
+    *pixels, lane = schedule.get_loops(kernel.epilogue)[-3:]
+    unroll(schedule, pixels)
+    schedule.vectorize(lane)
+    *_, i, s, lane = schedule.get_loops(stages.up)
+    schedule.reorder(s, i, lane)
+    schedule.unroll(i)
+    schedule.vectorize(lane)
+    return band, group
+
+
+def _products(
+    schedule: s_tir.Schedule, products: Block, group: Loop, tile: Tile, core: Core
+) -> None:
+    *_, o, t, p, lane, ic, ii = schedule.get_loops(products)
+    t, t_in = schedule.split(t, [None, tile.columns])
+    ii, ii_in = schedule.split(ii, [None, UNROLL_INPUT])
+    order = (t_in, o) if core.memory_operand else (o, t_in)
+    loops = Sums((), (p, t), (ic, ii), (ii_in,), (*order, lane))
+    copy = schedule.cache_write(products, 0, "global")
+    keep_in_registers(schedule, Anchored(None, products, copy), loops, core.lanes)
+
+
+def _images(
+    schedule: s_tir.Schedule, pad: Block | None, stages: _Stages, band: Loop, sizes: _Sizes
+) -> None:
+    p, c, t, lane = schedule.get_loops(stages.images)[-4:]
+    row, column = schedule.split(p, [None, sizes.points])
+    schedule.reorder(c, t, row, column, lane)
+    schedule.parallel(c)
+    schedule.unroll(column)
+    schedule.vectorize(lane)
+    schedule.compute_at(stages.down, t, preserve_unit_loops=True)
+    *_, i, s, lane = schedule.get_loops(stages.down)
+    schedule.reorder(s, i, lane)
+    schedule.unroll(i)
+    schedule.vectorize(lane)
+    if pad is not None:
+        schedule.compute_at(pad, c, preserve_unit_loops=True)
+        schedule.vectorize(schedule.get_loops(pad)[-1])
