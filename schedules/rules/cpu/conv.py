@@ -66,10 +66,10 @@ def split_inputs(schedule: s_tir.Schedule, ii: Loop, core: Core) -> tuple[Loop, 
 
 def pad_planes(schedule: s_tir.Schedule, pad: Block, core: Core) -> None:
     """The padded copy: planes in parallel, whole vectors of channels."""
-    n, c, h, w, i = schedule.get_loops(pad)
+    *planes, w, i = schedule.get_loops(pad)
     size = extent(schedule, i) or 1
     if size % core.lanes == 0:
         vectorize(schedule, i, core.lanes)
     else:
         schedule.annotate(w, "pragma_loop_partition_hint", 1)
-    schedule.parallel(schedule.fuse(n, c, h))
+    schedule.parallel(schedule.fuse(*planes))

@@ -68,7 +68,7 @@ def _image(
     else:
         view = relax.op.reshape(context.visit(data), (batch, ins, height, width, 1))
         step = 1
-    return _emit(context, context.emit(view), _pack(array, outs, step), Grouped(window))
+    return _emit(context, context.emit(view), pack(array, outs, step), Grouped(window))
 
 
 def _grouped(
@@ -88,7 +88,7 @@ def _grouped(
         stride = per_group if ins.groups == 1 else ins.group_blocks * ins.block
     length = per_group if stride == per_group else -(-per_group // WRITTEN_OUT) * WRITTEN_OUT
     outs = context.layout.blocks(array.shape[0], groups)
-    packed = _pack(array, outs, math.gcd(length, stride, ins.block))
+    packed = pack(array, outs, math.gcd(length, stride, ins.block))
     return _emit(context, value.expr, packed, Grouped(window, groups, stride))
 
 
@@ -106,7 +106,7 @@ def _merge(array: Array, groups: int, block: int) -> tuple[Array, int]:
     return whole.reshape(-1, merged * ins, *array.shape[2:]), groups // merged
 
 
-def _pack(array: Array, outs: Blocks, step: int) -> Array:
+def pack(array: Array, outs: Blocks, step: int) -> Array:
     """[O, I, KH, KW] -> [O / b, I / step, KH, KW, step, b], zero where it is longer."""
     ins = -(-array.shape[1] // step) * step
     whole = np.zeros((array.shape[0], ins, *array.shape[2:]), array.dtype)

@@ -16,6 +16,7 @@ from tvmedge.compiler.passes.blocked.resize import repeat
 from tvmedge.compiler.passes.blocked.slices import strided_slice, take
 from tvmedge.compiler.passes.blocked.transposed import transposed
 from tvmedge.compiler.passes.blocked.views import view
+from tvmedge.compiler.passes.blocked.volumes import avg_pool3d, conv3d, max_pool3d
 
 # A handler returns None where the plain layout serves better or the call is not for it.
 Handler = Callable[[Context, relax.Call], Blocked | None]
@@ -31,6 +32,9 @@ OPERATORS: dict[str, Handler] = {
     **dict.fromkeys(("relax.nn.conv1d_transpose", "relax.nn.conv2d_transpose"), transposed),
     **dict.fromkeys(("relax.nn.max_pool1d", "relax.nn.max_pool2d"), max_pools),
     **dict.fromkeys(("relax.nn.avg_pool1d", "relax.nn.avg_pool2d"), avg_pools),
+    "relax.nn.conv3d": conv3d,
+    "relax.nn.max_pool3d": max_pool3d,
+    "relax.nn.avg_pool3d": avg_pool3d,
     **dict.fromkeys(("relax.squeeze", "relax.expand_dims"), view),
     "relax.reshape": reshape,
     "relax.strided_slice": strided_slice,
