@@ -53,8 +53,9 @@ def conv_transposed(
     ic, jh, jw, ii = (te.reduce_axis((0, size), name) for name, size in sizes.items())
 
     def element(n: Axis, c: Axis, h: Axis, ph: Axis, w: Axis, pw: Axis, o: Axis) -> tvm.ir.Expr:
-        row = h + rows.offset(ph, jh.var) + top
-        column = w + columns.offset(pw, jw.var) + left
+        # Sums of what is not negative: LLVM computes other addresses in vectors.
+        row = h + rows.index(ph, jh.var) + (rows.first + top)
+        column = w + columns.index(pw, jw.var) + (columns.first + left)
         pixel = image[n, ic, row, column, ii]
         return te.sum(pixel * weight[c, ph, pw, ic, jh, jw, ii, o], axis=[ic, jh, jw, ii])
 

@@ -85,7 +85,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
     def _pays(self, outs: int, axes: Sequence[Phases]) -> bool:
         """Whether all phases in one convolution take half the multiply-adds at most."""
         apart = math.prod(axis.stride for axis in axes)
-        joined = -(-outs * apart // self.core.block) * math.prod(map(_reach, axes))
+        joined = -(-outs * apart // self.core.block) * math.prod(axis.reach for axis in axes)
         single = -(-outs // self.core.block) * apart * math.prod(axis.taps for axis in axes)
         return 2 * joined <= single
 
@@ -96,24 +96,17 @@ def _phases(kernel: Sequence[int], attrs: Any) -> list[Phases]:
     return [Phases(*axis) for axis in zip(kernel, strides, pads[: len(strides)], strict=True)]
 
 
-def _reach(axis: Phases) -> int:
-    """Elements from the first to the last that any phase reads for a place."""
-    return axis.highest - axis.lowest + 1
-
-
 def _joined(weight: Array, axes: Sequence[Phases]) -> Array:
     """[I, O, *kernel] -> [O * phases, I, *reach], zero where a phase does not look."""
     ins, outs = weight.shape[:2]
     strides, taps = [axis.stride for axis in axes], [axis.taps for axis in axes]
-    joined = np.zeros((outs, *strides, ins, *map(_reach, axes)), weight.dtype)
+    joined = np.zeros((outs, *strides, ins, *(axis.reach for axis in axes)), weight.dtype)
     for phase in np.ndindex(*strides):
         for js in np.ndindex(*taps):
             known = [axis.tap(p, j) for axis, p, j in zip(axes, phase, js, strict=True)]
             if None in known:
                 continue
-            places = [
-                axis.offset(p, j) - axis.lowest for axis, p, j in zip(axes, phase, js, strict=True)
-            ]
+            places = [axis.index(p, j) for axis, p, j in zip(axes, phase, js, strict=True)]
             source, place = (..., *known), (slice(None), *phase, slice(None), *places)
             joined[place] = weight[source].T
     kernel: tuple[int, ...] = joined.shape[2 + len(axes) :]
