@@ -63,6 +63,17 @@ def padded(data: te.Tensor, pads: tuple[int, int, int, int], value: float) -> te
     return te.compute(shape, element, name="pad")
 
 
+def _extended(
+    pads: tuple[int, int, int, int], beyond: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    top, left, bottom, right = pads
+    return top, left, bottom + max(0, beyond[0]), right + max(0, beyond[1])
+
+
+def _within(position: tvm.ir.Expr, size: int, beyond: int) -> tvm.ir.Expr:
+    return tirx.min(position, size - 1) if beyond > 0 else position
+
+
 @dataclass(frozen=True)
 class Grouped:
     """A convolution of ``groups``: the input channels of the next begin ``stride`` channels
@@ -74,14 +85,20 @@ class Grouped:
 
 
 def conv(
-    data: te.Tensor, weight: te.Tensor, grouped: Grouped, cover: tuple[int, int] | None = None
+    data: te.Tensor,
+    weight: te.Tensor,
+    grouped: Grouped,
+    cover: tuple[int, int] | None = None,
+    *,
+    held: bool = False,
 ) -> te.Tensor:
     """Convolution.
 
     data [N, blocks, H, W, a], weight [O / b, I / s, KH, KW, s, b] -> [N, O / b, OH, OW, b]
     for I input and O output channels a group in whole blocks, s a divisor of a.
     ``cover``: sums are formed over so many rows and columns, and those beyond OH x OW
-    dropped.
+    dropped; they read padding, or where the image is ``held`` within its edges, its last
+    row and column.
     """
     window = grouped.window
     batch, _, height, width, in_block = sizes_of(data)
@@ -89,10 +106,8 @@ def conv(
     covered = cover or (rows, columns)
     outs, ins, kh_size, kw_size, step, block = sizes_of(weight)
     (sh, sw), (dh, dw) = window.strides, window.dilations
-    (top, left, bottom, right), (more_rows, more_columns) = window.pads, covered
-    bottom += max(0, (more_rows - rows) * sh)
-    right += max(0, (more_columns - columns) * sw)
-    image = padded(data, (top, left, bottom, right), 0.0)
+    beyond = (covered[0] - rows) * sh, (covered[1] - columns) * sw
+    image = data if held else padded(data, _extended(window.pads, beyond), 0.0)
     ic = te.reduce_axis((0, ins), "ic")
     kh, kw = _taps((kh_size, kw_size))
     ii = te.reduce_axis((0, step), "ii")
@@ -102,7 +117,10 @@ def conv(
         # In steps: then the lane is a multiple of the step and ii.
         at = ic if grouped.groups == 1 else c // per_group * (grouped.stride // step) + ic
         source, lane = at // (in_block // step), at % (in_block // step) * step + ii
-        pixel = image[n, source, h * sh + kh * dh, w * sw + kw * dw, lane]
+        y, x = h * sh + kh * dh, w * sw + kw * dw
+        if held:
+            y, x = _within(y, height, beyond[0]), _within(x, width, beyond[1])
+        pixel = image[n, source, y, x, lane]
         return te.sum(pixel * weight[c, ic, kh, kw, ii, o], axis=[ic, kh, kw, ii])
 
     attrs = {KERNEL: "conv", GROUPS: grouped.groups}

@@ -122,13 +122,16 @@ def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -
     assert shape is not None
     window = grouped.window
     rows, columns = window.output(*shape[2:4])
-    # What hangs over the edge reads padding: an image without any would have to be copied.
-    ragged = any(window.pads)
+    core = context.layout.core
+    # What hangs over the edge reads padding, or the edge again; an image without padding
+    # is not copied for it. Lanes have to lie side by side.
+    held = not any(window.pads) and not core.lane_operand
+    ragged = any(window.pads) or held
     outs = weight.shape[0] // grouped.groups
-    tile = register_tile(context.layout.core, outs, rows, columns, ragged=ragged)
+    tile = register_tile(core, outs, rows, columns, ragged=ragged)
     cover = tile.cover(rows, columns)
     return context.layout.builder.emit_te(
-        lambda x, w: conv(x, w, grouped, cover),
+        lambda x, w: conv(x, w, grouped, cover, held=held),
         data,
         relax.const(weight),
         primfunc_name_hint="conv",
