@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tvmedge.device.build_server import build_library_server
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.errors import InputError, ToolError
 from tvmedge.targeting import TargetSpec
@@ -30,6 +31,16 @@ def require_emulator(spec: TargetSpec) -> list[str]:
             f"run 'apt-get install {' '.join(emulator.packages)}'."
         )
     return [program, "-cpu", emulator.cpu, "-L", emulator.sysroot]
+
+
+def library_command(spec: TargetSpec) -> list[str]:
+    """The command that starts the server for freestanding libraries under QEMU.
+
+    Raises:
+        InputError: the target has no emulator.
+        ToolError: QEMU, the sysroot or zig is not on this machine.
+    """
+    return [*require_emulator(spec), str(build_library_server(spec.toolchain.triple))]
 
 
 def emulator_command(spec: TargetSpec) -> list[str]:

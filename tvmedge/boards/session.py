@@ -18,7 +18,7 @@ import numpy as np
 
 from tvmedge.boards import relay
 from tvmedge.boards.address import BoardAddress, BoardKind
-from tvmedge.boards.emulated import emulator_command
+from tvmedge.boards.emulated import emulator_command, library_command
 from tvmedge.boards.messages import (
     Done,
     Failed,
@@ -33,7 +33,8 @@ from tvmedge.boards.messages import (
     Times,
 )
 from tvmedge.boards.process import WorkerProcess
-from tvmedge.bundle import Bundle, read_bundle, require_runnable_here, tensorfile
+from tvmedge.bundle import Bundle, Form, read_bundle, require_runnable_here, tensorfile
+from tvmedge.bundle.compat import architecture
 from tvmedge.bundle.malformed import MalformedError
 from tvmedge.dtypes import carrier, out_of_range
 from tvmedge.errors import (
@@ -230,16 +231,24 @@ def _board_command(address: BoardAddress, bundle: Bundle, options: SessionOption
     Raises:
         InputError: the bundle's code does not run there.
     """
+    library = bundle.manifest.code.form is Form.LIBRARY
+    if library and (options.threads or 1) > 1:
+        raise InputError(
+            f"'{bundle.path}' is a library for one thread: run it with --threads 1, or compile it "
+            "with --form vm."
+        )
     if address.kind is BoardKind.LOCAL:
         require_runnable_here(bundle)
     if address.kind is not BoardKind.EMULATED:
         return []
     spec = options.target or target(bundle.manifest.target.name)
-    wanted = bundle.manifest.target.triple.partition("-")[0]
-    board = spec.toolchain.triple.partition("-")[0]
-    command = emulator_command(spec)
+    wanted = architecture(bundle.manifest.target.triple.partition("-")[0])
+    board = architecture(spec.toolchain.triple.partition("-")[0])
+    command = library_command(spec) if library else emulator_command(spec)
     if wanted != board:
         raise InputError(f"'{bundle.path}' is for {wanted}, target {spec.name} is {board}.")
+    if library:
+        return command
     return command + (["--threads", str(options.threads)] if options.threads else [])
 
 

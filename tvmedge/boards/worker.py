@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from tvmedge.boards.library import LibraryModel
+from tvmedge.boards.library_board import LibraryBoard
 from tvmedge.boards.messages import (
     JOBS,
     Channel,
@@ -52,7 +53,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._place: Place | None = None
-        self._model: Model | LibraryModel | None = None
+        self._model: Model | LibraryModel | LibraryBoard | None = None
 
     def answer(
         self, job: Open | Run | Time, tensors: memoryview
@@ -70,6 +71,8 @@ class Worker:
 
     def close(self) -> None:
         """Release the board in order: tensors and modules before their session."""
+        if isinstance(self._model, LibraryBoard):
+            self._model.close()
         self._model = None
         if self._place is not None:
             self._place.close()
@@ -88,13 +91,17 @@ class Worker:
         self._model = Model(bundle, self._place)
 
 
-def _library(bundle: Bundle, place: LocalPlace | PipePlace | TcpPlace) -> LibraryModel:
-    if not isinstance(place, LocalPlace):
-        raise InputError(
-            f"'{bundle.path}' is a freestanding library, which runs on --board local only: "
-            "compile it with --form vm for other boards."
-        )
-    return LibraryModel(bundle)
+def _library(
+    bundle: Bundle, place: LocalPlace | PipePlace | TcpPlace
+) -> LibraryModel | LibraryBoard:
+    if isinstance(place, LocalPlace):
+        return LibraryModel(bundle)
+    if isinstance(place, PipePlace):
+        return LibraryBoard(bundle, place.command)
+    raise InputError(
+        f"'{bundle.path}' is a freestanding library, which a TVM RPC server cannot run: "
+        "compile it with --form vm."
+    )
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable
 
+from tvmedge.bundle.manifest import Form
 from tvmedge.bundle.read import Bundle
 from tvmedge.errors import InputError
 
@@ -23,10 +24,10 @@ def require_runnable_here(
             a host whose CPU has features that this one lacks.
     """
     target = bundle.manifest.target
-    wanted = _architecture(target.triple.partition("-")[0])
-    here = _architecture(platform.machine())
+    wanted = architecture(target.triple.partition("-")[0])
+    here = architecture(platform.machine())
     if wanted != here:
-        emulated = "with --board emulated or " if _can_be_emulated(target.name) else ""
+        emulated = "with --board emulated or " if _can_be_emulated(bundle) else ""
         raise InputError(
             f"The bundle '{bundle.path}' is for {wanted} (target {target.name}), "
             f"this machine is {here}: run it {emulated}on the device."
@@ -40,10 +41,13 @@ def require_runnable_here(
         )
 
 
-def _can_be_emulated(name: str) -> bool:
+def _can_be_emulated(bundle: Bundle) -> bool:
     from tvmedge.targeting import target, target_names
 
-    return name in target_names() and target(name).emulator is not None
+    name = bundle.manifest.target.name
+    if name not in target_names() or target(name).emulator is None:
+        return False
+    return bundle.manifest.code.form is Form.LIBRARY or not target(name).compile_only
 
 
 def _missing_features(needed: Iterable[str]) -> tuple[str, ...]:
@@ -52,7 +56,7 @@ def _missing_features(needed: Iterable[str]) -> tuple[str, ...]:
     return missing_features(needed)
 
 
-def _architecture(name: str) -> str:
+def architecture(name: str) -> str:
     """One name for the spellings of ``uname -m`` and of LLVM triples."""
     name = name.lower()
     if name in ("amd64", "x86-64"):

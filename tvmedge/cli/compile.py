@@ -41,9 +41,9 @@ class Options:
     "Seed of random check inputs."
     dump_ir: Path | None = None
     "Folder that receives the IR after every phase, one subfolder a target."
-    form: Form | None = Form.VM
-    """library: freestanding C, which needs no runtime (static models without branches);
-    vm: code for TVM's Relax VM."""
+    form: Form | None = None
+    """library: freestanding C, which needs no runtime and runs on one core (static models without
+    branches); vm: code for TVM's Relax VM, the default where that has a runtime."""
     max_workspace_kb: int | None = None
     "Refuse a library that needs more memory for its activations, in KiB."
     sdk: Path | None = None

@@ -12,7 +12,7 @@ def targets(output: Output | None = None) -> None:
     specs = [target(name) for name in target_names()]
     width = max(len(spec.name) for spec in specs)
     for spec in specs:
-        note = f" [compile only: {spec.runtime.reason}]" if spec.compile_only else ""
+        note = f" [libraries only: {spec.runtime.reason}]" if spec.compile_only else ""
         output.say(f"{spec.name:{width}}  {spec.family.value:8}  {spec.summary}{note}")
     output.document(
         "targets",

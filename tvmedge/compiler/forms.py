@@ -26,10 +26,11 @@ _SHOWN = 4
 
 @dataclass(frozen=True)
 class FormChoice:
-    """``form`` None: a library if possible. ``max_workspace`` bounds a library's workspace,
+    """``form`` None: a library if possible where there is no runtime for the VM, else the VM,
+    which uses all cores. ``max_workspace`` bounds a library's workspace,
     in bytes; ``sdk`` says where to write the library for developers."""
 
-    form: Form | None = Form.VM
+    form: Form | None = None
     max_workspace: int | None = None
     sdk: Sdk | None = None
 
@@ -56,7 +57,8 @@ def code_of(
         CheckError: the library needs more workspace than allowed.
         ToolError: the linker failed or the disk is full.
     """
-    if choice.form is Form.VM:
+    wants_vm = choice.form is None and not choice.needs_library and not spec.compile_only
+    if wants_vm or choice.form is Form.VM:
         if choice.needs_library:
             raise InputError(
                 "--max-workspace-kb and --sdk are for libraries: compile with --form library."

@@ -32,6 +32,22 @@ def build_server(triple: str, runtime: RuntimeFiles) -> Path:
     return server
 
 
+def build_library_server(triple: str) -> Path:
+    """The server for boards that run freestanding libraries: it needs libc and its loader.
+
+    Raises:
+        ToolError: the compiler is missing or fails, or the disk is full.
+    """
+    sources = [device_sources() / "library_server.c"]
+    server = cache_dir("server") / f"tvmedge-library-server-{triple}-{_key(triple, sources)}"
+    if not server.is_file():
+        options = [f"--target={triple}", *_FLAGS, str(sources[0]), "-ldl"]
+        with atomic_path(server) as temporary:
+            zig_cc([*options, "-o", str(temporary)], f"the server for {triple}")
+    server.chmod(0o755)  # QEMU asks for it
+    return server
+
+
 def _arguments(triple: str, sources: list[Path], runtime: RuntimeFiles, output: Path) -> list[str]:
     code = [str(path) for path in sources if path.suffix == ".c"]
     libraries = [str(path) for path in runtime.libraries if "extra" not in path.name]

@@ -108,7 +108,8 @@ def _assemble(spec: TargetSpec, runtime: RuntimeFiles, out: Path, *, extra: bool
 def _platform(spec: TargetSpec) -> str:
     if spec.runtime.platform is None:
         raise InputError(
-            f"Target {spec.name} has no board folder, it is compile-only: {spec.runtime.reason}."
+            f"Target {spec.name} has no board folder, it is compile-only for TVM's VM: "
+            f"{spec.runtime.reason}; a bundle made with --form library needs no runtime."
         )
     return spec.runtime.platform
 

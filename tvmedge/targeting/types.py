@@ -43,7 +43,7 @@ class Emulator:
 @dataclass(frozen=True)
 class Runtime:
     """The TVM runtime for the board: the platform tag of its wheel, or one
-    sentence that says why there is none and the target is compile-only."""
+    sentence that says why there is none and only freestanding libraries run."""
 
     platform: str | None = None
     reason: str | None = None

@@ -1,0 +1,197 @@
+"""Freestanding libraries in a worker and behind our small server: results, crashes, hangs."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.devices.parts import SIZE, alive, zombies
+from tests.onnx_models import conv_net, save
+from tvmedge.boards.address import parse_address
+from tvmedge.boards.session import SessionOptions, open_session
+from tvmedge.bundle import (
+    BundleContents,
+    CheckInfo,
+    CodeInfo,
+    Form,
+    LibraryInfo,
+    ModelInfo,
+    TargetInfo,
+    write_bundle,
+)
+from tvmedge.cli import main
+from tvmedge.compiler.compile import CompileOptions, compile_frontend, open_frontend
+from tvmedge.compiler.forms import FormChoice
+from tvmedge.device.build_server import build_library_server
+from tvmedge.device.zig import zig_cc
+from tvmedge.errors import BoardError, InputError
+from tvmedge.model.load import load
+from tvmedge.targeting import TargetSpec, target
+from tvmedge.types import Signature, TensorSpec
+
+IN, OUT = "input/x:0", "output/y:0"
+COPY, TRAP, SEGFAULT, HANG, REFUSE = range(5)
+BOARDS = [("local", "host"), ("emulated", "raspberry-pi-4b"), ("emulated", "raspberry-pi-2")]
+
+
+def _require_emulator(spec: TargetSpec) -> None:
+    emulator = spec.emulator
+    if emulator and not (shutil.which(emulator.program) and Path(emulator.sysroot).is_dir()):
+        pytest.skip(f"{emulator.program} or {emulator.sysroot} is not installed")
+
+
+@pytest.fixture(autouse=True)
+def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing is left after any of these tests: no process, no zombie, no file."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield
+    deadline = time.monotonic() + 5
+    while (left := alive(str(folder))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+    assert zombies() == []
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def make_library(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A bundle of trouble_library.c for a target."""
+    folder = tmp_path_factory.mktemp("trouble")
+    made: dict[str, Path] = {}
+
+    def make(name: str) -> Path:
+        if name not in made:
+            made[name] = folder / f"{name}.tvmedge"
+            write_bundle(made[name], _trouble(target(name), folder))
+        return made[name]
+
+    return make
+
+
+def _trouble(spec: TargetSpec, folder: Path) -> BundleContents:
+    library = folder / f"{spec.name}.so"
+    source = str(Path(__file__).with_name("trouble_library.c"))
+    options = ["-target", spec.toolchain.triple, "-shared", "-fPIC", "-O1"]
+    zig_cc([*options, source, "-o", str(library)], "a test library")
+    x, kind = np.zeros(SIZE, "float32"), ((SIZE,), "float32")
+    return BundleContents(
+        model=ModelInfo("trouble", "0" * 64, "Apache-2.0"),
+        target=TargetInfo(spec.name, spec.family.value, str(spec.tvm["mtriple"]), "generic", ()),
+        signature=Signature(
+            (TensorSpec(IN, (SIZE,), "float32"),), (TensorSpec(OUT, (SIZE,), "float32"),)
+        ),
+        code=CodeInfo("code/model.so", Form.LIBRARY, (), 1, 0, LibraryInfo("trouble", 0)),
+        check=CheckInfo("numpy", 1e-4),
+        versions={"tvmedge": "0"},
+        records_sha256=None,
+        library=library.read_bytes(),
+        weights={},
+        check_inputs={IN: x},
+        check_outputs={OUT: x},
+        notice="",
+    )
+
+
+def _asking(what: int) -> dict[str, np.ndarray]:
+    return {IN: np.full(SIZE, what, "float32")}
+
+
+@pytest.fixture(params=BOARDS, ids=[name for _, name in BOARDS])
+def board(request: pytest.FixtureRequest) -> tuple[str, str]:
+    address, name = request.param
+    _require_emulator(target(name))
+    return address, name
+
+
+def test_a_library_runs(board: tuple[str, str], make_library: Callable[[str], Path]) -> None:
+    address, name = board
+    with open_session(parse_address(address), make_library(name)) as session:
+        for seed in range(3):
+            x = np.random.default_rng(seed).random(SIZE).astype("float32") + 9
+            np.testing.assert_array_equal(session.run({IN: x})[OUT], x)
+        samples = session.time(5)
+        assert len(samples) == 5 and all(0 < sample < 1000 for sample in samples)
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        (TRAP, r"running.* \(signal SIG(ILL|TRAP)\)|\(signal SIGTRAP\) while running"),
+        (SEGFAULT, r"The model crashed while running on board '.*' \(signal SIGSEGV\)"),
+        (REFUSE, "refused its arguments"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(
+    board: tuple[str, str], make_library: Callable[[str], Path], what: int, sentence: str
+) -> None:
+    address, name = board
+    with (
+        open_session(parse_address(address), make_library(name)) as session,
+        pytest.raises(BoardError, match=sentence),
+    ):
+        session.run(_asking(what))
+
+
+def test_a_hang_is_ended(board: tuple[str, str], make_library: Callable[[str], Path]) -> None:
+    address, name = board
+    options = SessionOptions(timeout_s=1.0)
+    with (
+        open_session(parse_address(address), make_library(name), options) as session,
+        pytest.raises(BoardError, match="gave no answer within 1 s"),
+    ):
+        session.run(_asking(HANG))
+
+
+def test_a_serial_library_takes_no_threads(make_library: Callable[[str], Path]) -> None:
+    with pytest.raises(InputError, match="one thread"):
+        open_session(parse_address("local"), make_library("host"), SessionOptions(threads=2))
+
+
+@pytest.mark.parametrize("name", ["raspberry-pi-4b", "raspberry-pi-2"])
+def test_a_real_model_passes_its_check_on_emulated_arm(name: str, tmp_path: Path) -> None:
+    """Armv7 has no TVM runtime at all."""
+    spec = target(name)
+    _require_emulator(spec)
+    options = CompileOptions(form=FormChoice(Form.LIBRARY))
+    frontend = open_frontend(load(save(conv_net(), tmp_path / "net.onnx")), options)
+    contents = compile_frontend(frontend, spec, options)
+    path = tmp_path / "net.tvmedge"
+    write_bundle(path, contents)
+    assert main(["run", str(path), "--check", "--board", "emulated"]) == 0
+    assert main(["profile", str(path), "--board", "emulated"]) == 0
+    others = {weight: array + 1 for weight, array in contents.weights.items()}
+    write_bundle(path, dataclasses.replace(contents, weights=others))
+    with pytest.raises(BoardError, match="weights are not those"):
+        open_session(parse_address("emulated"), path)
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (b"", ""),
+        (b"\1\2\3", "ended inside a packet"),
+        (struct.pack("<Q", 0), "impossible size"),
+        (struct.pack("<Q", 1 << 40), "impossible size"),
+        (struct.pack("<Q", 2) + b"R0", "no library is loaded"),
+        (struct.pack("<Q", 2) + b"L0", "too short"),
+        (struct.pack("<QBHHQ", 80, 76, 1, 1, 0) + b"x" * 67, "without end"),
+        (struct.pack("<QBHHQ", 15, 76, 9999, 1, 0) + b"p\n", "too large"),
+    ],
+)
+def test_the_server_survives_what_it_is_sent(sent: bytes, says: str) -> None:
+    server = build_library_server(target("host").toolchain.triple)
+    done = subprocess.run([str(server)], input=sent, capture_output=True, timeout=10, check=False)
+    assert done.returncode == (4 if says else 0)
+    assert says in done.stderr.decode()
+    assert done.stdout == b"tvmedge-server 1\n"

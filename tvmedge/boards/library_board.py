@@ -1,0 +1,113 @@
+"""A bundle's freestanding library on a board, behind our small server (library_server.c)."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from tvmedge.bundle import Bundle
+from tvmedge.dtypes import carrier
+from tvmedge.errors import BoardError
+from tvmedge.shapes import resolve
+from tvmedge.types import TensorSpec
+
+_LENGTH = struct.Struct("<Q")
+_LOST = "the connection was closed"
+
+
+class LibraryBoard:
+    """The library of one bundle at the other end of a command's pipes.
+
+    The session kills all of it when a call takes too long, so nothing here waits in vain.
+    """
+
+    def __init__(self, bundle: Bundle, command: Sequence[str]) -> None:
+        """Start ``command`` (the relay and the board's own) and load the library there.
+
+        Raises:
+            BoardError: the board ended, or refused the library or its weights.
+        """
+        self._signature = bundle.manifest.signature
+        self._inputs: dict[str, np.ndarray] = {
+            spec.name: np.zeros(_shape(spec), carrier(spec.dtype))
+            for spec in self._signature.inputs
+        }
+        theirs_in, self._writing = os.pipe()
+        self._reading, theirs_out = os.pipe()
+        ends = (theirs_in, theirs_out)
+        self._process = subprocess.Popen(
+            [*command, *map(str, ends)], pass_fds=ends, stdin=subprocess.DEVNULL
+        )
+        for end in ends:
+            os.close(end)
+        info = bundle.manifest.code.library
+        assert info is not None
+        counts = len(self._signature.inputs), len(self._signature.outputs)
+        head = struct.pack("<HHQ", *counts, info.workspace_bytes) + info.prefix.encode() + b"\n"
+        self._ask(b"L", [head, bundle.code()])
+        if bundle.manifest.code.weights:
+            self._ask(b"W", [bundle.weights_file()])
+        self._give(self._inputs)
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name; ``inputs`` match the signature."""
+        content = self._give(inputs)
+        outputs, start = {}, 0
+        for spec in self._signature.outputs:
+            dtype, shape = carrier(spec.dtype), _shape(spec)
+            count = int(np.prod(shape, dtype=np.int64))
+            end = start + count * dtype.itemsize
+            if end > len(content):
+                raise BoardError("the board's outputs are shorter than its bundle lists")
+            outputs[spec.name] = np.frombuffer(content[start:end], dtype).reshape(shape)
+            start = end
+        return outputs
+
+    def time(self, repetitions: int) -> tuple[float, ...]:
+        """Milliseconds of each of ``repetitions`` runs, timed on the board."""
+        content = self._ask(b"T", [struct.pack("<I", repetitions)])
+        return tuple(float(sample) for sample in np.frombuffer(content, "<f8"))
+
+    def close(self) -> None:
+        """Let the board end: its server stops when nothing more can come."""
+        os.close(self._writing)
+        os.close(self._reading)
+        self._process.wait()
+
+    def _give(self, inputs: Mapping[str, np.ndarray]) -> bytes:
+        arrays = [np.ascontiguousarray(inputs[spec.name]) for spec in self._signature.inputs]
+        return self._ask(b"R", [array.reshape(-1).view(np.uint8).data for array in arrays])
+
+    def _ask(self, what: bytes, pieces: Iterable[bytes | memoryview]) -> bytes:
+        pieces = list(pieces)
+        size = len(what) + sum(len(piece) for piece in pieces)
+        try:
+            for piece in (_LENGTH.pack(size), what, *pieces):
+                self._write(memoryview(piece))
+            answer = self._read(*_LENGTH.unpack(self._read(_LENGTH.size)))
+        except BrokenPipeError as error:
+            raise BoardError(_LOST) from error
+        if answer[:1] != b"\0":
+            raise BoardError(answer[1:].decode(errors="replace"))
+        return answer[1:]
+
+    def _write(self, view: memoryview) -> None:
+        while view:
+            view = view[os.write(self._writing, view) :]
+
+    def _read(self, size: int) -> bytes:
+        content = bytearray()
+        while len(content) < size:
+            chunk = os.read(self._reading, size - len(content))
+            if not chunk:
+                raise BoardError(_LOST)
+            content += chunk
+        return bytes(content)
+
+
+def _shape(spec: TensorSpec) -> tuple[int, ...]:
+    return resolve(spec.shape, {})
