@@ -88,9 +88,7 @@ def _trouble(spec: TargetSpec, folder: Path) -> BundleContents:
     return BundleContents(
         model=ModelInfo("trouble", "0" * 64, "Apache-2.0"),
         target=TargetInfo(spec.name, spec.family.value, str(spec.tvm["mtriple"]), "generic", ()),
-        signature=Signature(
-            (TensorSpec(IN, (SIZE,), "float32"),), (TensorSpec(OUT, (SIZE,), "float32"),)
-        ),
+        signature=Signature((TensorSpec(IN, *kind),), (TensorSpec(OUT, *kind),)),
         code=CodeInfo("code/model.so", Form.LIBRARY, (), 1, 0, LibraryInfo("trouble", 0)),
         check=CheckInfo("numpy", 1e-4),
         versions={"tvmedge": "0"},
