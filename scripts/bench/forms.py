@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import shutil
 import subprocess
@@ -77,8 +78,8 @@ def _files() -> Iterator[Path]:
 
 def _key(contestant: type[Contestant], source: Source) -> str:
     assert contestant.converts_in is not None
-    code = Path(__file__).with_name("contestants") / f"{contestant.__module__.split('.')[-1]}.py"
-    parts = [contestant.converts_in.digest(), sha256_file(code), *source.flags]
+    code = inspect.getsource(contestant.convert)
+    parts = [contestant.converts_in.digest(), code, *source.flags]
     parts.append(sha256_file(source.folded))
     if contestant.name in OURS:
         parts += [our_sources(), sha256_file(source.model)]

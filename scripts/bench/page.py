@@ -21,8 +21,8 @@ Every runtime loads the model in a process of its own, pinned to the cores that 
 and is timed in turns with the others on the same inputs. Outputs are compared with
 onnxruntime's: a runtime that is off by more than 1e-3 is out. onnxruntime and OpenVINO load
 the ONNX file (where an input is fixed to a value, with that folded in); the others convert
-the model with its shapes fixed and its constants folded. Ours and IREE's runs leave outputs
-where their memory is planned, the others copy them to NumPy.
+the model with its shapes fixed and its constants folded. Outputs stay in the runtime's own
+memory while runs are timed, but for ncnn and IREE, whose bindings hand them to NumPy.
 """
 
 _KERNELS = """\

@@ -98,4 +98,7 @@ def _folded(path: Path, entry: ModelEntry) -> onnx.ModelProto:
     bound = bind_values(load(path), values).proto
     # onnx-ir keeps references into the proto and renames through them.
     copy = onnx.ModelProto.FromString(bound.SerializeToString())
-    return ir.serde.serialize_model(passes(ir.serde.deserialize_model(copy)).model)
+    folded = ir.serde.serialize_model(passes(ir.serde.deserialize_model(copy)).model)
+    for number, node in enumerate(folded.graph.node):
+        node.name = f"node_{number}"  # TensorFlow does not take every name
+    return folded

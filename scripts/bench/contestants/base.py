@@ -67,6 +67,8 @@ class Contestant(ABC):
     def convert(cls, source: Source, folder: Path) -> Path:
         """Make the file in ``folder`` that ``load`` takes.
 
+        What it makes is kept until its packages, the model or this method's text changes.
+
         Raises:
             RefusedError: it cannot.
         """
@@ -84,11 +86,15 @@ class Contestant(ABC):
     def run(self) -> Sequence[Array]:
         """Outputs for the inputs given to ``load``, in the model's order."""
 
+    def once(self) -> None:
+        """A run as it is timed: outputs stay where the runtime leaves them, if it can."""
+        self.run()
+
     def time(self, repetitions: int) -> list[float]:
         """Milliseconds of each of ``repetitions`` runs."""
         times = []
         for _ in range(repetitions):
             started = time.perf_counter()
-            self.run()
+            self.once()
             times.append((time.perf_counter() - started) * 1e3)
         return times

@@ -12,15 +12,6 @@ import numpy as np
 from scripts.bench.contestants.base import Array, Contestant, RefusedError, Source
 from scripts.bench.environments import Environment
 
-_OPSET = "17"  # the importer lifts older models to it
-_FLAGS = (
-    "--iree-hal-target-device=local",
-    "--iree-hal-local-target-device-backends=llvm-cpu",
-    "--iree-llvmcpu-target-cpu=host",
-    "--iree-opt-level=O3",
-    "--iree-opt-data-tiling",
-)
-
 
 class Iree(Contestant):
     """Inputs and outputs stay on its device; a run ends when the outputs are there."""
@@ -32,16 +23,24 @@ class Iree(Contestant):
 
     @classmethod
     def convert(cls, source: Source, folder: Path) -> Path:
+        opset = "17"  # the importer lifts older models to it
+        flags = [
+            "--iree-hal-target-device=local",
+            "--iree-hal-local-target-device-backends=llvm-cpu",
+            "--iree-llvmcpu-target-cpu=host",
+            "--iree-opt-level=O3",
+            "--iree-opt-data-tiling",
+        ]
         tools = Path(sys.executable).parent
         imported, compiled = folder / "model.mlir", folder / "model.vmfb"
         importer: list[str | Path] = [
             tools / "iree-import-onnx",
             source.folded,
             "--opset-version",
-            _OPSET,
+            opset,
         ]
         _call([*importer, "-o", imported])
-        _call([tools / "iree-compile", imported, *_FLAGS, "-o", compiled])
+        _call([tools / "iree-compile", imported, *flags, "-o", compiled])
         imported.unlink()
         return compiled
 

@@ -26,9 +26,14 @@ class LiteRt(Contestant):
     def convert(cls, source: Source, folder: Path) -> Path:
         tool, names = Path(sys.executable).with_name("onnx2tf"), list(source.tensors())
         with tempfile.TemporaryDirectory(prefix="tvmedge-litert-") as made:
-            command: list[str | Path] = [tool, "-i", source.folded, "-o", made, "-coion", "-n"]
+            # -dsm: or it runs every layer in several layouts, for many minutes a model.
+            command: list[str | Path] = [tool, "-i", source.folded, "-o", made]
             done = subprocess.run(
-                [*command, "-kat", *names], cwd=made, capture_output=True, text=True, check=False
+                [*command, "-coion", "-n", "-dsm", "-kat", *names],
+                cwd=made,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             # It makes a SavedModel and a float16 form as well.
             files = sorted(Path(made).glob("*_float32.tflite"))
@@ -52,8 +57,11 @@ class LiteRt(Contestant):
             model.set_tensor(detail["index"], array.astype(detail["dtype"]))
         self.model, self.outputs = model, [d["index"] for d in model.get_output_details()]
 
-    def run(self) -> Sequence[Array]:
+    def once(self) -> None:
         self.model.invoke()
+
+    def run(self) -> Sequence[Array]:
+        self.once()
         return [np.asarray(self.model.get_tensor(index)) for index in self.outputs]
 
 

@@ -41,6 +41,9 @@ class UpstreamTvm(Contestant):
         vm = tvm.relax.VirtualMachine(module, tvm.cpu())
         self.main, self.inputs = vm["main"], [tvm.runtime.tensor(x) for x in inputs.values()]
 
+    def once(self) -> None:
+        self.main(*self.inputs)
+
     def run(self) -> Sequence[Array]:
         result = self.main(*self.inputs)
         outputs = [result] if hasattr(result, "numpy") else list(result)
