@@ -13,12 +13,12 @@ import tvm
 from tvm import relax
 from tvm.relax import transform
 
-from tvmedge.compiler.kernels.legal import legalizations
 from tvmedge.compiler.passes.blocked import BlockChannels
 from tvmedge.compiler.passes.few_outputs import FewOutputs
 from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.fold_views import FoldViews
 from tvmedge.compiler.passes.in_place import InPlace
+from tvmedge.compiler.passes.legalize import Legalize
 from tvmedge.compiler.passes.pack_products import PackProducts
 from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
@@ -71,7 +71,7 @@ def cpu_kernels(
         Phase(
             "legalize",
             (
-                transform.LegalizeOps(legalizations()),
+                Legalize(core),
                 transform.AnnotateTIROpPattern(),
                 transform.FoldConstant(),
             ),
