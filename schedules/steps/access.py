@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import tvm
-from tvm import s_tir, tirx
+from tvm import s_tir, sym, tirx
 from tvm.ir.expr import TensorLoad
 from tvm.s_tir.stmt import SBlockRealize
-from tvm.sym import Analyzer, detect_linear_equation
-from tvm.tirx.stmt_functor import substitute
 from tvm_ffi import structural_walk
 
 Block: TypeAlias = s_tir.schedule.SBlockRV
@@ -29,6 +27,8 @@ class Moves:
     def as_one(self, outer: int) -> bool:
         """Whether loop ``outer`` and the next one pass through memory like one long loop."""
         inner = outer + 1
+        if self.extents[outer] == 1:
+            return True
         return all(s[outer] == s[inner] * self.extents[inner] for s in self.steps)
 
 
@@ -43,24 +43,44 @@ def moves(schedule: s_tir.Schedule, block: Block, loops: Sequence[Loop]) -> Move
     structural_walk(nest[-1], (SBlockRealize, inside.append))
     if len(inside) != 1:
         return None
-    realize = inside[0]
-    analyzer = Analyzer()
-    for one in nest:
-        analyzer.bind(one.loop_var, tvm.ir.Range(one.min, one.min + one.extent))
-    bound = dict(
-        zip([axis.var for axis in realize.block.iter_vars], realize.iter_values, strict=True)
-    )
-    variables = [one.loop_var for one in nest]
+    block_vars = [axis.var for axis in inside[0].block.iter_vars]
+    loop_vars = [one.loop_var for one in nest]
+    known = sym.Analyzer()
+    for axis in inside[0].block.iter_vars:
+        known.bind(axis.var, axis.dom)
+    bindings = [_linear(known, value, loop_vars) for value in inside[0].iter_values]
     steps = []
-    for buffer, indices in _accesses(realize.block.body):
-        offset = tirx.const(0, "int32")
-        for index, size in zip(indices, buffer.shape, strict=True):
-            offset = offset * size + index
-        linear = detect_linear_equation(analyzer.simplify(substitute(offset, bound)), variables)
-        if not linear or not all(isinstance(step, tirx.IntImm) for step in linear[:-1]):
+    for buffer, indices in _accesses(inside[0].block.body):
+        by_axis = _linear(known, _offset(buffer, indices), block_vars)
+        if by_axis is None:
             return None
-        steps.append(tuple(int(step) for step in linear[:-1]))
+        used = [(step, by_loop) for step, by_loop in zip(by_axis, bindings, strict=True) if step]
+        if any(by_loop is None for _, by_loop in used):
+            return None
+        steps.append(
+            tuple(
+                sum(step * by_loop[at] for step, by_loop in used if by_loop)
+                for at in range(len(nest))
+            )
+        )
     return Moves(tuple(int(size) for size in extents), tuple(steps))
+
+
+def _linear(
+    known: sym.Analyzer, value: tvm.ir.Expr, variables: Sequence[tirx.Var]
+) -> tuple[int, ...] | None:
+    """The factors of ``variables`` in ``value``; None where it is not their sum."""
+    factors = sym.detect_linear_equation(known.simplify(value), variables)
+    if not factors or not all(isinstance(factor, tirx.IntImm) for factor in factors[:-1]):
+        return None
+    return tuple(int(factor) for factor in factors[:-1])
+
+
+def _offset(buffer: tirx.Buffer, indices: Sequence[tvm.ir.Expr]) -> tvm.ir.Expr:
+    offset = tirx.const(0, "int32")
+    for index, size in zip(indices, buffer.shape, strict=True):
+        offset = offset * size + index
+    return offset
 
 
 def _accesses(body: tirx.Stmt) -> list[tuple[tirx.Buffer, Sequence[tvm.ir.Expr]]]:

@@ -28,10 +28,23 @@ class Anchored:
 
 def find(schedule: s_tir.Schedule, *kinds: str) -> Block | None:
     """The block whose annotation ``KERNEL`` is one of ``kinds``."""
-    for block in schedule.get_child_blocks(schedule.get_sblock("root")):
-        if schedule.get(block).annotations.get(KERNEL) in kinds:
-            return block
-    return None
+    return next(iter(find_all(schedule, *kinds)), None)
+
+
+def find_all(schedule: s_tir.Schedule, *kinds: str) -> list[Block]:
+    """The blocks whose annotation ``KERNEL`` is one of ``kinds``."""
+    found = blocks(schedule)
+    return [block for block in found if schedule.get(block).annotations.get(KERNEL) in kinds]
+
+
+def blocks(schedule: s_tir.Schedule) -> list[Block]:
+    """The blocks of a kernel, in order."""
+    return list(schedule.get_child_blocks(schedule.get_sblock("root")))
+
+
+def shape(schedule: s_tir.Schedule, block: Block) -> list[int]:
+    """The sizes of the tensor that ``block`` writes, which are static."""
+    return [int(size) for size in schedule.get(block).writes[0].source.shape]
 
 
 def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
@@ -43,16 +56,16 @@ def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
     copied first, so that none is formed twice. Blocks that carry ``KERNEL`` are the
     rule's own affair.
     """
-    blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
-    names = [schedule.get(block).name_hint for block in blocks]
+    all_blocks = blocks(schedule)
+    names = [schedule.get(block).name_hint for block in all_blocks]
     at = names.index(schedule.get(main).name_hint)
     pad = None
-    for name, block in zip(names[:at], blocks[:at], strict=True):
+    for name, block in zip(names[:at], all_blocks[:at], strict=True):
         if name == "pad":
             pad = block
         elif KERNEL not in schedule.get(block).annotations and not inline(schedule, block):
             spread(schedule, block)
-    after = blocks[at + 1 :]
+    after = all_blocks[at + 1 :]
     rest = [block for block in after if not inline(schedule, block)]
     if len(rest) == 1 and _one_a_sum(schedule, main, rest[0]):
         return Anchored(pad, main, rest[0])

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
+import tvm
 from tvm import s_tir, tirx
 from tvm.ir.expr import TensorLoad
 from tvm_ffi import structural_walk
 
+from tvmedge.scheduling.plan import KERNEL
+
 Block: TypeAlias = s_tir.schedule.SBlockRV
 MAX_COPIED_LOADS = 64
+# What takes tens of instructions, and is not formed again for every use.
+COSTLY = ("exp", "exp2", "exp10", "log", "log2", "log10", "log1p", "pow", "sigmoid", "tanh", "erf")
 
 
-def inline(schedule: s_tir.Schedule, block: Block) -> bool:
-    """Inline an elementwise block into elementwise consumers; says whether it went."""
+def inline(schedule: s_tir.Schedule, block: Block, *, into_sums: bool = False) -> bool:
+    """Inline an elementwise block into elementwise consumers, reductions among them where
+    ``into_sums``; says whether it went. Blocks that a rule knows by annotation stay."""
     body = schedule.get(block)
     consumers = [schedule.get(consumer) for consumer in schedule.get_consumers(block)]
-    if not consumers or any(_reduces(item) for item in (body, *consumers)):
+    if not consumers or reduces(body) or KERNEL in body.annotations:
+        return False
+    if not into_sums and any(reduces(item) for item in consumers):
         return False
     if _copied_loads(body, consumers) > MAX_COPIED_LOADS:
         return False
@@ -38,7 +47,7 @@ def _copied_loads(block: s_tir.SBlock, consumers: list[s_tir.SBlock]) -> float:
     """How many loads inlining makes of the block's own; 0 where it only moves them.
 
     A value that each of a row of blocks reads twice would be copied 2, 4, 8, ... times.
-    A name bound inside an expression must not stand twice.
+    A name bound inside an expression must not stand twice, nor should an exponential.
     """
     written = block.writes[0].source
     uses = sum(
@@ -46,7 +55,9 @@ def _copied_loads(block: s_tir.SBlock, consumers: list[s_tir.SBlock]) -> float:
     )
     if uses <= 1:
         return 0
-    return float("inf") if _binds(block.body) else uses * len(_loads(block.body))
+    return (
+        float("inf") if _binds(block.body) or _costs(block.body) else uses * len(_loads(block.body))
+    )
 
 
 def _loads(body: tirx.Stmt) -> list[TensorLoad]:
@@ -61,5 +72,19 @@ def _binds(body: tirx.Stmt) -> bool:
     return bool(found)
 
 
-def _reduces(block: s_tir.SBlock) -> bool:
+def _costs(body: tirx.Stmt) -> bool:
+    calls: list[tvm.ir.Call] = []
+    structural_walk(body, (tvm.ir.Call, calls.append))
+    names = [call.op.name for call in calls if isinstance(call.op, tvm.ir.Op)]
+    return any(name.rpartition(".")[2] in COSTLY for name in names)
+
+
+def reduces(block: s_tir.SBlock) -> bool:
+    """Whether ``block`` forms a sum or the like."""
     return any(axis.iter_type == tirx.IterVar.CommReduce for axis in block.iter_vars)
+
+
+def sums(block: s_tir.SBlock) -> int:
+    """How many values ``block`` folds into each of its results."""
+    reduced = [axis for axis in block.iter_vars if axis.iter_type == tirx.IterVar.CommReduce]
+    return math.prod(int(axis.dom.extent) for axis in reduced)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -19,6 +20,14 @@ def extent(schedule: s_tir.Schedule, loop: Loop) -> int | None:
 def divisors(number: int) -> list[int]:
     """All divisors, smallest first."""
     return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def leading(sizes: Sequence[int | None], product: int) -> int | None:
+    """How many of the first ``sizes`` make ``product``; None where no number of them does."""
+    for count in range(len(sizes) + 1):
+        if math.prod(size or 0 for size in sizes[:count]) == product:
+            return count
+    return None
 
 
 def vectorize(schedule: s_tir.Schedule, loop: Loop, lanes: int) -> None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from tvmedge.schedules.rules.cpu.columns import Columns
 from tvmedge.schedules.rules.cpu.conv import Conv
 from tvmedge.schedules.rules.cpu.last import Last
 from tvmedge.schedules.rules.cpu.move import Move
 from tvmedge.schedules.rules.cpu.product import Product
+from tvmedge.schedules.rules.cpu.rows import Rows
 from tvmedge.schedules.rules.cpu.transposed import Transposed
 from tvmedge.schedules.rules.cpu.window import Window
 from tvmedge.schedules.rules.cpu.winograd import Winograd
 
 from tvmedge.scheduling.engine import Rule
 
-RULES: tuple[Rule, ...] = (Conv(), Winograd(), Transposed(), Window(), Product(), Move(), Last())
+RULES: tuple[Rule, ...] = (
+    Conv(),
+    Winograd(),
+    Transposed(),
+    Window(),
+    Product(),
+    Move(),
+    Rows(),
+    Columns(),
+    Last(),
+)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.steps.blocks import Block, blocks, find_all
-from tvmedge.schedules.steps.elementwise import inline, reduces
-from tvmedge.schedules.steps.loops import Loop, extent, vectorize
+from tvmedge.schedules.steps.blocks import Block, blocks, find, find_all, shape
+from tvmedge.schedules.steps.elementwise import inline, reduces, sums
+from tvmedge.schedules.steps.loops import Loop, extent, leading, vectorize
 from tvmedge.schedules.steps.vectors import in_vectors
 
 from tvmedge.scheduling.plan import Plan
@@ -32,8 +32,8 @@ class Rows:
         """None for anything but folds in lanes, and where the result is not made row by row."""
         schedule = s_tir.Schedule(func)
         folded = find_all(schedule, "lanes")
-        outers = {math.prod(_shape(schedule, block)[:-1]) for block in folded}
-        if len(outers) != 1:
+        outers = {math.prod(shape(schedule, block)[:-1]) for block in folded}
+        if len(outers) != 1 or find(schedule, "columns"):
             return None
         for block in blocks(schedule):
             inline(schedule, block, into_sums=True)
@@ -43,7 +43,7 @@ class Rows:
             return None
         try:
             for block in reversed(before):
-                schedule.compute_at(block, row)
+                schedule.compute_at(block, row, preserve_unit_loops=True)
         except s_tir.ScheduleError:
             return None
         if any(not _one_row(schedule, block) for block in folded):
@@ -62,13 +62,8 @@ class Rows:
 def _row(schedule: s_tir.Schedule, block: Block, rows: int) -> Loop | None:
     """The outermost loops of ``block``, ``rows`` iterations in all, as one."""
     loops = schedule.get_loops(block)
-    sizes = [extent(schedule, loop) for loop in loops]
-    if None in sizes:
-        return None
-    for count in range(len(loops) + 1):
-        if math.prod(size or 0 for size in sizes[:count]) == rows:
-            break
-    else:
+    count = leading([extent(schedule, loop) for loop in loops], rows)
+    if count is None:
         return None
     if count == 0:
         return schedule.add_unit_loop(loops[0] if loops else block)
@@ -78,23 +73,16 @@ def _row(schedule: s_tir.Schedule, block: Block, rows: int) -> Loop | None:
 def _one_row(schedule: s_tir.Schedule, block: Block) -> bool:
     """Whether ``block`` computes what it holds of one row only, inside the loop over rows."""
     inside = [extent(schedule, loop) or 0 for loop in schedule.get_loops(block)[1:]]
-    width = _shape(schedule, block)[-1]
-    reduced = [
-        int(axis.dom.extent) for axis in schedule.get(block).iter_vars if axis.iter_type == 2
-    ]
-    return math.prod(inside) == width * math.prod(reduced)
+    width = shape(schedule, block)[-1]
+    return bool(math.prod(inside) == width * sums(schedule.get(block)))
 
 
 def _sum(schedule: s_tir.Schedule, block: Block, lanes: int) -> None:
     """for lane, k: sum -> lanes = 0; for k: for vectors of lanes: sum"""
-    _, lane, k = schedule.get_loops(block)
+    *_, lane, k = schedule.get_loops(block)
     schedule.reorder(k, lane)
     if (extent(schedule, k) or 0) <= WRITTEN_OUT:
         schedule.unroll(k)
     vectorize(schedule, lane, lanes)
     start = schedule.decompose_reduction(block, k)
     vectorize(schedule, schedule.get_loops(start)[-1], lanes)
-
-
-def _shape(schedule: s_tir.Schedule, block: Block) -> list[int]:
-    return [int(size) for size in schedule.get(block).writes[0].source.shape]

@@ -10,7 +10,7 @@ become as short. Nothing is read beyond the row.
 
 from __future__ import annotations
 
-import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -22,6 +22,7 @@ from tvmedge.scheduling.plan import KERNEL
 
 Expr: TypeAlias = tvm.ir.Expr
 Index: TypeAlias = tuple[Expr, ...]
+Value: TypeAlias = Callable[[Index], Expr]
 
 SUMS = 4  # vectors of sums that hide the latency of an addition
 
@@ -34,9 +35,23 @@ class Fold:
     reduce: Callable[..., Any]
 
 
+def _larger(left: Expr, right: Expr) -> Expr:
+    return tirx.max(left, right)  # te counts the parameters of what it is given
+
+
+def _smaller(left: Expr, right: Expr) -> Expr:
+    return tirx.min(left, right)
+
+
+def _from(start: float) -> Callable[[str], Expr]:
+    """TVM's own extrema start from the largest finite number: of -inf and -inf the maximum
+    would be -3.4e38."""
+    return lambda dtype: tirx.const(start, dtype)
+
+
 SUM = Fold(lambda left, right: left + right, te.sum)
-MAX = Fold(tirx.max, te.max)
-MIN = Fold(tirx.min, te.min)
+MAX = Fold(_larger, te.comm_reducer(_larger, _from(-math.inf)))
+MIN = Fold(_smaller, te.comm_reducer(_smaller, _from(math.inf)))
 
 
 @dataclass(frozen=True)
@@ -54,57 +69,57 @@ def fold_rows(rows: Rows, fold: Fold, lanes: int) -> te.Tensor:
     vectors = rows.length // width
     together = min(SUMS, vectors)
     steps = vectors // together
-    read = [functools.partial(_shifted, rows, start) for start in range(0, vectors * width, width)]
+    starts = range(0, vectors * width, width)
+    read = [_shifted(_of(rows), start) for start in starts]
     if steps > 1:
         sums = _in_lanes(rows, fold, steps, together * width)
-        read[: steps * together] = [
-            functools.partial(_at, sums, start) for start in range(0, together * width, width)
-        ]
-    level = _level(rows, fold, read, width)
+        in_sums = [_shifted(_of(sums), start) for start in starts[:together]]
+        read = [*in_sums, *read[steps * together :]]
+    value = _level(rows, fold, read, width)
     done = vectors * width
     while width > 1:
         width //= 2
-        read = [functools.partial(_at, level, start) for start in (0, width)]
+        read = [value, _shifted(value, width)]
         if rows.length - done >= width:
-            read.append(functools.partial(_shifted, rows, done))
+            read.append(_shifted(_of(rows), done))
             done += width
-        level = _level(rows, fold, read, width)
-    return te.compute(tuple(rows.outer), lambda *i: level(*i, 0), name="row", attrs={KERNEL: "row"})
+        value = _level(rows, fold, read, width)
+    return te.compute(
+        tuple(rows.outer), lambda *i: value((*i, 0)), name="row", attrs={KERNEL: "row"}
+    )
 
 
 @dataclass(frozen=True)
 class Columns:
-    """``length`` values for every index into ``outer`` and ``inner``, of which the last axis of
-    ``inner`` is where vectors lie: ``element(outer index, position, inner index)``."""
+    """``length`` values for every index into ``outer`` and each of ``inner`` places that lie
+    side by side: ``element(index, position, place)``."""
 
     outer: Sequence[int]
     length: int
-    inner: Sequence[int]
-    element: Callable[[Index, Expr, Index], Expr]
+    inner: int
+    element: Callable[[Index, Expr, Expr], Expr]
 
 
 def fold_columns(columns: Columns, fold: Fold, lanes: int) -> te.Tensor:
-    """One value a column, of shape ``outer + inner``; ``SUMS`` vectors at a time."""
-    outer, inner = tuple(columns.outer), tuple(columns.inner)
-    vectors = -(-inner[-1] // lanes)
-    together = max(1, min(SUMS // vectors, columns.length // 2))
-    steps = columns.length // together
+    """One value a column, of shape ``(*outer, inner)``; ``SUMS`` vectors at a time."""
+    outer, inner, length = tuple(columns.outer), columns.inner, columns.length
+    together = max(1, min(SUMS * lanes // inner, SUMS, length // 2))
+    steps = length // together
     k = te.reduce_axis((0, steps), "k")
-    split = len(outer)
 
     def term(*i: Expr) -> Any:
-        position = k * together + i[split]
-        return fold.reduce(columns.element(i[:split], position, i[split + 1 :]), axis=k)
+        return fold.reduce(columns.element(i[:-2], k * together + i[-2], i[-1]), axis=k)
 
-    sums = te.compute((*outer, together, *inner), term, name="columns", attrs={KERNEL: "columns"})
+    shape = (*outer, together, inner)
+    sums = te.compute(shape, term, name="columns", attrs={KERNEL: "columns"})
 
-    def element(*i: tirx.Var) -> Expr:
-        values = [sums(*i[:split], part, *i[split:]) for part in range(together)]
-        rest = range(steps * together, columns.length)
-        values += [columns.element(i[:split], tirx.const(at, "int32"), i[split:]) for at in rest]
+    def element(*i: Expr) -> Expr:
+        values = [sums(*i[:-1], part, i[-1]) for part in range(together)]
+        rest = range(steps * together, length)
+        values += [columns.element(i[:-1], tirx.const(at, "int32"), i[-1]) for at in rest]
         return _pairwise(fold, values)
 
-    return te.compute((*outer, *inner), element, name="column", attrs={KERNEL: "columns"})
+    return te.compute((*outer, inner), element, name="column", attrs={KERNEL: "column"})
 
 
 def _in_lanes(rows: Rows, fold: Fold, steps: int, width: int) -> te.Tensor:
@@ -117,15 +132,15 @@ def _in_lanes(rows: Rows, fold: Fold, steps: int, width: int) -> te.Tensor:
     )
 
 
-def _level(
-    rows: Rows, fold: Fold, read: Sequence[Callable[[Index], Expr]], width: int
-) -> te.Tensor:
+def _level(rows: Rows, fold: Fold, read: Sequence[Value], width: int) -> Value:
     """``width`` values a row, each folded of what ``read`` gives at its place."""
+    if len(read) == 1:
+        return read[0]
 
-    def element(*index: tirx.Var) -> Expr:
+    def element(*index: Expr) -> Expr:
         return _pairwise(fold, [one(index) for one in read])
 
-    return te.compute((*rows.outer, width), element, name="level", attrs={KERNEL: "lanes"})
+    return _of(te.compute((*rows.outer, width), element, name="level", attrs={KERNEL: "lanes"}))
 
 
 def _pairwise(fold: Fold, values: Sequence[Expr]) -> Expr:
@@ -135,9 +150,11 @@ def _pairwise(fold: Fold, values: Sequence[Expr]) -> Expr:
     return values[0]
 
 
-def _shifted(rows: Rows, start: int, index: Index) -> Expr:
-    return rows.element(index[:-1], index[-1] + start)
+def _of(source: Rows | te.Tensor) -> Value:
+    if isinstance(source, Rows):
+        return lambda index: source.element(index[:-1], index[-1])
+    return lambda index: source(*index)
 
 
-def _at(tensor: te.Tensor, start: int, index: Index) -> Expr:
-    return tensor(*index[:-1], index[-1] + start)
+def _shifted(value: Value, start: int) -> Value:
+    return lambda index: value((*index[:-1], index[-1] + start))

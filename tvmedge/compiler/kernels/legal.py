@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import tvm
 from tvm import relax, te, tirx
@@ -31,14 +31,19 @@ def exponentials() -> dict[str, Legalize]:
 
 def of_float32(ours: dict[str, Attempt]) -> dict[str, Legalize]:
     """``ours`` by full names, for tensors of float32; TVM's kernels for the rest."""
-    return {f"relax.{name}": _float32_only(f"relax.{name}", ours[name]) for name in ours}
+    return of_types(ours, ("float32",))
 
 
-def _float32_only(name: str, ours: Attempt) -> Legalize:
+def of_types(ours: dict[str, Attempt], types: Collection[str]) -> dict[str, Legalize]:
+    """``ours`` by full names, for tensors of ``types``; TVM's kernels for the rest."""
+    return {f"relax.{name}": _only(f"relax.{name}", ours[name], types) for name in ours}
+
+
+def _only(name: str, ours: Attempt, types: Collection[str]) -> Legalize:
     default = tvm.ir.Op.get(name).get_attr("FLegalize")
 
     def legalize(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
-        known = str(call.args[0].ty.dtype) == "float32" and call.args[0].ty.ndim > 0
+        known = str(call.args[0].ty.dtype) in types and call.args[0].ty.ndim > 0
         made = ours(bb, call) if known else None
         return default(bb, call) if made is None else made
 

@@ -1,19 +1,22 @@
 """Reductions and normalisations that become kernels of ours, for ``LegalizeOps``.
 
-Of float32 and static shape; the rest is left to TVM.
+Of float32 and static shape; the rest is left to TVM, extrema of other floats excepted.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+import tvm
 from tvm import relax, tirx
 
 from tvmedge.compiler.kernels.fold import MAX, MIN, SUM, Fold
-from tvmedge.compiler.kernels.legal import Attempt, Legalize, of_float32
+from tvmedge.compiler.kernels.legal import Attempt, Legalize, of_float32, of_types
 from tvmedge.compiler.kernels.normal import layer_norm, rms_norm, softmax, softmax_in_order
-from tvmedge.compiler.kernels.reduction import reduction
+from tvmedge.compiler.kernels.reduction import reduction, reduction_in_order, split_axes
 
+FLOATS = ("float16", "bfloat16", "float32", "float64")
 COMM_REDUCE = 3  # what AnnotateTIROpPattern calls a sum that elementwise producers may join
 
 
@@ -33,8 +36,9 @@ def folds(lanes: int) -> dict[str, Legalize]:
 
 
 def extrema(lanes: int) -> dict[str, Legalize]:
-    """What is the same in any order."""
-    return of_float32({"max": _reduction("max", MAX, lanes), "min": _reduction("min", MIN, lanes)})
+    """What is the same in any order, infinities among it (of which TVM's own know nothing)."""
+    ours = {"max": _extreme("max", MAX, lanes), "min": _extreme("min", MIN, lanes)}
+    return of_types(ours, FLOATS)
 
 
 def in_order() -> dict[str, Legalize]:
@@ -47,11 +51,22 @@ def _reduction(name: str, fold: Fold, lanes: int) -> Attempt:
         shape = _static(call.args[0])
         if shape is None:
             return None
+        return _folded(bb, call, name, fold, lanes)
+
+    return legalize
+
+
+def _extreme(name: str, fold: Fold, lanes: int) -> Attempt:
+    def legalize(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+        data = call.args[0]
+        if str(data.ty.dtype) == "float32" and _static(data) is not None:
+            return _folded(bb, call, name, fold, lanes)
         return bb.call_te(
-            lambda x: reduction(x, _axes(call, shape), bool(call.attrs.keepdims), fold, lanes),
-            call.args[0],
+            lambda x: reduction_in_order(
+                x, _axes(call, data.ty.ndim), bool(call.attrs.keepdims), fold
+            ),
+            data,
             primfunc_name_hint=name,
-            primfunc_attrs={"op_pattern": COMM_REDUCE},
         )
 
     return legalize
@@ -62,27 +77,59 @@ def _mean(lanes: int) -> Attempt:
         shape = _static(call.args[0])
         if shape is None:
             return None
-        axes = _axes(call, shape)
-        count = tirx.const(float(math.prod(shape[axis] for axis in axes)), "float32")
-        return bb.call_te(
-            lambda x: reduction(
-                x, axes, bool(call.attrs.keepdims), SUM, lanes, lambda total: total / count
-            ),
-            call.args[0],
-            primfunc_name_hint="mean",
-        )
+        count = tirx.const(float(math.prod(shape[at] for at in _axes(call, len(shape)))), "float32")
+        return _folded(bb, call, "mean", SUM, lanes, lambda total: total / count)
 
     return legalize
 
 
+def _folded(
+    bb: relax.BlockBuilder,
+    call: relax.Call,
+    name: str,
+    fold: Fold,
+    lanes: int,
+    finish: Callable[[tvm.ir.Expr], tvm.ir.Expr] | None = None,
+) -> relax.Expr:
+    """``call``'s argument folded along its axes, by a kernel for rows, one across them, or both."""
+    data, shape, keepdims = call.args[0], _static(call.args[0]), bool(call.attrs.keepdims)
+    assert shape is not None
+    axes, rest = split_axes(shape, _axes(call, len(shape)))
+    pattern = None if finish else {"op_pattern": COMM_REDUCE}
+    if rest:
+        data = bb.emit(
+            bb.call_te(
+                lambda x: reduction(x, axes, True, fold, lanes),
+                data,
+                primfunc_name_hint=name,
+                primfunc_attrs=pattern,
+            )
+        )
+        axes = sorted((*axes, *rest))
+    after = len(shape) - 1 - max(axes, default=len(shape))
+    if after > 1:  # side by side in memory: one axis
+        data = bb.emit(relax.op.reshape(data, (*shape[:-after], math.prod(shape[-after:]))))
+    made = bb.call_te(
+        lambda x: reduction(x, axes, keepdims, fold, lanes, finish or (lambda value: value)),
+        data,
+        primfunc_name_hint=name,
+        primfunc_attrs=pattern,
+    )
+    return made if after <= 1 else relax.op.reshape(bb.emit(made), call.ty.shape)
+
+
 def _softmax(lanes: int) -> Attempt:
     def legalize(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr | None:
-        if _static(call.args[0]) is None:
+        shape = _static(call.args[0])
+        if shape is None:
             return _softmax_in_order(bb, call)
-        axis = int(call.attrs.axis) % call.args[0].ty.ndim
-        return bb.call_te(
-            lambda x: softmax(x, axis, lanes), call.args[0], primfunc_name_hint="softmax"
-        )
+        data, axis = call.args[0], int(call.attrs.axis) % len(shape)
+        inner = math.prod(shape[axis + 1 :])  # side by side in memory: one axis
+        flat = [*shape[: axis + 1], *([inner] if inner > 1 else [])]
+        if flat != shape:
+            data = bb.emit(relax.op.reshape(data, flat))
+        made = bb.call_te(lambda x: softmax(x, axis, lanes), data, primfunc_name_hint="softmax")
+        return made if flat == shape else relax.op.reshape(bb.emit(made), shape)
 
     return legalize
 
@@ -187,9 +234,9 @@ def _static(expr: relax.Expr) -> list[int] | None:
     return [int(size) for size in sizes]
 
 
-def _axes(call: relax.Call, shape: list[int]) -> list[int]:
-    given = range(len(shape)) if call.attrs.axis is None else call.attrs.axis
-    return sorted({int(axis) % len(shape) for axis in given})
+def _axes(call: relax.Call, ndim: int) -> list[int]:
+    given = range(ndim) if call.attrs.axis is None else call.attrs.axis
+    return sorted({int(axis) % ndim for axis in given})
 
 
 def _last_axes(x: relax.Expr, given: list[int]) -> list[int] | None:

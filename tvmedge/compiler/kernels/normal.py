@@ -7,7 +7,8 @@ numbers would lose what is small between them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import TypeAlias
 
 import tvm
 from tvm import te, tirx
@@ -25,23 +26,29 @@ from tvmedge.compiler.kernels.fold import (
 from tvmedge.compiler.kernels.reduction import unravel
 from tvmedge.scheduling.plan import KERNEL
 
-Expr = tvm.ir.Expr
+Expr: TypeAlias = tvm.ir.Expr
 Scale = Callable[[tuple[tirx.Var, ...]], Expr]
 
 
 def softmax(x: te.Tensor, axis: int, lanes: int) -> te.Tensor:
-    """e^(x - max) over its sum along ``axis``."""
+    """e^(x - max) over its sum along ``axis``, the last or the one before."""
     shape = [int(size) for size in x.shape]
+    before, length = shape[:axis], shape[axis]
 
-    def without(index: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    def fold(tensor: te.Tensor, kind: Fold) -> te.Tensor:
+        if axis == len(shape) - 1:
+            return fold_rows(Rows(before, length, lambda i, k: tensor(*i, k)), kind, lanes)
+        columns = Columns(before, length, shape[-1], lambda i, k, place: tensor(*i, k, place))
+        return fold_columns(columns, kind, lanes)
+
+    def without(index: tuple[tirx.Var, ...]) -> tuple[tirx.Var, ...]:
         return (*index[:axis], *index[axis + 1 :])
 
-    largest = _along(x, axis, MAX, lanes)
+    largest = fold(x, MAX)
     power = te.compute(
         shape, lambda *i: elementary.exp(x(*i) - largest(*without(i))), name="softmax_exp"
     )
-    total = _along(power, axis, SUM, lanes)
-    one = tirx.const(1.0, x.dtype)
+    total, one = fold(power, SUM), tirx.const(1.0, x.dtype)
     return te.compute(shape, lambda *i: power(*i) * (one / total(*without(i))), name="softmax")
 
 
@@ -112,20 +119,3 @@ def _mean(rows: Rows, name: str, lanes: int) -> te.Tensor:
 
 def _inverse_root(value: Expr, epsilon: float) -> Expr:
     return tirx.const(1.0, "float32") / tirx.sqrt(value + tirx.const(epsilon, "float32"))
-
-
-def _along(x: te.Tensor, axis: int, fold: Fold, lanes: int) -> te.Tensor:
-    """``x`` folded along one axis."""
-    shape = [int(size) for size in x.shape]
-    before, after = shape[:axis], shape[axis + 1 :]
-    if math.prod(after) > 1:
-        columns = Columns(before, shape[axis], after, lambda o, k, i: x(*o, k, *i))
-        return fold_columns(columns, fold, lanes)
-    ones: Sequence[int] = [0] * len(after)
-    rows = Rows(before, shape[axis], lambda i, k: x(*i, k, *ones))
-    folded = fold_rows(rows, fold, lanes)
-    if not after:
-        return folded
-    return te.compute(
-        (*before, *after), lambda *i: folded(*i[: len(before)]), name="kept", attrs={KERNEL: "row"}
-    )

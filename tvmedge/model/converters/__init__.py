@@ -12,7 +12,6 @@ from tvmedge.model.converters.matmul import matmul
 from tvmedge.model.converters.node import Converter, Node
 from tvmedge.model.converters.open import resize
 from tvmedge.model.converters.operators import OPERATORS
-from tvmedge.model.converters.reduce_extremes import reduce_max, reduce_min
 from tvmedge.model.converters.rnn import gru, lstm, rnn
 
 __all__ = ["CONVERTERS", "Converter", "Node"]
@@ -23,7 +22,5 @@ CONVERTERS: Mapping[str, Converter] = {
     "LSTM": lstm,
     "MatMul": matmul,
     "RNN": rnn,
-    "ReduceMax": reduce_max,
-    "ReduceMin": reduce_min,
     "Resize": resize,
 }

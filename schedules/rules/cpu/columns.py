@@ -1,0 +1,97 @@
+"""Softmax and reductions across rows of memory: every lane of a vector is a column of its own.
+
+before: for n, w, k: sum of x[n, k, w]
+after:  parallel n, w / V:
+          for k / 4: four times V vectors of sums            (fewer where V is two or more)
+          one of the four, and what is formed of it for k
+"""
+
+from __future__ import annotations
+
+import math
+
+from tvm import s_tir, tirx
+from tvmedge.schedules.steps.blocks import Block, blocks, find, find_all, shape
+from tvmedge.schedules.steps.elementwise import inline, reduces
+from tvmedge.schedules.steps.loops import Loop, divisors, extent, leading, unroll, vectorize
+from tvmedge.schedules.steps.vectors import in_vectors
+
+from tvmedge.scheduling.plan import Plan
+from tvmedge.targeting.core import Core
+
+VECTORS = 4  # of columns that a loop takes at a time
+
+
+class Columns:
+    """Vectors of columns."""
+
+    name = "columns"
+
+    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+        """None for anything but folds of columns, and where the result is not made column by
+        column."""
+        schedule = s_tir.Schedule(func)
+        folded = find_all(schedule, "columns")
+        places = {(math.prod(s[:-2]), s[-1]) for s in (shape(schedule, b) for b in folded)}
+        if len(places) != 1 or find(schedule, "lanes"):
+            return None
+        rows, columns = places.pop()
+        for block in blocks(schedule):
+            inline(schedule, block, into_sums=True)
+        *before, last = blocks(schedule)
+        width = _width(columns, core.lanes)
+        tile = _tiles(schedule, last, rows, columns, width)
+        if tile is None:
+            return None
+        try:
+            for block in reversed(before):
+                schedule.compute_at(block, tile, preserve_unit_loops=True)
+        except s_tir.ScheduleError:
+            return None
+        if any(extent(schedule, schedule.get_loops(block)[-2]) != width for block in folded):
+            return None
+        schedule.parallel(tile)
+        for block in (*before, last):
+            if reduces(schedule.get(block)):
+                _sum(schedule, block, core.lanes)
+        for block in (*before, last):
+            loops = schedule.get_loops(block)[1:]
+            if loops and not reduces(schedule.get(block)):
+                in_vectors(schedule, block, loops, core.lanes)
+        return Plan(schedule, f"{width} columns")
+
+
+def _width(columns: int, lanes: int) -> int:
+    """Columns of a tile: the most that divide them, whole vectors if there are any."""
+    fits = [size for size in divisors(columns) if size <= VECTORS * lanes]
+    whole = [size for size in fits if size % lanes == 0]
+    return int((whole or fits)[-1])
+
+
+def _tiles(
+    schedule: s_tir.Schedule, block: Block, rows: int, columns: int, width: int
+) -> Loop | None:
+    """One loop over the rows and tiles of columns of ``block``, which is made new: rows,
+    tiles, what is formed along them, columns of the tile."""
+    loops = schedule.get_loops(block)
+    sizes = [extent(schedule, loop) for loop in loops]
+    first, last = leading(sizes, rows), leading(sizes[::-1], columns)
+    if first is None or last is None or last == 0 or first + last > len(loops):
+        return None
+    column = schedule.fuse(*loops[len(loops) - last :])
+    outer, inner = schedule.split(column, [None, width])
+    between = loops[first : len(loops) - last]
+    schedule.reorder(*loops[:first], outer, *between, inner)
+    return schedule.fuse(*loops[:first], outer)
+
+
+def _sum(schedule: s_tir.Schedule, block: Block, lanes: int) -> None:
+    """for part, column, k: sum -> parts = 0; for k: for parts: for vectors of columns: sum"""
+    *parts, column, k = schedule.get_loops(block)[1:]
+    schedule.reorder(k, *parts, column)
+    unroll(schedule, parts)
+    vectorize(schedule, column, lanes)
+    start = schedule.decompose_reduction(block, k)
+    *parts, column = schedule.get_loops(start)[1:]
+    unroll(schedule, parts)
+    vectorize(schedule, column, lanes)
