@@ -31,7 +31,7 @@ from tvmedge.model.prepare.old_prelu import OldPRelu
 from tvmedge.model.prepare.old_resize import OldResize, UpsampleModes
 from tvmedge.model.prepare.old_scan import OldScan
 from tvmedge.model.prepare.shapes import SHAPES
-from tvmedge.resources import cache_dir
+from tvmedge.resources import atomic_path, cache_dir
 from tvmedge.tensors import max_normalised_error
 
 Tensors = Mapping[str, Any]
@@ -50,8 +50,10 @@ def source(entry: ModelEntry) -> Source:
     model = fetch_models.fetch(entry)
     inputs, folded = folder / "inputs.npz", folder / "folded.onnx"
     samples: dict[str, Any] = dict(model_samples.plausible(entry))
-    np.savez(inputs, allow_pickle=False, **samples)
-    onnx.save(_folded(model, entry), folded)
+    with atomic_path(inputs) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **samples)
+    with atomic_path(folded) as temporary:
+        onnx.save(_folded(model, entry), temporary)
     fixed = {
         name: np.asarray(spec.value, spec.dtype)
         for name, spec in entry.inputs.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,6 +25,7 @@ class TvmEdge(Contestant):
     runs_in = OURS
     converts_in = OURS
     form: ClassVar[str] = "vm"
+    open: Callable[[Bundle], Model | LibraryModel]
 
     @classmethod
     def convert(cls, source: Source, folder: Path) -> Path:
@@ -41,26 +42,22 @@ class TvmEdge(Contestant):
 
     def prepare(self) -> None:
         os.environ["TVM_NUM_THREADS"] = str(self.threads)
-        from tvmedge.boards.runtime import load_runtime
-
-        load_runtime()
-
-    def load(self, form: Path, inputs: Mapping[str, Array]) -> None:
-        from tvmedge.bundle import read_bundle
-
-        bundle = read_bundle(form)
-        signature = bundle.manifest.signature
-        self.inputs = {spec.name: inputs[spec.name] for spec in signature.inputs}
-        self.outputs = [spec.name for spec in signature.outputs]
-        self.model = self.opened(bundle)
-
-    def opened(self, bundle: Bundle) -> Model | LibraryModel:
-        """The bundle's model, as a worker opens it."""
+        from tvmedge import bundle
         from tvmedge.boards.messages import LocalPlace
         from tvmedge.boards.model import Model
         from tvmedge.boards.places import open_place
+        from tvmedge.boards.runtime import load_runtime
 
-        return Model(bundle, open_place(LocalPlace()))
+        load_runtime()
+        place = open_place(LocalPlace())
+        self.read, self.open = bundle.read_bundle, lambda read: Model(read, place)
+
+    def load(self, form: Path, inputs: Mapping[str, Array]) -> None:
+        bundle = self.read(form)
+        signature = bundle.manifest.signature
+        self.inputs = {spec.name: inputs[spec.name] for spec in signature.inputs}
+        self.outputs = [spec.name for spec in signature.outputs]
+        self.model = self.open(bundle)
 
     def run(self) -> Sequence[Array]:
         results = self.model.run(self.inputs)
@@ -77,9 +74,7 @@ class TvmEdgeLibrary(TvmEdge):
     form = "library"
 
     def prepare(self) -> None:
-        import tvmedge.boards.library  # noqa: F401
-
-    def opened(self, bundle: Bundle) -> Model | LibraryModel:
+        from tvmedge import bundle
         from tvmedge.boards.library import LibraryModel
 
-        return LibraryModel(bundle)
+        self.read, self.open = bundle.read_bundle, LibraryModel
