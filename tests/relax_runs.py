@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tvm import relax
 
 from tvmedge.compiler.passes.schedule_kernels import Explain
+from tvmedge.compiler.passes.small_on_stack import tir_pipeline
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.targeting.core import Core
 
@@ -22,7 +23,7 @@ def runner(module: tvm.IRModule, core: Core = PLAIN, explain: Explain | None = N
     target = tvm.target.Target("llvm")
     with target, tvm.transform.PassContext(opt_level=3):
         lowered = run_phases((*cpu_kernels(core, explain), *vm_lowering()), module)
-        executable = relax.build(lowered, target, relax_pipeline=None)
+        executable = relax.build(lowered, target, relax_pipeline=None, tir_pipeline=tir_pipeline())
     machine = relax.VirtualMachine(executable, tvm.cpu())
 
     def run(inputs: Iterable[NDArray[Any]]) -> list[NDArray[Any]]:

@@ -56,7 +56,9 @@ class CodeInfo:
     ``file`` is its path in the bundle, ``code/<name>`` of ``[A-Za-z0-9._-]``.
     ``weights`` names the tensors of ``weights.safetensors`` in the order in
     which they follow the inputs as arguments of ``main``; a library reads the whole file.
-    ``vm_because`` says why the form is no library (since 1.2).
+    ``vm_because`` says why the form is no library. A run takes ``activation_bytes`` on one
+    thread for all but inputs, weights and results; no plan could do with less than
+    ``activation_bound``; None where only a run knows (all since 1.2).
     """
 
     file: str
@@ -66,6 +68,8 @@ class CodeInfo:
     kernels_tuned: int
     library: LibraryInfo | None = None
     vm_because: str = ""
+    activation_bytes: int | None = None
+    activation_bound: int | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from tvmedge.types import Winograd
 if TYPE_CHECKING:
     import tvm
 
+    from tvmedge.bundle import CodeInfo
     from tvmedge.scheduling.engine import Choice, Scheduled
     from tvmedge.scheduling.verify import Verified
 
@@ -128,6 +129,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
             output.say(f"  a freestanding library, workspace {code.library.workspace_bytes} bytes")
         elif code.vm_because:
             output.say(f"  code for TVM's VM, no freestanding library: {code.vm_because}")
+        output.say(f"  {_memory(code)}")
         if options.explain:
             output.say(explained(choices))
         for found in verified:
@@ -141,6 +143,8 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
                 "seconds": round(seconds, 3),
                 "form": code.form.value,
                 "vm_because": code.vm_because or None,
+                "activation_bytes": code.activation_bytes,
+                "activation_bound": code.activation_bound,
                 "workspace_bytes": code.library and code.library.workspace_bytes,
                 "kernels": {
                     "total": contents.code.kernels_total,
@@ -153,3 +157,10 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
     output.document(
         "compile", {"model": str(model), "import_seconds": round(import_s, 3), "bundles": bundles}
     )
+
+
+def _memory(code: CodeInfo) -> str:
+    if code.activation_bytes is None:
+        return "memory of activations: known at run time only"
+    bound = "" if code.activation_bound is None else f", at least {code.activation_bound} needed"
+    return f"memory of activations: {code.activation_bytes} bytes{bound}"

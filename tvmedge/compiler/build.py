@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ from tvm import relax
 from tvmedge.bundle import LibraryInfo
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.link import linker
+from tvmedge.compiler.memory import Memory, MemoryWatch
 from tvmedge.compiler.passes.lift_weights import Lifted, lift_weights
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
+from tvmedge.compiler.passes.small_on_stack import tir_pipeline
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.resources import disk_errors
 from tvmedge.targeting import TargetSpec
@@ -36,6 +38,7 @@ class Code:
     kernels: int
     library: LibraryInfo | None = None
     vm_because: str = ""
+    memory: Memory = field(default_factory=Memory)
 
 
 def schedule(
@@ -68,11 +71,21 @@ def vm_code(lifted: Lifted, spec: TargetSpec, dump: IrDump | None = None) -> Cod
         ToolError: the linker failed or the disk is full.
     """
     target = tvm.target.Target(dict(spec.tvm))
-    with target, tvm.transform.PassContext(opt_level=3):
+    watch = MemoryWatch()
+
+    def observe(name: str, module: tvm.IRModule) -> None:
+        watch.phase(name, module)
+        if dump:
+            dump.write(name, module)
+
+    # A kernel's own assertions repeat what main checks, and are most of a small kernel's code.
+    unchecked = {"tirx.disable_assert": True}
+    instruments = [watch.kernels()]
+    with target, tvm.transform.PassContext(3, config=unchecked, instruments=instruments):
         kernels = sum(isinstance(f, tvm.tirx.PrimFunc) for f in lifted.module.functions.values())
-        lowered = run_phases(vm_lowering(), lifted.module, dump.write if dump else None)
-        executable = relax.build(lowered, target, relax_pipeline=None)
-    return Code(_export(executable, spec), lifted.weights, kernels)
+        lowered = run_phases(vm_lowering(), lifted.module, observe)
+        executable = relax.build(lowered, target, relax_pipeline=None, tir_pipeline=tir_pipeline())
+    return Code(_export(executable, spec), lifted.weights, kernels, memory=watch.memory())
 
 
 def _export(executable: relax.VMExecutable, spec: TargetSpec) -> bytes:

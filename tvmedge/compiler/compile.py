@@ -133,6 +133,8 @@ def compile_frontend(
             kernels_tuned=0,
             library=code.library,
             vm_because=code.vm_because,
+            activation_bytes=code.memory.activations,
+            activation_bound=code.memory.lower_bound,
         ),
         check=CheckInfo(reference=vectors.tool, tolerance=vectors.tolerance),
         versions=_versions(),

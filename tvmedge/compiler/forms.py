@@ -16,6 +16,7 @@ from tvmedge.compiler.library.layout import Layout
 from tvmedge.compiler.library.link import shared_library
 from tvmedge.compiler.library.refused import NotStraightLineError
 from tvmedge.compiler.library.sdk import Sdk, write_sdk
+from tvmedge.compiler.memory import Memory
 from tvmedge.compiler.passes.lift_weights import Lifted
 from tvmedge.errors import CheckError, InputError
 from tvmedge.targeting import TargetSpec
@@ -79,7 +80,8 @@ def code_of(
         write_sdk(folder, made, spec.toolchain, choice.sdk)
     file = shared_library(made.sources(), spec.toolchain)
     info = LibraryInfo(naming.prefix, made.layout.nbytes)
-    return Code(file, made.weights, len(made.symbols), info)
+    memory = Memory(made.layout.nbytes, made.layout.lower_bound)
+    return Code(file, made.weights, len(made.symbols), info, memory=memory)
 
 
 def require_workspace(layout: Layout, limit: int | None) -> None:
