@@ -1,7 +1,8 @@
 /* A QEMU plugin that counts executed guest instructions, for QEMU 7 and newer (plugin API 1).
 
    out=FILE      8 bytes, mapped: the count so far, which others may read at any time
-   blocks=FILE   at exit, a line for each block of code: address, executions, its bytes
+   blocks=FOLDER at exit, FOLDER/PID with a line for each block of code that this process
+                 came to: address, executions, bytes
 
    Inline additions are not atomic: the count is exact for one guest thread. No header
    of QEMU's is packaged by Debian, so what is used of it is declared here. */
@@ -39,7 +40,7 @@ struct block {
 };
 
 static uint64_t *count;
-static const char *blocks_path;
+static const char *blocks_folder;
 static struct block *blocks;
 
 static struct block *recorded(const struct qemu_plugin_tb *tb, size_t instructions) {
@@ -62,7 +63,7 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb) {
     (void)id;
     size_t instructions = qemu_plugin_tb_n_insns(tb);
     qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD_U64, count, instructions);
-    if (blocks_path) {
+    if (blocks_folder) {
         struct block *block = recorded(tb, instructions);
         qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD_U64, &block->executions, 1);
     }
@@ -70,7 +71,10 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb) {
 
 static void ended(plugin_id id, void *unused) {
     (void)id, (void)unused;
-    FILE *file = blocks_path ? fopen(blocks_path, "w") : NULL;
+    char path[4096];
+    if (!blocks_folder) return;
+    snprintf(path, sizeof path, "%s/%d", blocks_folder, (int)getpid());
+    FILE *file = fopen(path, "w");
     if (!file) return;
     for (const struct block *block = blocks; block; block = block->next) {
         fprintf(file, "%" PRIx64 " %" PRIu64 " ", block->address, block->executions);
@@ -94,7 +98,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id,
     (void)info;
     for (int i = 0; i < argc; i++) {
         if (!strncmp(argv[i], "out=", 4)) count = mapped(argv[i] + 4);
-        if (!strncmp(argv[i], "blocks=", 7)) blocks_path = strdup(argv[i] + 7);
+        if (!strncmp(argv[i], "blocks=", 7)) blocks_folder = strdup(argv[i] + 7);
     }
     if (!count) {
         fprintf(stderr, "counter: out=FILE is missing or cannot be written\n");

@@ -19,7 +19,8 @@ SOURCE = Path(__file__).with_name("counter.c")
 
 @dataclass(frozen=True)
 class Counter:
-    """The count of one emulated program, in ``file``."""
+    """The count of one emulated program and its children, in ``file``; ``blocks``: a
+    folder in which each leaves, at its end, how often it ran which code."""
 
     file: Path
     blocks: Path | None = None
