@@ -63,9 +63,29 @@ def _loops(function: str, lines: list[str]) -> Iterator[Loop]:
     ends: dict[int, int] = {}  # of a loop with several jumps back, the last
     for at, line in enumerate(lines):
         found = _BRANCH.match(line.strip())
-        if found and labels.get(found["to"], at) < at:
+        start = labels.get(found["to"], at) if found else at
+        if found and start < at and _leads_to(lines, labels, start, at):
             ends[labels[found["to"]]] = at
     for start, end in ends.items():
         if not any(start < other and last <= end for other, last in ends.items()):
             body = (line.strip() for line in lines[start : end + 1] if not _LABEL.match(line))
             yield Loop(function, tuple(body))
+
+
+def _leads_to(lines: list[str], labels: dict[str, int], start: int, end: int) -> bool:
+    """Whether control that is at ``start`` can come to ``end`` by way of lines between."""
+    seen, left = set[int](), [start]
+    while left:
+        at = left.pop()
+        if at == end:
+            return True
+        if at in seen or not start <= at < end:
+            continue
+        seen.add(at)
+        line = lines[at].strip()
+        found = _BRANCH.match(line)
+        if found:
+            left.append(labels.get(found["to"], -1))
+        if not line.startswith(("ret", "br\t")) and not (found and found[1] == "b"):
+            left.append(at + 1)
+    return False

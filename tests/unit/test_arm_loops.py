@@ -43,5 +43,9 @@ def test_a_loop_with_two_ways_back_is_one_loop() -> None:
     assert len(loop.instructions) == 3
 
 
+def test_a_way_back_to_the_end_is_no_loop() -> None:
+    assert innermost("f:\n.LBB0_1:\n\tmov\tx0, x1\n\tret\n\tmov\tx0, x2\n\tb\t.LBB0_1\n") == []
+
+
 def test_nothing_loops() -> None:
     assert innermost("f:\n\tb\t.LBB0_1\n.LBB0_1:\n\tret\n") == []
