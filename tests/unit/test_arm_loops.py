@@ -23,7 +23,7 @@ second:                                 // @second
 .LBB1_1:
 	ldr	q3, [sp, #32]
 	bl	memcpy
-	ldur	x9, [x29, #-8]
+	ldr	x9, [sp, #8]
 	tbnz	w9, #0, .LBB1_1
 	ret
 """
