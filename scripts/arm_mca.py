@@ -97,7 +97,7 @@ def summary(models: dict[str, Any]) -> str:
     kinds: dict[tuple[str, str, str], list[float]] = {}
     for row in (row for rows in models.values() for row in rows):
         for core, share in row["peak"].items():
-            kinds.setdefault((row["rule"], row["window"] or "", core), []).append(share)
+            kinds.setdefault((row["rule"] or "", row["window"] or "", core), []).append(share)
     return "\n".join(
         f"{rule:8} {window:6} {core:12} {len(shares):4} loops, share of the peak "
         f"{min(shares):.2f} (least) {statistics.median(shares):.2f} (median)"

@@ -19,6 +19,7 @@ from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.fold_views import FoldViews
 from tvmedge.compiler.passes.in_place import InPlace
 from tvmedge.compiler.passes.legalize import Legalize
+from tvmedge.compiler.passes.native_extremes import NativeExtremes
 from tvmedge.compiler.passes.pack_products import PackProducts
 from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
@@ -80,7 +81,7 @@ def cpu_kernels(
             "fuse",
             (transform.FuseOps(), transform.FuseTIR(), transform.DeadCodeElimination()),
         ),
-        Phase("schedule", (ScheduleKernels(core, explain, verify),)),
+        Phase("schedule", (ScheduleKernels(core, explain, verify), NativeExtremes(core))),
     )
 
 

@@ -14,14 +14,17 @@ class Core:
     ``lanes`` counts the float32 values of a vector register, ``registers`` those
     registers. ``memory_operand``: a multiply-add takes one operand broadcast from
     memory (AVX-512); elsewhere it passes through a register. ``lane_operand``: it
-    takes one lane of a register (NEON). Sizes are in KiB. ``far_bytes`` come from beyond
-    the L2 in a cycle (measured: 24 to 29 GB/s at 3.6 GHz on x86; taken to be half elsewhere).
+    takes one lane of a register (NEON). ``extremes``: one instruction gives the larger
+    or smaller of two numbers, and NaN if either is. Sizes are in KiB. ``far_bytes`` come
+    from beyond the L2 in a cycle (measured: 24 to 29 GB/s at 3.6 GHz on x86; taken to be
+    half elsewhere).
     """
 
     lanes: int
     registers: int
     memory_operand: bool = False
     lane_operand: bool = False
+    extremes: bool = False
     l1_kib: int = 32
     l2_kib: int = 512
     far_bytes: int = 4
@@ -58,6 +61,7 @@ def _core(facts: CpuFacts, triple: str, cores: int) -> Core:
         registers=facts.vector_registers or 16,
         memory_operand=triple.startswith("x86") and bits == 512,
         lane_operand=triple.startswith("aarch64"),
+        extremes=triple.startswith("aarch64"),
         l1_kib=facts.l1d_kib or 32,
         l2_kib=facts.l2_kib or 512,
         far_bytes=7 if triple.startswith("x86") else 4,

@@ -12,6 +12,8 @@ V, R, C come from the core's registers (tiles.py).
 
 from __future__ import annotations
 
+import math
+
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import register_tile
 from tvmedge.schedules.steps.blocks import Block, anchor, find
@@ -42,7 +44,8 @@ class Conv:
             return None
         groups = int(schedule.get(main).annotations[GROUPS])
         kernel = anchor(schedule, main)
-        tile = register_tile(core, outs // groups, rows, columns)
+        reduced = math.prod(extent(schedule, loop) or 0 for loop in (ic, kh, kw, ii))
+        tile = register_tile(core, outs // groups, rows, columns, reduced=reduced)
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
         ow, ow_in = schedule.split(ow, [None, tile.columns])

@@ -16,6 +16,9 @@ from tvmedge.targeting.core import Core
 
 PORTS = 2  # multiply-adds, and loads, that a core starts in a cycle
 LATENCY = 4  # cycles from a multiply-add to the next on the same sum
+INSTRUCTION = 0.1  # cycles that one more instruction costs a core that hides most of them
+SPILL = 3  # instructions: stored, and loaded for about two uses
+WRITTEN_OUT = 300  # LLVM writes out loops of fewer instructions
 OPEN_ROWS = 64  # tiles of an open number of rows are chosen for so many
 OPEN_COLUMNS = 32  # an open number of columns is rounded up to a multiple of it
 MOST_SUMS = 28  # measured on AVX-512: more sums are slower although registers are left
@@ -39,9 +42,12 @@ class Tile:
         return -(-rows // self.rows) * self.rows, -(-columns // self.columns) * self.columns
 
 
-def register_tile(core: Core, outs: int, rows: int, columns: int, *, ragged: bool = False) -> Tile:
+def register_tile(
+    core: Core, outs: int, rows: int, columns: int, *, ragged: bool = False, reduced: int = 0
+) -> Tile:
     """The best tile for ``outs`` vectors of output channels over ``rows`` x ``columns``;
-    ``ragged``: the last ones may hang over the edge."""
+    ``ragged``: the last ones may hang over the edge. ``reduced``: multiply-adds of a sum,
+    where they are known to be few."""
     heights, widths = _steps(rows, ragged), _steps(columns, ragged)
     best, least = Tile(1, 1, 1, 0.0), float("inf")
     for vectors in divisors(outs):
@@ -56,6 +62,7 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, *, ragged: boo
                 bound *= covered[0] * covered[1] / (rows * columns)
                 # Between equals: fewer passes over the weights, then more sums.
                 cost = bound + 0.02 / (width * height) - 0.0005 * sums
+                cost += _code(core, vectors, width * height, reduced)
                 if cost < least:
                     best = Tile(vectors, height, width, 1 / (PORTS * bound))
                     least = cost
@@ -67,6 +74,20 @@ def product_tile(core: Core, blocks: int | None, rows: int | None, *, ragged: bo
     if blocks is None:
         blocks = max(1, OPEN_COLUMNS // core.block)
     return register_tile(core, blocks, 1, rows or OPEN_ROWS, ragged=ragged or rows is None)
+
+
+def _code(core: Core, vectors: int, pixels: int, reduced: int) -> float:
+    """What instructions other than multiply-adds cost: loads by two vectors (a pixel's
+    serves a vector of multiply-adds, if they come in vectors); the loop; and what LLVM
+    spills when it writes a short sum out and keeps all of its weights."""
+    if not core.lane_operand:
+        return 0.0
+    sums = vectors * pixels
+    loads = vectors / 2 + (pixels if reduced % core.lanes else pixels / core.lanes / 2)
+    spilled = 0
+    if reduced and reduced * (sums + vectors + pixels / core.lanes) < WRITTEN_OUT:
+        spilled = max(0, sums + pixels + reduced * vectors - core.accumulators)
+    return INSTRUCTION * ((loads + 1) / sums + SPILL * spilled / (sums * max(reduced, 1)))
 
 
 def _steps(size: int, ragged: bool) -> list[int]:

@@ -128,7 +128,8 @@ def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -
     held = not any(window.pads) and not core.lane_operand
     ragged = any(window.pads) or held
     outs = weight.shape[0] // grouped.groups
-    tile = register_tile(core, outs, rows, columns, ragged=ragged)
+    reduced = math.prod(weight.shape[1:5])
+    tile = register_tile(core, outs, rows, columns, ragged=ragged, reduced=reduced)
     cover = tile.cover(rows, columns)
     return context.layout.builder.emit_te(
         lambda x, w: conv(x, w, grouped, cover, held=held),
