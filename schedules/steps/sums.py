@@ -18,8 +18,7 @@ class Sums:
     ``parallel`` run in any order on any thread (none where a loop around them does),
     ``serial`` stay on one, ``reduced`` are summed over (``written_out`` the innermost of
     them), and ``tile`` is the tile of sums, its last loop a vector.
-    ``in_lanes``: the operand whose values under ``written_out`` lie side by side, and are
-    loaded as a vector.
+    ``in_lanes``: the reduced loop in a turn of which data is loaded as vectors.
     """
 
     parallel: Sequence[Loop]
@@ -27,7 +26,7 @@ class Sums:
     reduced: Sequence[Loop]
     written_out: Sequence[Loop]
     tile: Sequence[Loop]
-    in_lanes: int | None = None
+    in_lanes: Loop | None = None
 
 
 def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, lanes: int) -> None:
@@ -51,7 +50,7 @@ def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, l
     unroll(schedule, loops.tile[:-1])
     vectorize(schedule, loops.tile[-1], lanes)
     if loops.in_lanes is not None:
-        load_as_vectors(schedule, kernel.main, loops.in_lanes, loops.reduced[-1])
+        load_as_vectors(schedule, kernel.main, loops.in_lanes)
     schedule.reverse_compute_at(kernel.epilogue, place, preserve_unit_loops=True)
     _write_out(schedule, schedule.get_loops(kernel.epilogue)[depth:], lanes)
     start = schedule.decompose_reduction(kernel.main, reduced[0])

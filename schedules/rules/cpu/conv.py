@@ -23,7 +23,7 @@ from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 from tvmedge.scheduling.plan import GROUPS, Plan
 from tvmedge.targeting.core import Core
 
-DATA = 0  # the first operand
+SMALL_ROW = 7
 UNROLL_INPUT = 4  # input channels written out: sixteen halve the speed (measured)
 
 
@@ -49,7 +49,11 @@ class Conv:
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
         ow, ow_in = schedule.split(ow, [None, tile.columns])
+        block_in = extent(schedule, ii)
         ii, ii_in, lanes = split_inputs(schedule, ii, core)
+        if core.lane_operand and block_in == 1 and (extent(schedule, kw) or 0) <= SMALL_ROW:
+            schedule.unroll(kw)  # a row of a plane, used by the whole window
+            lanes = kh
         # A broadcast from memory is used at once; one through a register serves all vectors.
         pixels_first = (oh_in, ow_in, oc_in) if core.memory_operand else (oc_in, oh_in, ow_in)
         loops = Sums((n, oc, oh), (ow,), (ic, kh, kw, ii), (ii_in,), (*pixels_first, o), lanes)
@@ -59,12 +63,12 @@ class Conv:
         return Plan(schedule, str(tile), tile.peak)
 
 
-def split_inputs(schedule: s_tir.Schedule, ii: Loop, core: Core) -> tuple[Loop, Loop, int | None]:
+def split_inputs(schedule: s_tir.Schedule, ii: Loop, core: Core) -> tuple[Loop, Loop, Loop | None]:
     """The loop over a block's input channels in two, the inner one to write out, and the
-    operand to load as a vector over that, if any."""
+    one in a turn of which data is loaded as vectors, if any."""
     step = max(d for d in divisors(extent(schedule, ii) or 1) if d <= UNROLL_INPUT)
     outer, inner = schedule.split(ii, [None, step])
-    return outer, inner, DATA if core.lane_operand and step == core.lanes else None
+    return outer, inner, outer if core.lane_operand and step == core.lanes else None
 
 
 def pad_planes(schedule: s_tir.Schedule, pad: Block, core: Core) -> None:

@@ -21,7 +21,6 @@ from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
 UNROLL = 4
-DATA = 0  # the first operand
 
 
 class Product:
@@ -48,7 +47,7 @@ class Product:
         order = (m_in, c_in) if core.memory_operand else (c_in, m_in)
         if kernel.pad is not None:
             spread(schedule, kernel.pad)
-        lanes = DATA if core.lane_operand and step == core.lanes else None
+        lanes = k if core.lane_operand and step == core.lanes else None
         loops = Sums((*lead, c), (m,), (k,), (k_in,), (*order, i), lanes)
         keep_in_registers(schedule, kernel, loops, core.lanes)
         return Plan(schedule, f"{tile.vectors} vectors x {tile.columns} rows", tile.peak)
