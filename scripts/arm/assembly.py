@@ -38,7 +38,7 @@ class Assembly:
     def window(self, kernel: str) -> str | None:
         """The window, such as 3x3, of a packed convolution."""
         for parameter in self.kernels[kernel].params:
-            shape = getattr(parameter.ty, "shape", ())
+            shape: Any = getattr(parameter.ty, "shape", ())
             if len(shape) == _PACKED_AXES:
                 return f"{int(shape[2])}x{int(shape[3])}"
         return None
