@@ -16,6 +16,7 @@ from tvm.relax import transform
 from tvmedge.compiler.passes.blocked import BlockChannels
 from tvmedge.compiler.passes.few_outputs import FewOutputs
 from tvmedge.compiler.passes.fold_affine import FoldAffine
+from tvmedge.compiler.passes.fold_symmetric import FoldSymmetric
 from tvmedge.compiler.passes.fold_views import FoldViews
 from tvmedge.compiler.passes.in_place import InPlace
 from tvmedge.compiler.passes.legalize import Legalize
@@ -63,6 +64,7 @@ def cpu_kernels(
                 FoldAffine(),
                 Reciprocals(),
                 FewOutputs(core),
+                FoldSymmetric(core),
                 BlockChannels(core, winograd),
                 PackProducts(core),
                 transform.DeadCodeElimination(),
