@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tvmedge.schedules.rules.cpu.tiles import PORTS, Tile, register_tile
+from tvmedge.schedules.rules.cpu.tiles import PORTS, Room, Tile, register_tile
 
 from tvmedge.targeting.core import Core
 from tvmedge.types import Winograd
@@ -57,7 +57,7 @@ def faster(core: Core, image: Image, allowed: Winograd) -> Fast | None:
 
 def direct(core: Core, image: Image) -> float:
     """Cycles of direct sums."""
-    tile = register_tile(core, image.outs, image.rows, image.columns, ragged=image.padded)
+    tile = register_tile(core, image.outs, image.rows, image.columns, Room(pixels=image.padded))
     products = 9 * image.rows * image.columns
     weights = 9 * _weight_bytes(core, image)
     return _multiply(core, image, products, tile) + weights / core.far_bytes

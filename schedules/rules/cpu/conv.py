@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.cpu.tiles import register_tile
+from tvmedge.schedules.rules.cpu.tiles import Room, register_tile
 from tvmedge.schedules.steps.blocks import Block, anchor, find
 from tvmedge.schedules.steps.loops import Loop, divisors, extent, vectorize
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -45,7 +45,7 @@ class Conv:
         groups = int(schedule.get(main).annotations[GROUPS])
         kernel = anchor(schedule, main)
         reduced = math.prod(extent(schedule, loop) or 0 for loop in (ic, kh, kw, ii))
-        tile = register_tile(core, outs // groups, rows, columns, reduced=reduced)
+        tile = register_tile(core, outs // groups, rows, columns, Room(products=reduced))
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
         ow, ow_in = schedule.split(ow, [None, tile.columns])

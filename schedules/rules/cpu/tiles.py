@@ -21,6 +21,7 @@ SPILL = 3  # instructions: stored, and loaded for about two uses
 WRITTEN_OUT = 300  # LLVM writes out loops of fewer instructions
 OPEN_ROWS = 64  # tiles of an open number of rows are chosen for so many
 OPEN_COLUMNS = 32  # an open number of columns is rounded up to a multiple of it
+GUARD = 10  # cycles to see whether a sum is inside, and to store it for that (measured)
 MOST_SUMS = 28  # measured on AVX-512: more sums are slower although registers are left
 
 
@@ -37,20 +38,35 @@ class Tile:
     def __str__(self) -> str:
         return f"{self.vectors} vectors x {self.rows}x{self.columns}"
 
+    def share(self, outs: int, rows: int, columns: int) -> float:
+        """Of what whole tiles compute, how much is of the result."""
+        height, width = self.cover(rows, columns)
+        blocks = -(-outs // self.vectors) * self.vectors
+        return outs * rows * columns / (blocks * height * width)
+
     def cover(self, rows: int, columns: int) -> tuple[int, int]:
         """``rows`` and ``columns`` rounded up to whole tiles."""
         return -(-rows // self.rows) * self.rows, -(-columns // self.columns) * self.columns
 
 
-def register_tile(
-    core: Core, outs: int, rows: int, columns: int, *, ragged: bool = False, reduced: int = 0
-) -> Tile:
-    """The best tile for ``outs`` vectors of output channels over ``rows`` x ``columns``;
-    ``ragged``: the last ones may hang over the edge. ``reduced``: multiply-adds of a sum,
-    where they are known to be few."""
-    heights, widths = _steps(rows, ragged), _steps(columns, ragged)
+@dataclass(frozen=True)
+class Room:
+    """Which tiles may hang over the edge: those of ``pixels``, those of ``vectors``; each
+    sum is of ``products``, 0 for more than matter."""
+
+    pixels: bool = False
+    vectors: bool = False
+    products: int = 0
+
+
+EXACT = Room()
+
+
+def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = EXACT) -> Tile:
+    """The best tile for ``outs`` vectors of output channels over ``rows`` x ``columns``."""
+    heights, widths = _steps(rows, room.pixels), _steps(columns, room.pixels)
     best, least = Tile(1, 1, 1, 0.0), float("inf")
-    for vectors in divisors(outs):
+    for vectors in _steps(outs, room.vectors):
         for width in widths:
             for height in heights if width == columns else [1]:
                 if not _fits(core, vectors, width * height):
@@ -58,11 +74,13 @@ def register_tile(
                 tile = Tile(vectors, height, width, 0.0)
                 sums = vectors * width * height
                 bound = max(sums / PORTS, (vectors + width * height) / PORTS, LATENCY) / sums
-                covered = tile.cover(rows, columns)
-                bound *= covered[0] * covered[1] / (rows * columns)
+                share = tile.share(outs, rows, columns)
+                bound /= share
+                if share < 1 and room.products:
+                    bound += GUARD / room.products
                 # Between equals: fewer passes over the weights, then more sums.
                 cost = bound + 0.02 / (width * height) - 0.0005 * sums
-                cost += _code(core, vectors, width * height, reduced)
+                cost += _code(core, vectors, width * height, room.products)
                 if cost < least:
                     best = Tile(vectors, height, width, 1 / (PORTS * bound))
                     least = cost
@@ -73,7 +91,8 @@ def product_tile(core: Core, blocks: int | None, rows: int | None, *, ragged: bo
     """``register_tile`` of a product; None stands for an open number."""
     if blocks is None:
         blocks = max(1, OPEN_COLUMNS // core.block)
-    return register_tile(core, blocks, 1, rows or OPEN_ROWS, ragged=ragged or rows is None)
+    room = Room(pixels=ragged or rows is None)
+    return register_tile(core, blocks, 1, rows or OPEN_ROWS, room)
 
 
 def _code(core: Core, vectors: int, pixels: int, reduced: int) -> float:

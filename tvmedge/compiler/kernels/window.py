@@ -84,30 +84,34 @@ class Grouped:
     stride: int = 0
 
 
-def conv(
-    data: te.Tensor,
-    weight: te.Tensor,
-    grouped: Grouped,
-    cover: tuple[int, int] | None = None,
-    *,
-    held: bool = False,
-) -> te.Tensor:
+@dataclass(frozen=True)
+class Cover:
+    """Whole tiles: sums are formed over ``rows`` x ``columns``, and those beyond the result
+    or of other than its first ``blocks`` of channels dropped.
+
+    They read padding, or where the image is ``held`` within its edges, its last row and
+    column.
+    """
+
+    blocks: int
+    rows: int
+    columns: int
+    held: bool = False
+
+
+def conv(data: te.Tensor, weight: te.Tensor, grouped: Grouped, cover: Cover) -> te.Tensor:
     """Convolution.
 
     data [N, blocks, H, W, a], weight [O / b, I / s, KH, KW, s, b] -> [N, O / b, OH, OW, b]
     for I input and O output channels a group in whole blocks, s a divisor of a.
-    ``cover``: sums are formed over so many rows and columns, and those beyond OH x OW
-    dropped; they read padding, or where the image is ``held`` within its edges, its last
-    row and column.
     """
     window = grouped.window
     batch, _, height, width, in_block = sizes_of(data)
     rows, columns = window.output(height, width)
-    covered = cover or (rows, columns)
     outs, ins, kh_size, kw_size, step, block = sizes_of(weight)
     (sh, sw), (dh, dw) = window.strides, window.dilations
-    beyond = (covered[0] - rows) * sh, (covered[1] - columns) * sw
-    image = data if held else padded(data, _extended(window.pads, beyond), 0.0)
+    beyond = (cover.rows - rows) * sh, (cover.columns - columns) * sw
+    image = data if cover.held else padded(data, _extended(window.pads, beyond), 0.0)
     ic = te.reduce_axis((0, ins), "ic")
     kh, kw = _taps((kh_size, kw_size))
     ii = te.reduce_axis((0, step), "ii")
@@ -118,17 +122,18 @@ def conv(
         at = ic if grouped.groups == 1 else c // per_group * (grouped.stride // step) + ic
         source, lane = at // (in_block // step), at % (in_block // step) * step + ii
         y, x = h * sh + kh * dh, w * sw + kw * dw
-        if held:
+        if cover.held:
             y, x = _within(y, height, beyond[0]), _within(x, width, beyond[1])
         pixel = image[n, source, y, x, lane]
         return te.sum(pixel * weight[c, ic, kh, kw, ii, o], axis=[ic, kh, kw, ii])
 
     attrs = {KERNEL: "conv", GROUPS: grouped.groups}
-    sums = te.compute((batch, outs, *covered, block), element, name="conv", attrs=attrs)
-    if covered == (rows, columns):
+    covered, result = (outs, cover.rows, cover.columns), (cover.blocks, rows, columns)
+    sums = te.compute((batch, *covered, block), element, name="conv", attrs=attrs)
+    if covered == result:
         return sums
     return te.compute(
-        (batch, outs, rows, columns, block), lambda n, c, h, w, i: sums[n, c, h, w, i], name="crop"
+        (batch, *result, block), lambda n, c, h, w, i: sums[n, c, h, w, i], name="crop"
     )
 
 

@@ -17,13 +17,13 @@ from tvm import relax
 
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.blocks import Blocks
-from tvmedge.compiler.kernels.window import Grouped, Window, conv, depthwise
+from tvmedge.compiler.kernels.window import Cover, Grouped, Window, conv, depthwise
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import image_shape
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, image_sizes
 from tvmedge.compiler.passes.blocked.windows import window_of
 from tvmedge.compiler.passes.blocked.winograd import winograd
-from tvmedge.schedules.rules.cpu.tiles import register_tile
+from tvmedge.schedules.rules.cpu.tiles import Room, register_tile
 
 Array = npt.NDArray[np.float32]
 LAYOUTS = (("NCW", "OIW"), ("NCHW", "OIHW"))
@@ -126,15 +126,21 @@ def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -
     # What hangs over the edge reads padding, or the edge again; an image without padding
     # is not copied for it. Lanes have to lie side by side.
     held = not any(window.pads) and not core.lane_operand
-    ragged = any(window.pads) or held
-    outs = weight.shape[0] // grouped.groups
-    reduced = math.prod(weight.shape[1:5])
-    tile = register_tile(core, outs, rows, columns, ragged=ragged, reduced=reduced)
-    cover = tile.cover(rows, columns)
+    room = Room(
+        pixels=any(window.pads) or held,
+        vectors=grouped.groups == 1,
+        products=math.prod(weight.shape[1:5]),
+    )
+    blocks = weight.shape[0] // grouped.groups
+    tile = register_tile(core, blocks, rows, columns, room)
+    height, width = tile.cover(rows, columns)
+    cover = Cover(weight.shape[0], height, width, held)
+    more = -blocks % tile.vectors
+    whole = np.pad(weight, [(0, more), *[(0, 0)] * 5]) if more else weight
     return context.layout.builder.emit_te(
-        lambda x, w: conv(x, w, grouped, cover, held=held),
+        lambda x, w: conv(x, w, grouped, cover),
         data,
-        relax.const(weight),
+        relax.const(whole),
         primfunc_name_hint="conv",
         primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
     )

@@ -15,7 +15,7 @@ from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import image_shape
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant
 from tvmedge.compiler.passes.blocked.windows import window_of
-from tvmedge.schedules.rules.cpu.tiles import register_tile
+from tvmedge.schedules.rules.cpu.tiles import Room, register_tile
 
 LAYOUTS = (("NCW", "IOW"), ("NCHW", "IOHW"))
 
@@ -38,7 +38,7 @@ def transposed(context: Context, call: relax.Call) -> Blocked | None:
     packed = pack_phases(image, rows, columns, context.layout.block)
     height, width = result[2:]
     places = -(-height // rows.stride), -(-width // columns.stride)
-    tile = register_tile(context.layout.core, packed.shape[0], 1, places[1], ragged=True)
+    tile = register_tile(context.layout.core, packed.shape[0], 1, places[1], Room(pixels=True))
     _, cover = tile.cover(1, places[1])
     value = context.layout.builder.emit_te(
         lambda x, w: conv_transposed(x, w, (rows, columns), places, cover),

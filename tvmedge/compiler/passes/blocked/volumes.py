@@ -20,7 +20,7 @@ from tvmedge.compiler.passes.blocked.convolution import WRITTEN_OUT, Array, pack
 from tvmedge.compiler.passes.blocked.images import image_shape
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, image_sizes
 from tvmedge.compiler.passes.blocked.windows import volume_window
-from tvmedge.schedules.rules.cpu.tiles import register_tile
+from tvmedge.schedules.rules.cpu.tiles import Room, register_tile
 
 
 def conv3d(context: Context, call: relax.Call) -> Blocked | None:
@@ -59,7 +59,7 @@ def _dense(context: Context, data: relax.Expr, array: Array, window: VolumeWindo
         image = context.blocked(data).expr
         step = math.gcd(-(-ins // WRITTEN_OUT) * WRITTEN_OUT, core.block)
     ragged = any((*window.front, *window.back))
-    tile = register_tile(core, outs.number, 1, window.image[1], ragged=ragged)
+    tile = register_tile(core, outs.number, 1, window.image[1], Room(pixels=ragged))
     _, columns = tile.cover(1, window.image[1])
     return context.layout.builder.emit_te(
         lambda x, w: conv_volume(x, w, window, columns),
