@@ -24,6 +24,7 @@ from tvmedge.compiler.passes.native_extremes import NativeExtremes
 from tvmedge.compiler.passes.pack_products import PackProducts
 from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
+from tvmedge.compiler.passes.small_serial import SmallSerial
 from tvmedge.compiler.passes.trust_private import TrustPrivate
 from tvmedge.targeting.core import Core
 from tvmedge.types import Winograd
@@ -83,7 +84,10 @@ def cpu_kernels(
             "fuse",
             (transform.FuseOps(), transform.FuseTIR(), transform.DeadCodeElimination()),
         ),
-        Phase("schedule", (ScheduleKernels(core, explain, verify), NativeExtremes(core))),
+        Phase(
+            "schedule",
+            (ScheduleKernels(core, explain, verify), SmallSerial(core), NativeExtremes(core)),
+        ),
     )
 
 

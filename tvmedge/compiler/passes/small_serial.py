@@ -1,0 +1,90 @@
+"""Kernels of little work run on one thread.
+
+before: for i parallel 8: y[i] = max(x[i], 0)
+after:  for i 8: y[i] = max(x[i], 0)
+
+Waking threads takes longer than such a kernel (5 to 50 us), and even alone a thread pays for
+a parallel loop as for one more call.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import tvm
+from tvm import s_tir, tirx
+from tvm.ir.expr import TensorLoad
+from tvm_ffi import structural_map, structural_walk
+
+from tvmedge.compiler.library.statements import for_loop
+from tvmedge.targeting.core import Core
+
+WORTH_IT = 100_000
+"""Operations, about as many cycles, from which on threads are woken: 30 us."""
+
+CALL = 10  # operations of a function such as exp or tanh
+
+
+@dataclass(frozen=True)
+class SmallSerial:
+    """Comes after rules made loops parallel."""
+
+    core: Core
+
+    def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
+        result = tvm.IRModule(dict(module.functions.items()), attrs=module.attrs)
+        for variable, function in module.functions_items():
+            if isinstance(function, tirx.PrimFunc) and _work(function.body, self.core) < WORTH_IT:
+                result[variable] = function.with_body(
+                    structural_map(function.body, (tirx.For, _serial))
+                )
+        return result
+
+
+def _serial(loop: tirx.For) -> tirx.For:
+    parallel = loop.kind == tirx.ForKind.PARALLEL
+    return for_loop(loop, loop.body, tirx.ForKind.SERIAL) if parallel else loop
+
+
+def _work(statement: tirx.Stmt, core: Core) -> float:
+    """Loads, stores and calls, a vector of them counted once; infinite where only a run
+    knows how many."""
+    if isinstance(statement, tirx.BufferStore):
+        return 1.0 + _operations(statement.value)
+    parts = _parts(statement)
+    if not parts:
+        return math.inf
+    return _times(statement, core) * sum(_work(part, core) for part in parts)
+
+
+def _parts(statement: tirx.Stmt) -> tuple[tirx.Stmt, ...]:
+    """What ``statement`` is made of; nothing for what a rule does not make."""
+    if isinstance(statement, tirx.For):
+        return (statement.body,)
+    if isinstance(statement, tirx.SeqStmt):
+        return tuple(statement.seq)
+    if isinstance(statement, s_tir.SBlockRealize):
+        parts = (statement.block.init, statement.block.body)
+    elif isinstance(statement, tirx.IfThenElse):
+        parts = (statement.then_case, statement.else_case)
+    else:
+        parts = ()
+    return tuple(part for part in parts if part is not None)
+
+
+def _times(statement: tirx.Stmt, core: Core) -> float:
+    if not isinstance(statement, tirx.For):
+        return 1.0
+    if not isinstance(statement.extent, tirx.IntImm):
+        return math.inf
+    times = int(statement.extent)
+    vector = statement.kind == tirx.ForKind.VECTORIZED
+    return math.ceil(times / core.lanes) if vector else times
+
+
+def _operations(value: tvm.ir.Expr) -> int:
+    loads: list[TensorLoad] = []
+    calls: list[tvm.ir.Call] = []
+    structural_walk(value, ((TensorLoad, loads.append), (tvm.ir.Call, calls.append)))
+    return len(loads) + CALL * len(calls)
