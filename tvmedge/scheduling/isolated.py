@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import select
@@ -47,6 +48,7 @@ def isolated(work: Callable[[], Iterator[T]], seconds: float) -> Iterator[T]:
 
 def _serve(work: Callable[[], Iterator[T]], writing: int) -> None:
     """Never returns: what this process inherited must not be torn down twice."""
+    faulthandler.disable()  # the parent says it in a sentence
     code = 1
     try:
         for value in work():

@@ -64,12 +64,11 @@ def _parts(statement: tirx.Stmt) -> tuple[tirx.Stmt, ...]:
         return (statement.body,)
     if isinstance(statement, tirx.SeqStmt):
         return tuple(statement.seq)
+    parts: tuple[tirx.Stmt | None, ...] = ()
     if isinstance(statement, s_tir.SBlockRealize):
         parts = (statement.block.init, statement.block.body)
     elif isinstance(statement, tirx.IfThenElse):
         parts = (statement.then_case, statement.else_case)
-    else:
-        parts = ()
     return tuple(part for part in parts if part is not None)
 
 
