@@ -50,9 +50,9 @@ def scheduled(imported: ImportedModel, spec: TargetSpec, core: Core | None = Non
         return Scheduled(lift_weights(module), imported.signature, spec)
 
 
-def library_of(model: Scheduled, prefix: str = "model") -> Compiled:
+def library_of(model: Scheduled, prefix: str = "model", threads: int = 1) -> Compiled:
     """The model's library, planned and its kernels built."""
-    naming = Naming(prefix, "a test")
+    naming = Naming(prefix, "a test", threads)
     return compile_library(model.lifted, model.signature, model.target, naming)
 
 
@@ -102,6 +102,7 @@ class Loaded:
         self.path.write_bytes(shared_library(made, spec.toolchain))
         self._library = ctypes.CDLL(str(self.path))
         packed = b"".join(tensorfile.encode(made.weights))
+        self.pool: int | None = None
         self.weights = Buffer(len(packed)).fill(np.frombuffer(packed, np.uint8))
 
     def function(self, name: str, *kinds: Any) -> Any:
@@ -116,7 +117,8 @@ class Loaded:
         taken = [Buffer(member.nbytes) for member in interface.outputs]
         work = workspace or Buffer(interface.workspace)
         before = [given.bytes.copy() for given in givens]
-        addresses = [buffer.address for buffer in (*givens, *taken)]
+        addresses: list[int | None] = [buffer.address for buffer in (*givens, *taken)]
+        addresses += [self.pool] if interface.threads > 1 else []
         addresses += [self.weights.address] if interface.external else []
         io = (ctypes.c_void_p * len(addresses))(*addresses)
         run = self.function("run", ctypes.c_void_p, ctypes.c_void_p)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tvmedge.bundle import Bundle
+from tvmedge.bundle import Bundle, LibraryInfo
 from tvmedge.bundle.tensorfile import ALIGNMENT
 from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError, TrustError
@@ -18,7 +19,15 @@ from tvmedge.shapes import resolve
 from tvmedge.types import TensorSpec
 
 _LIBRARY = "model.so"
-_CODES = ("ok", "a missing pointer", "an unaligned pointer", "the weights of another model")
+_CODES = (
+    "ok",
+    "a missing pointer",
+    "an unaligned pointer",
+    "the weights of another model",
+    "too many threads",
+    "the system gave no thread",
+)
+_POOL_BYTES = 4096
 _WRONG_WEIGHTS = 3
 
 
@@ -45,6 +54,9 @@ class LibraryModel:
         self._workspace = aligned(info.workspace_bytes)
         addresses = [_address(array) for array in self._inputs.values()]
         addresses += [_address(array) for array in self._outputs.values()]
+        if info.threads > 1:
+            self._pool = aligned(_POOL_BYTES)
+            addresses.append(self._started_pool(info))
         if bundle.manifest.code.weights:
             addresses.append(self._checked_weights(info.prefix))
         self._io = (ctypes.c_void_p * len(addresses))(*addresses)
@@ -71,6 +83,17 @@ class LibraryModel:
             self._run(*self._arguments)
             samples.append((time.perf_counter_ns() - started) / 1e6)
         return tuple(samples)
+
+    def _started_pool(self, info: LibraryInfo) -> int:
+        """A pool of as many threads as TVM_NUM_THREADS says, else of all that there may be."""
+        threads = min(info.threads, os.cpu_count() or 1)
+        if (asked := os.environ.get("TVM_NUM_THREADS", "")).isdecimal():
+            threads = max(1, min(int(asked), info.threads))
+        start = self._functions[f"{info.prefix}_pool_start"]
+        start.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        if code := start(_address(self._pool), threads):
+            raise BoardError(f"the library's threads did not start: {_described(code)}")
+        return _address(self._pool)
 
     def _once(self) -> None:
         if code := self._run(*self._arguments):

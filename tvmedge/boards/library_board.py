@@ -46,8 +46,8 @@ class LibraryBoard:
             os.close(end)
         info = bundle.manifest.code.library
         assert info is not None
-        counts = len(self._signature.inputs), len(self._signature.outputs)
-        head = struct.pack("<HHQ", *counts, info.workspace_bytes) + info.prefix.encode() + b"\n"
+        counts = len(self._signature.inputs), len(self._signature.outputs), int(info.threads > 1)
+        head = struct.pack("<HHHQ", *counts, info.workspace_bytes) + info.prefix.encode() + b"\n"
         self._ask(b"L", [head, bundle.code()])
         if bundle.manifest.code.weights:
             self._ask(b"W", [bundle.weights_file()])

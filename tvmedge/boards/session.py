@@ -33,7 +33,7 @@ from tvmedge.boards.messages import (
     Times,
 )
 from tvmedge.boards.process import WorkerProcess
-from tvmedge.bundle import Bundle, Form, read_bundle, require_runnable_here, tensorfile
+from tvmedge.bundle import Bundle, read_bundle, require_runnable_here, tensorfile
 from tvmedge.bundle.compat import architecture
 from tvmedge.bundle.malformed import MalformedError
 from tvmedge.dtypes import carrier, out_of_range
@@ -231,11 +231,12 @@ def _board_command(address: BoardAddress, bundle: Bundle, options: SessionOption
     Raises:
         InputError: the bundle's code does not run there.
     """
-    library = bundle.manifest.code.form is Form.LIBRARY
-    if library and (options.threads or 1) > 1:
+    library = bundle.manifest.code.library
+    most = 1 if library is None or address.kind is BoardKind.EMULATED else library.threads
+    if library is not None and (options.threads or 1) > most:
         raise InputError(
-            f"'{bundle.path}' is a library for one thread: run it with --threads 1, or compile it "
-            "with --form vm."
+            f"'{bundle.path}' uses at most {most} threads on --board {address}: run it with "
+            f"--threads {most}, or compile it with --threads {options.threads} or --form vm."
         )
     if address.kind is BoardKind.LOCAL:
         require_runnable_here(bundle)

@@ -23,6 +23,9 @@ INPUT = "input:"
 OUTPUT = "output:"
 
 _CODE_FILE = re.compile(r"code/[A-Za-z0-9_-][A-Za-z0-9._-]*")
+MAX_THREADS = 64
+"""Threads that a freestanding library may be made for."""
+
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MAX_WORKSPACE = 1 << 40
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -67,6 +70,8 @@ def check_manifest(manifest: Manifest) -> None:
 def _check_library(library: LibraryInfo) -> None:
     if not _PREFIX.fullmatch(library.prefix):
         raise MalformedError(f"its library's prefix {library.prefix!r} is no name in C")
+    if not 1 <= library.threads <= MAX_THREADS:
+        raise MalformedError(f"its library's number of threads, {library.threads}, is impossible")
     if not 0 <= library.workspace_bytes <= _MAX_WORKSPACE:
         raise MalformedError(f"its workspace of {library.workspace_bytes} bytes is impossible")
 

@@ -43,10 +43,11 @@ class Form(str, Enum):
 @dataclass(frozen=True)
 class LibraryInfo:
     """How to call a freestanding library: ``prefix`` begins its names, a run needs
-    ``workspace_bytes`` of memory."""
+    ``workspace_bytes`` of memory and uses at most ``threads``."""
 
     prefix: str
     workspace_bytes: int
+    threads: int = 1
 
 
 @dataclass(frozen=True)

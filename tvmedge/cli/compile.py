@@ -47,6 +47,8 @@ class Options:
     branches); vm: code for TVM's Relax VM, the default where that has a runtime."""
     max_workspace_kb: int | None = None
     "Refuse a library that needs more memory for its activations, in KiB."
+    threads: int = 1
+    "The most threads that a library may use; it has a pool of its own for more than one."
     sdk: Path | None = None
     """Folder that receives, one subfolder a target, what an app takes: header, .so, .a, weights,
     an example and its CMakeLists.txt."""
@@ -101,6 +103,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
             options.form,
             None if options.max_workspace_kb is None else options.max_workspace_kb * 1024,
             Sdk(options.sdk, options.embed_weights) if options.sdk else None,
+            options.threads,
         ),
         verify=compare if options.verify else None,
         winograd=options.winograd,

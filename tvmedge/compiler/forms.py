@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import tvm
 
 from tvmedge.bundle import Form, LibraryInfo
+from tvmedge.bundle.consistency import MAX_THREADS
 from tvmedge.compiler.build import Code, vm_code
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.library.build import Naming, compile_library
@@ -29,16 +30,23 @@ _SHOWN = 4
 class FormChoice:
     """``form`` None: a library if possible where there is no runtime for the VM, else the VM,
     which uses all cores. ``max_workspace`` bounds a library's workspace,
-    in bytes; ``sdk`` says where to write the library for developers."""
+    in bytes; ``sdk`` says where to write the library for developers, ``threads``
+    how many a library may use."""
 
     form: Form | None = None
     max_workspace: int | None = None
     sdk: Sdk | None = None
+    threads: int = 1
 
     @property
     def needs_library(self) -> bool:
         """Whether the VM cannot do what was asked for."""
-        return self.form is Form.LIBRARY or self.max_workspace is not None or self.sdk is not None
+        return (
+            self.form is Form.LIBRARY
+            or self.max_workspace is not None
+            or self.sdk is not None
+            or self.threads > 1
+        )
 
 
 def code_of(
@@ -62,12 +70,14 @@ def code_of(
     if wants_vm or choice.form is Form.VM:
         if choice.needs_library:
             raise InputError(
-                "--max-workspace-kb and --sdk are for libraries: compile with --form library."
+                "--max-workspace-kb, --sdk and --threads are for libraries: compile with "
+                "--form library."
             )
         return vm_code(lifted, spec, dump)
+    _require_threads(choice.threads, spec)
     name, signature = named
     target = tvm.target.Target(dict(spec.tvm))
-    naming = Naming(prefix_of(name), f"{name} for {spec.name}")
+    naming = Naming(prefix_of(name), f"{name} for {spec.name}", choice.threads)
     try:
         made = compile_library(lifted, signature, target, naming)
     except NotStraightLineError as error:
@@ -79,9 +89,19 @@ def code_of(
         folder = choice.sdk.folder / f"{name}-{spec.name}"
         write_sdk(folder, made, spec.toolchain, choice.sdk)
     file = shared_library(made.sources(), spec.toolchain)
-    info = LibraryInfo(naming.prefix, made.layout.nbytes)
+    info = LibraryInfo(naming.prefix, made.layout.nbytes, choice.threads)
     memory = Memory(made.layout.nbytes, made.layout.lower_bound)
-    return Code(file, made.weights, len(made.symbols), info, memory=memory)
+    return Code(file, made.weights, len(made.parts), info, memory=memory)
+
+
+def _require_threads(threads: int, spec: TargetSpec) -> None:
+    if not 1 <= threads <= MAX_THREADS:
+        raise InputError(f"--threads {threads}: a library takes 1 to {MAX_THREADS}.")
+    if threads > 1 and "-nostdlib" in spec.toolchain.flags:
+        raise InputError(
+            f"A library for {spec.name} has one thread: threads need pthreads, for which there are "
+            f"no headers of {spec.toolchain.triple} here; leave --threads out."
+        )
 
 
 def require_workspace(layout: Layout, limit: int | None) -> None:

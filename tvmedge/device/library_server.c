@@ -1,7 +1,8 @@
 // Runs freestanding libraries on a board: load, weights, run, time. Over stdin and stdout, both
 // ways, a packet is a little-endian 64-bit length and then that many bytes.
 //
-//   'L' inputs:u16 outputs:u16 workspace:u64 prefix '\n' library    load this library
+//   'L' inputs:u16 outputs:u16 pool:u16 workspace:u64 prefix '\n' library    load this library,
+//                                          whose io has a pool of threads (left NULL) or not
 //   'W' weights                                                     give it its weights
 //   'R' inputs, one after the other                                 run; answered by the outputs
 //   'T' repetitions:u32                                             run so often; ms of each, f64
@@ -29,9 +30,9 @@ typedef struct {
 } Tensor;
 
 typedef struct {
-  int inputs, outputs;
+  int inputs, outputs, pool;
   const Tensor *tensors[2];             // of inputs, of outputs
-  void *io[kTensorsMax + 1];            // inputs, outputs, weights
+  void *io[kTensorsMax + 2];            // inputs, outputs, pool, weights
   void *workspace;
   int (*run)(void *io, void *workspace);
   int (*check)(const void *weights, size_t bytes);  // NULL where there are none
@@ -112,7 +113,7 @@ static void *open_library(size_t bytes) {
 }
 
 static void load(Model *model, uint64_t left) {
-  uint16_t counts[2];
+  uint16_t counts[3];
   uint64_t workspace;
   char prefix[kPrefixMax + 1] = {0};
   if (left < sizeof counts + sizeof workspace) end(kExitSession, "a packet too short");
@@ -128,7 +129,7 @@ static void load(Model *model, uint64_t left) {
       break;
     }
   }
-  if (counts[0] + counts[1] > kTensorsMax || workspace > kPacketMax * 16) {
+  if (counts[0] + counts[1] > kTensorsMax || counts[2] > 1 || workspace > kPacketMax * 16) {
     end(kExitSession, "a model too large");
   }
   void *library = open_library(left);
@@ -140,6 +141,7 @@ static void load(Model *model, uint64_t left) {
   *(void **)&model->check = find(library, prefix, "check_weights");
   model->inputs = counts[0];
   model->outputs = counts[1];
+  model->pool = counts[2];
   model->tensors[0] = find(library, prefix, "inputs");
   model->tensors[1] = find(library, prefix, "outputs");
   if (model->run == NULL || model->tensors[0] == NULL || model->tensors[1] == NULL) {
@@ -162,7 +164,7 @@ static void set_weights(Model *model, uint64_t bytes) {
     refuse("the weights are not those the library was made for");
     return;
   }
-  model->io[model->inputs + model->outputs] = weights;
+  model->io[model->inputs + model->outputs + model->pool] = weights;
   answer(0, 0);
 }
 

@@ -13,13 +13,13 @@ from tvmedge.compiler.library.driver import CONSTANTS, DRIVER, WEIGHTS, Driver
 from tvmedge.compiler.library.elf import Elf
 from tvmedge.compiler.library.header import header
 from tvmedge.compiler.library.interface import Interface, Weights, members_of
-from tvmedge.compiler.library.kernels import Kernels, build_kernels
+from tvmedge.compiler.library.kernels import Kernels, Part, build_kernels
 from tvmedge.compiler.library.layout import Layout, lay_out
 from tvmedge.compiler.library.names import identifiers
-from tvmedge.compiler.library.plain_calls import RuntimeCallError
-from tvmedge.compiler.library.plan import ALIGNMENT
+from tvmedge.compiler.library.plan import ALIGNMENT, aligned
 from tvmedge.compiler.library.program import Array, Home, Program
 from tvmedge.compiler.library.refused import NotStraightLineError
+from tvmedge.compiler.library.scratch import RuntimeCallError
 from tvmedge.compiler.library.symbols import foreign
 from tvmedge.compiler.library.walk import walk
 from tvmedge.compiler.library.weights import aligned_weights
@@ -30,10 +30,12 @@ from tvmedge.types import Signature
 
 @dataclass(frozen=True)
 class Naming:
-    """``prefix`` of every exported name; ``title`` is the header's first line."""
+    """``prefix`` of every exported name; ``title`` is the header's first line; ``threads`` the
+    most that a run may use."""
 
     prefix: str
     title: str
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,14 @@ class Sources:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A program with its kernels built and its memory planned; ``symbols`` are the kernels'
-    names in C."""
+    """A program with its kernels built and its memory planned; ``parts`` are the
+    functions of each kernel."""
 
     program: Program
     signature: Signature
     naming: Naming
     layout: Layout
-    symbols: Mapping[str, str]
+    parts: Mapping[str, tuple[Part, ...]]
     kernels: bytes
     weights: Mapping[str, Array]
 
@@ -76,6 +78,7 @@ class Compiled:
             weights=Weights(len(packed), digest, embed_weights) if self.weights else None,
             workspace=self.layout.nbytes,
             alignment=ALIGNMENT,
+            threads=self.naming.threads,
         )
         constants, places = _packed_constants(self.program)
         begins = tensorfile.offsets(self.weights)
@@ -83,7 +86,7 @@ class Compiled:
             Home.CONSTANT: places,
             Home.WEIGHT: tuple(begins[name] for name in self.program.weights),
         }
-        driver = Driver(interface, self.program, self.layout, offsets, self.symbols)
+        driver = Driver(interface, self.program, self.layout, offsets, self.parts)
         files = {
             f"{interface.prefix}.h": header(interface).encode(),
             DRIVER: driver.text().encode(),
@@ -106,15 +109,15 @@ def compile_library(
         module = run_phases(kernel_calls(), lifted.module)
         program = walk(module)
         symbols = _symbols(naming.prefix, program)
-        kernels = _kernels(module, program, symbols, target)
+        kernels = _kernels(module, program, symbols, target, naming.threads)
     code = Elf(kernels.object())
     _require_freestanding(code, program)
     return Compiled(
         program=program,
         signature=signature,
         naming=naming,
-        layout=lay_out(program, kernels.scratch),
-        symbols=symbols,
+        layout=lay_out(program, _scratch(kernels, naming.threads)),
+        parts=kernels.parts,
         kernels=code.hidden(),
         weights=aligned_weights({name: lifted.weights[name] for name in program.weights}),
     )
@@ -131,14 +134,25 @@ def _kernels(
     program: Program,
     symbols: Mapping[str, str],
     target: tvm.target.Target,
+    threads: int,
 ) -> Kernels:
     try:
-        return build_kernels(module, symbols, target)
+        return build_kernels(module, symbols, target, threads)
     except RuntimeCallError as error:
         bindings = {symbols[call.kernel]: call.binding for call in program.calls}
         raise NotStraightLineError(
             bindings[error.kernel], f"calls {error.function}, which is in TVM's runtime"
         ) from error
+
+
+def _scratch(kernels: Kernels, threads: int) -> dict[str, tuple[int, ...]]:
+    """The buffers of each kernel besides its tensors, in bytes: those that its parts share,
+    then those of which each task has one."""
+    return {
+        name: (*parts[0].scratch, *(aligned(size) * threads for p in parts for size in p.own))
+        for name, parts in kernels.parts.items()
+        if parts
+    }
 
 
 def _packed_constants(program: Program) -> tuple[bytes, tuple[int, ...]]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from tvmedge.compiler.library.header import c_string, comment
 from tvmedge.compiler.library.interface import Interface, Member
+from tvmedge.compiler.library.kernels import Part
 from tvmedge.compiler.library.layout import Layout
+from tvmedge.compiler.library.plan import aligned
 from tvmedge.compiler.library.program import Call, Home, Program, Tensor
 
 DRIVER = "driver.c"
@@ -17,8 +19,8 @@ WEIGHTS = "weights.safetensors"
 class Driver:
     """Writes the driver of one program.
 
-    ``offsets`` are those of weights and constants in their files, by index; ``symbols`` the C
-    names of kernels.
+    ``offsets`` are those of weights and constants in their files, by index; ``parts`` the
+    functions of each kernel.
     """
 
     def __init__(
@@ -27,13 +29,13 @@ class Driver:
         program: Program,
         layout: Layout,
         offsets: Mapping[Home, tuple[int, ...]],
-        symbols: Mapping[str, str],
+        parts: Mapping[str, tuple[Part, ...]],
     ) -> None:
         self._interface = interface
         self._program = program
         self._layout = layout
         self._offsets = offsets
-        self._symbols = symbols
+        self._parts = parts
 
     def text(self) -> str:
         """The whole file; it includes the header and embeds ``CONSTANTS`` and ``WEIGHTS``."""
@@ -44,6 +46,7 @@ class Driver:
             *self._data(),
             "\n".join(self._declarations()),
             *self._tables(),
+            *self._pool(),
             self._wrong(),
             self._run(),
         ]
@@ -65,14 +68,13 @@ class Driver:
         return f'static {align} const unsigned char {name}[] = {{\n#embed "{file}"\n}};'
 
     def _declarations(self) -> list[str]:
-        counts: dict[str, int] = {}
-        for index, call in enumerate(self._program.calls):
-            scratch = self._layout.scratch.get(index, ())
-            counts[self._symbols[call.kernel]] = len(call.arguments) + len(scratch)
-        return [
-            f"void {symbol}({', '.join(['const void *'] * count) or 'void'});"
-            for symbol, count in counts.items()
-        ]
+        lines: dict[str, str] = {}
+        for call in self._program.calls:
+            for part in self._parts[call.kernel]:
+                count = len(call.arguments) + len(part.scratch) + len(part.own)
+                kinds = ["const void *"] * count + ["int32_t"] * (2 * part.parallel)
+                lines[part.symbol] = f"void {part.symbol}({', '.join(kinds) or 'void'});"
+        return list(lines.values())
 
     def _tables(self) -> list[str]:
         p = self._interface.prefix
@@ -86,6 +88,13 @@ class Driver:
             parts.append(f"const {p}_tensor {p}_{kind}[] = {{\n  {table}}};")
         parts.append(f"const size_t {p}_workspace_bytes = {self._interface.upper}_WORKSPACE_BYTES;")
         return parts
+
+    def _pool(self) -> list[str]:
+        interface = self._interface
+        if interface.threads == 1:
+            return []
+        names = {"p": interface.prefix, "P": interface.upper}
+        return [_POOL % names, *self._tasks()]
 
     def _wrong(self) -> str:
         members = [m.name for m in self._interface.members if m.nbytes]
@@ -109,17 +118,49 @@ class Driver:
         return _RUN % {
             "p": self._interface.prefix,
             "P": self._interface.upper,
-            "weights": "  const unsigned char *weights = io->weights;\n"
-            if self._interface.external
-            else "",
-            "used": "  (void)weights;\n" if self._interface.external else "",
+            "weights": f"  {_WEIGHTS}\n" if self._interface.external else "",
             "calls": "\n".join(lines),
         }
 
     def _call(self, index: int, call: Call) -> str:
-        addresses = [self._address(tensor) for tensor in call.arguments]
-        addresses += [_at("work", offset) for offset in self._layout.scratch.get(index, ())]
-        return f"{self._symbols[call.kernel]}({', '.join(addresses)});"
+        """What runs a kernel: its parts one after the other."""
+        p = self._interface.prefix
+        return " ".join(
+            f"pool_run(io->pool, {_task(p, index, part)}, &(const {p}_frame){{io, work}});"
+            if part.parallel
+            else f"{part.symbol}({', '.join(self._arguments(index, call, part))});"
+            for part in self._parts[call.kernel]
+        )
+
+    def _tasks(self) -> list[str]:
+        """For each call of a part in parallel, what one of its tasks does."""
+        p = self._interface.prefix
+        weights = f"  {_WEIGHTS}\n" if self._interface.external else ""
+        return [
+            f"static void {_task(p, index, part)}(const void *given, int task, int tasks) {{\n"
+            f"  const {p}_frame *frame = given;\n  const {p}_io *io = frame->io;\n"
+            f"  unsigned char *work = frame->work;\n{weights}  (void)io, (void)work;\n"
+            f"  {part.symbol}({', '.join(self._arguments(index, call, part))}, task, tasks);\n}}"
+            for index, call in enumerate(self._program.calls)
+            for part in self._parts[call.kernel]
+            if part.parallel
+        ]
+
+    def _arguments(self, index: int, call: Call, part: Part) -> list[str]:
+        """Tensors, what all parts share, what this part's tasks have for themselves."""
+        places = list(self._layout.scratch.get(index, ()))
+        shared = len(part.scratch)
+        parts = self._parts[call.kernel]
+        before = sum(len(other.own) for other in parts[: parts.index(part)])
+        own = places[shared + before : shared + before + len(part.own)]
+        return [
+            *(self._address(tensor) for tensor in call.arguments),
+            *(_at("work", offset) for offset in places[:shared]),
+            *(
+                f"{_at('work', offset)} + (size_t)task * {aligned(size)}"
+                for offset, size in zip(own, part.own, strict=True)
+            ),
+        ]
 
     def _address(self, tensor: Tensor) -> str:
         if tensor.home is Home.INPUT:
@@ -137,6 +178,13 @@ class Driver:
         return {"digest": ", ".join(f"0x{byte:02x}" for byte in digest)}
 
 
+_WEIGHTS = "const unsigned char *weights = io->weights;\n  (void)weights;"
+
+
+def _task(prefix: str, index: int, part: Part) -> str:
+    return f"{prefix}_task_{index}_{part.symbol.rpartition('_')[2]}"
+
+
 def _at(name: str, offset: int) -> str:
     return f"{name} + {offset}" if offset else name
 
@@ -148,6 +196,27 @@ def _row(member: Member) -> str:
         f"(const int64_t[]){{{shape}}}, {len(member.shape)}, {member.nbytes}}}"
     )
 
+
+_POOL = """\
+#define TVMEDGE_MAX_THREADS %(P)s_MAX_THREADS
+#include "pool.h"
+_Static_assert(sizeof(Pool) <= %(P)s_POOL_BYTES, "a pool needs more memory than the header says");
+
+int %(p)s_pool_start(void *pool, int threads) {
+  if (pool == NULL) return %(P)s_MISSING;
+  if ((uintptr_t)pool %% %(P)s_ALIGNMENT != 0) return %(P)s_UNALIGNED;
+  if (threads < 1 || threads > %(P)s_MAX_THREADS) return %(P)s_TOO_MANY_THREADS;
+  return pool_start(pool, threads) == 0 ? %(P)s_OK : %(P)s_NO_THREADS;
+}
+
+void %(p)s_pool_stop(void *pool) {
+  if (pool != NULL) pool_stop(pool);
+}
+
+typedef struct {
+  const %(p)s_io *io;
+  unsigned char *work;
+} %(p)s_frame;"""
 
 _WRONG = """\
 static int %(p)s_wrong(const %(p)s_io *io, const void *workspace) {
@@ -164,8 +233,8 @@ static int %(p)s_wrong(const %(p)s_io *io, const void *workspace) {
 _RUN = """\
 static inline __attribute__((always_inline)) void %(p)s_calls(const %(p)s_io *io,
     unsigned char *work, %(p)s_done done, void *context) {
-%(weights)s  (void)work;
-%(used)s%(calls)s
+%(weights)s  (void)io, (void)work;
+%(calls)s
 }
 
 int %(p)s_run(const %(p)s_io *io, void *workspace) {

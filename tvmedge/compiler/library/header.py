@@ -9,8 +9,13 @@ CODES = (
     ("MISSING", "a pointer is NULL"),
     ("UNALIGNED", "a pointer is no multiple of the alignment"),
     ("WRONG_WEIGHTS", "the weights are not this model's, or damaged"),
+    ("TOO_MANY_THREADS", "more threads than the library was made for, or fewer than one"),
+    ("NO_THREADS", "the system gave no thread"),
 )
 """What the library's functions return, from 0 upwards."""
+
+POOL_BYTES = 4096
+"""What a pool takes at most, whatever the C library."""
 
 _PROMISE = "Allocates nothing, writes no globals, does no I/O."
 
@@ -37,6 +42,8 @@ def header(interface: Interface) -> str:
     ]
     if interface.external:
         sections.append(_check(interface))
+    if interface.threads > 1:
+        sections.append(_pool(interface))
     sections += [
         "/* The tensors in the order of the io's members, under the model's own names. */\n"
         f"typedef struct {p}_tensor {{\n  const char *name;\n  const char *dtype;\n"
@@ -90,6 +97,8 @@ def _macros(interface: Interface) -> str:
 def _io(interface: Interface) -> str:
     lines = [f"  const {m.c_type} *{m.name}; /* in: {_described(m)} */" for m in interface.inputs]
     lines += [f"  {m.c_type} *{m.name}; /* out: {_described(m)} */" for m in interface.outputs]
+    if interface.threads > 1:
+        lines.append(f"  void *pool; /* of {interface.prefix}_pool_start; NULL: one thread */")
     if interface.external:
         lines.append(f"  const void *weights; /* see {interface.prefix}_check_weights */")
     return (
@@ -102,6 +111,19 @@ def _io(interface: Interface) -> str:
 def _described(member: Member) -> str:
     shape = ", ".join(map(str, member.shape))
     return comment(f"{member.spec.name}, {member.spec.dtype}[{shape}], {member.nbytes} bytes")
+
+
+def _pool(interface: Interface) -> str:
+    p, upper = interface.prefix, interface.upper
+    return (
+        f"#define {upper}_MAX_THREADS {interface.threads}\n"
+        f"#define {upper}_POOL_BYTES {POOL_BYTES}\n"
+        f"/* Makes a pool of `threads`, the caller's among them, in {upper}_POOL_BYTES of\n"
+        "   memory. They sleep between kernels; a run that finds them at work goes on alone. */\n"
+        f"int {p}_pool_start(void *pool, int threads);\n"
+        "/* Ends and joins its threads; no run may use it any more. */\n"
+        f"void {p}_pool_stop(void *pool);"
+    )
 
 
 def _check(interface: Interface) -> str:

@@ -44,7 +44,8 @@ class Weights:
 
 @dataclass(frozen=True)
 class Interface:
-    """``prefix`` begins every exported name; sizes and ``alignment`` are in bytes."""
+    """``prefix`` begins every exported name; sizes and ``alignment`` are in
+    bytes; ``threads`` is the most that a run uses."""
 
     prefix: str
     title: str
@@ -53,6 +54,7 @@ class Interface:
     weights: Weights | None
     workspace: int
     alignment: int
+    threads: int = 1
 
     @property
     def upper(self) -> str:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import tvm
 
 from tvmedge.compiler.library.lower import lower
-from tvmedge.compiler.library.plain_calls import SCRATCH
+from tvmedge.compiler.library.parts import OWN, PARALLEL
+from tvmedge.compiler.library.scratch import SCRATCH
+
+
+@dataclass(frozen=True)
+class Part:
+    """A function of the object file: it takes the kernel's tensors, buffers of ``scratch``
+    bytes, buffers of ``own`` bytes that each task has for itself, and, if ``parallel``, its task
+    and the number of tasks."""
+
+    symbol: str
+    scratch: tuple[int, ...]
+    own: tuple[int, ...] = ()
+    parallel: bool = False
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """``scratch`` has, by kernel, the sizes in bytes of the buffers that follow its tensors."""
+    """``parts`` are those of each kernel, in the order in which they run."""
 
     module: tvm.runtime.Module
-    scratch: Mapping[str, tuple[int, ...]]
+    parts: Mapping[str, tuple[Part, ...]]
 
     def object(self) -> bytes:
         """The ELF object, written to memory: LLVM ends the process where a disk is full."""
@@ -31,17 +45,38 @@ class Kernels:
 
 
 def build_kernels(
-    module: tvm.IRModule, symbols: Mapping[str, str], target: tvm.target.Target
+    module: tvm.IRModule, symbols: Mapping[str, str], target: tvm.target.Target, threads: int = 1
 ) -> Kernels:
-    """Machine code of the kernels that ``symbols`` maps to names in C."""
+    """Machine code of the kernels that ``symbols`` maps to names in C, for up to ``threads``."""
     functions = {
         symbols[name]: module[name].with_attr("global_symbol", symbols[name]) for name in symbols
     }
-    lowered = lower(tvm.IRModule(functions), target)
-    names = {symbol: name for name, symbol in symbols.items()}
-    scratch: dict[str, tuple[int, ...]] = {}
-    for variable, function in lowered.functions_items():
-        sizes: Sequence[int] = function.attrs[SCRATCH]
-        scratch[names[variable.name_hint]] = tuple(int(size) for size in sizes)
+    lowered = lower(tvm.IRModule(functions), target, threads)
+    made = {
+        variable.name_hint: _part(variable.name_hint, f)
+        for variable, f in lowered.functions_items()
+    }
+    parts = {name: tuple(_of(made, symbols[name], threads)) for name in symbols}
     generate = tvm.get_global_func("target.build.llvm")
-    return Kernels(generate(lowered, target), scratch)
+    return Kernels(generate(lowered, target), parts)
+
+
+def _part(symbol: str, function: tvm.tirx.PrimFunc) -> Part:
+    attrs = function.attrs
+    return Part(
+        symbol,
+        tuple(int(size) for size in attrs[SCRATCH]),
+        tuple(int(size) for size in attrs.get(OWN, ())),
+        bool(int(attrs.get(PARALLEL, 0))),
+    )
+
+
+def _of(made: Mapping[str, Part], symbol: str, threads: int) -> Iterator[Part]:
+    if threads == 1:
+        yield made[symbol]
+        return
+    for index in itertools.count():
+        name = f"{symbol}_{index}"
+        if name not in made:
+            return
+        yield made[name]

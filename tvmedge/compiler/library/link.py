@@ -25,7 +25,9 @@ def shared_library(sources: Sources, toolchain: Toolchain) -> bytes:
     """
     with _objects(sources, toolchain) as objects:
         output = objects[0].with_name("model.so")
-        linker(toolchain)(str(output), [str(path) for path in objects], [])
+        # glibc before 2.34 has threads in a library of their own.
+        threads = ["-lpthread"] if sources.interface.threads > 1 else []
+        linker(toolchain)(str(output), [*map(str, objects), *threads], [])
         return output.read_bytes()
 
 

@@ -79,10 +79,10 @@ def code_passes() -> tuple[Pass, ...]:
     )
 
 
-def lower(module: tvm.IRModule, target: tvm.target.Target) -> tvm.IRModule:
+def lower(module: tvm.IRModule, target: tvm.target.Target, threads: int = 1) -> tvm.IRModule:
     """Scheduled kernels -> what LLVM's code generator takes, in C's calling convention."""
     module = tirx.transform.BindTarget(target.with_host(target))(module)
-    steps: tuple[Pass, ...] = (*kernel_passes(), PlainCalls(), *code_passes())
+    steps: tuple[Pass, ...] = (*kernel_passes(), PlainCalls(threads), *code_passes())
     for step in steps:
         module = step(module)
     return module

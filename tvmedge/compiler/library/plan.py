@@ -16,6 +16,11 @@ from dataclasses import dataclass
 ALIGNMENT = 64
 
 
+def aligned(nbytes: int) -> int:
+    """Bytes up to where the next buffer may begin."""
+    return -(-nbytes // ALIGNMENT) * ALIGNMENT
+
+
 @dataclass(frozen=True)
 class Lifetime:
     """A buffer of ``nbytes`` in use from call ``first`` to call ``last``, both included."""
@@ -27,7 +32,7 @@ class Lifetime:
     @property
     def aligned(self) -> int:
         """Bytes up to where the next buffer may begin."""
-        return -(-self.nbytes // ALIGNMENT) * ALIGNMENT
+        return aligned(self.nbytes)
 
     def meets(self, other: Lifetime) -> bool:
         """Whether both are in use at once."""

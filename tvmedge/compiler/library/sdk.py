@@ -49,19 +49,24 @@ def write_sdk(folder: Path, compiled: Compiled, toolchain: Toolchain, sdk: Sdk) 
 
 
 def _cmake(interface: Interface) -> str:
-    return _CMAKE % {"p": interface.prefix}
+    threads = interface.threads > 1
+    return _CMAKE % {
+        "p": interface.prefix,
+        "find": "find_package(Threads REQUIRED)\n" if threads else "",
+        "links": '"m;Threads::Threads"' if threads else "m",
+    }
 
 
 _CMAKE = """\
 cmake_minimum_required(VERSION 3.13)
 project(%(p)s C)
-
+%(find)s
 # In a project of yours: add_subdirectory(this folder), target_link_libraries(app %(p)s).
 add_library(%(p)s STATIC IMPORTED GLOBAL)
 set_target_properties(%(p)s PROPERTIES
   IMPORTED_LOCATION "${CMAKE_CURRENT_SOURCE_DIR}/lib%(p)s.a"
   INTERFACE_INCLUDE_DIRECTORIES "${CMAKE_CURRENT_SOURCE_DIR}"
-  INTERFACE_LINK_LIBRARIES m)
+  INTERFACE_LINK_LIBRARIES %(links)s)
 
 add_executable(%(p)s_example main.c)
 target_link_libraries(%(p)s_example %(p)s)

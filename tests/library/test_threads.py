@@ -1,0 +1,141 @@
+"""A library's own pool of threads: the same results, no spinning, nothing left."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from tests.library_runs import Buffer, Loaded, Scheduled, library_of, same, scheduled, vm_outputs
+from tests.onnx_models import model, save, tensor
+from tvmedge.bundle import Form, write_bundle
+from tvmedge.cli import main
+from tvmedge.compiler.compile import CompileOptions, compile_frontend, open_frontend
+from tvmedge.compiler.forms import FormChoice
+from tvmedge.errors import InputError
+from tvmedge.model.importer import import_model
+from tvmedge.model.load import load
+from tvmedge.targeting import target
+
+THREADS = 3
+OK, MISSING, UNALIGNED, _, TOO_MANY = range(5)
+
+
+def _net() -> object:
+    """A convolution, a depthwise one (whose tasks pad planes of their own), softmax."""
+    rng = np.random.default_rng(2)
+    weights = {
+        "w": rng.standard_normal((32, 3, 3, 3)).astype(np.float32),
+        "d": rng.standard_normal((32, 1, 5, 5)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], pads=[1] * 4),
+        helper.make_node("Conv", ["c", "d"], ["e"], pads=[2] * 4, group=32),
+        helper.make_node("Softmax", ["e"], ["y"], axis=1),
+    ]
+    return model(nodes, [tensor("x", [1, 3, 20, 20])], [tensor("y", [1, 32, 20, 20])], weights)
+
+
+def _input(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((1, 3, 20, 20)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Scheduled:
+    path = save(_net(), tmp_path_factory.mktemp("net") / "net.onnx")  # type: ignore[arg-type]
+    return scheduled(import_model(load(path), {}), target("host"))
+
+
+@pytest.fixture(scope="module")
+def loaded(net: Scheduled, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    made = library_of(net, threads=THREADS)
+    assert any(part.parallel and part.own for parts in made.parts.values() for part in parts)
+    return Loaded(made.sources(), net.spec, tmp_path_factory.mktemp("lib"))
+
+
+class Pool:
+    """A pool in memory with red zones."""
+
+    def __init__(self, loaded: Loaded, threads: int) -> None:
+        self._loaded = loaded
+        self._threads = threads
+        self.memory = Buffer(4096)
+        self._start = loaded.function("pool_start", ctypes.c_void_p, ctypes.c_int)
+        self._stop = loaded.function("pool_stop", ctypes.c_void_p)
+        self._stop.restype = None
+
+    def __enter__(self) -> Pool:
+        assert self._start(self.memory.address, self._threads) == OK
+        self._loaded.pool = self.memory.address
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loaded.pool = None
+        self._stop(self.memory.address)
+        assert self.memory.zones_are_whole()
+
+
+def _tasks() -> dict[str, str]:
+    """The state of every thread of this process, by id."""
+    return {
+        path.parent.name: path.read_text().rpartition(")")[2].split()[0]
+        for path in Path("/proc/self/task").glob("*/stat")
+    }
+
+
+@pytest.mark.parametrize("threads", [None, 1, 2, THREADS])
+def test_any_number_of_threads_gives_the_vms_results(
+    net: Scheduled, loaded: Loaded, threads: int | None
+) -> None:
+    want = [vm_outputs(net, [_input(seed)]) for seed in range(2)]
+    if threads is None:
+        assert same(loaded.run([_input(0)]), want[0])
+        return
+    with Pool(loaded, threads):
+        for index in range(40):
+            assert same(loaded.run([_input(index % 2)]), want[index % 2])
+
+
+def test_runs_that_meet_at_one_pool_are_right(loaded: Loaded) -> None:
+    want = [loaded.run([_input(seed)]) for seed in range(4)]
+    with Pool(loaded, THREADS), ThreadPoolExecutor(4) as callers:
+        got = list(callers.map(loaded.run, [[_input(i % 4)] for i in range(40)]))
+    assert all(same(one, want[i % 4]) for i, one in enumerate(got))
+
+
+def test_threads_sleep_between_runs_and_are_joined(loaded: Loaded) -> None:
+    before = set(_tasks())
+    with Pool(loaded, THREADS):
+        loaded.run([_input(0)])
+        ours = set(_tasks()) - before
+        assert len(ours) == THREADS - 1
+        deadline = time.monotonic() + 5
+        while any(_tasks()[task] != "S" for task in ours) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert {_tasks()[task] for task in ours} == {"S"}
+    assert not ours & set(_tasks())
+
+
+def test_misuse_of_the_pool_has_a_code_each(loaded: Loaded) -> None:
+    start = loaded.function("pool_start", ctypes.c_void_p, ctypes.c_int)
+    memory = Buffer(4096).address
+    assert start(None, 2) == MISSING
+    assert start(memory + 8, 2) == UNALIGNED
+    assert start(memory, 0) == start(memory, THREADS + 1) == TOO_MANY
+
+
+def test_bundles_run_on_the_threads_asked_for(tmp_path: Path) -> None:
+    options = CompileOptions(form=FormChoice(Form.LIBRARY, threads=2))
+    frontend = open_frontend(load(save(_net(), tmp_path / "net.onnx")), options)  # type: ignore[arg-type]
+    path = tmp_path / "net.tvmedge"
+    write_bundle(path, compile_frontend(frontend, target("host"), options))
+    for threads in ("1", "2"):
+        assert main(["run", str(path), "--check", "--threads", threads]) == 0
+    assert main(["run", str(path), "--check", "--threads", "3"]) == 2
+    with pytest.raises(InputError, match="pthreads"):
+        compile_frontend(frontend, target("pixel-8"), options)
