@@ -10,8 +10,8 @@ from tvm import relax, tirx
 from tvm_ffi import structural_walk
 
 from tvmedge.compiler.library.layout import lay_out
-from tvmedge.compiler.library.plain_calls import STACK_LIMIT
 from tvmedge.compiler.library.refused import NotStraightLineError
+from tvmedge.compiler.library.scratch import STACK_LIMIT
 from tvmedge.compiler.library.walk import walk
 from tvmedge.compiler.passes.small_on_stack import nbytes
 

@@ -16,7 +16,7 @@ from tvm import s_tir, tirx
 from tvm.tirx import compilation_pipeline
 from tvm_ffi import structural_map
 
-from tvmedge.compiler.library.plain_calls import STACK_LIMIT
+from tvmedge.compiler.library.scratch import STACK_LIMIT
 
 TIR_PIPELINE = "tvmedge"
 _ANNOTATIONS = {"disable_lower_builtin": tirx.IntImm("int32", 1)}
