@@ -12,6 +12,7 @@ installed into the user's cache when first used. A run that was stopped goes on 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def main(arguments: list[str]) -> int:
             continue
         for threads in map(int, options.threads.split(",")):
             if str(threads) not in record["runs"]:
+                # What else the machine did says how far the numbers can be believed.
+                record["load"][str(threads)] = round(os.getloadavg()[0], 1)
                 record["runs"][str(threads)] = duel(forms, given.inputs, threads)
                 print(tables.line(record, threads), flush=True)
         results.write(options.out, report)
@@ -74,7 +77,7 @@ def _record(report: results.Record, entry: model_list.ModelEntry) -> results.Rec
         if record["model"] == entry.name:
             kept: results.Record = record
             return kept
-    record = {"model": entry.name, "kind": KIND_OF.get(entry.name, OTHER), "runs": {}}
+    record = {"model": entry.name, "kind": KIND_OF.get(entry.name, OTHER), "runs": {}, "load": {}}
     report["models"].append(record)
     return record
 

@@ -25,7 +25,8 @@ def main(name: str, form: str, inputs: str, threads: str) -> None:
     # The last cores: the first takes interrupts, and parents wait there.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-int(threads) :])
     contestant = CONTESTANTS[name](int(threads))
-    tensors = dict(np.load(inputs))
+    # Some runtimes share memory with what they are given, and want rows in order.
+    tensors = {key: np.array(array, order="C") for key, array in np.load(inputs).items()}
     contestant.prepare()
     try:
         ready = _first_results(contestant, Path(form), tensors)

@@ -43,7 +43,7 @@ def page(models: Record, kernels: Record) -> str:
     if models["models"]:
         pins = sorted({pin for pins in models["contestants"].values() for pin in pins})
         others = [pin.replace("==", " ") for pin in pins]
-        parts += [_MODELS, _machine(models, others), markdown(models)]
+        parts += [_MODELS, _machine(models, others), _load(models), markdown(models)]
     if kernels.get("kernels"):
         parts += [_KERNELS, _machine(kernels, []), _kernel_table(kernels)]
     return "\n".join(parts)
@@ -54,6 +54,11 @@ def _machine(report: Record, more: list[str]) -> str:
     packages = [f"{name} {version}" for name, version in measured["packages"].items()]
     versions = ", ".join([f"Python {measured['python']}", *packages, *more])
     return f"{measured['cpu']}; {versions}.\n"
+
+
+def _load(models: Record) -> str:
+    loads = [load for record in models["models"] for load in record["load"].values()]
+    return f"Load average of the machine before each model: {min(loads)} to {max(loads)}.\n"
 
 
 def _kernel_table(report: Record) -> str:
