@@ -13,7 +13,7 @@ from tvmedge.device.zig import zig_archive, zig_cc
 from tvmedge.resources import disk_errors
 from tvmedge.targeting import Toolchain
 
-_SHA256 = Path(__file__).with_name("sha256.h")
+_HERE = Path(__file__).parent  # sha256.h and pool.h
 _OBJECT = ("-std=gnu23", "-O2", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-c")
 
 
@@ -39,8 +39,8 @@ def static_library(sources: Sources, toolchain: Toolchain) -> bytes:
     """
     with _objects(sources, toolchain) as objects:
         whole = objects[0].with_name(f"{sources.interface.prefix}.o")
-        options = ["-target", toolchain.triple, "-r", "-nostdlib", "-o", str(whole)]
-        zig_cc([*options, *map(str, objects)], "the static library")
+        options = ["-target", toolchain.triple, *toolchain.flags, "-r", "-nostdlib"]
+        zig_cc([*options, "-o", str(whole), *map(str, objects)], "the static library")
         archive = whole.with_suffix(".a")
         zig_archive(archive, [whole])
         return archive.read_bytes()
@@ -59,6 +59,6 @@ def _objects(sources: Sources, toolchain: Toolchain) -> Iterator[tuple[Path, Pat
             (folder / file).write_bytes(content)
         driver, kernels = folder / "driver.o", folder / "kernels.o"
         kernels.write_bytes(sources.kernels)
-        options = ["-target", toolchain.triple, *_OBJECT, f"-I{_SHA256.parent}"]
+        options = ["-target", toolchain.triple, *toolchain.flags, *_OBJECT, f"-I{_HERE}"]
         zig_cc([*options, "-o", str(driver), str(folder / "driver.c")], "the library's driver")
         yield driver, kernels
