@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,11 +13,12 @@ from onnx.reference import ReferenceEvaluator
 
 from tests.library_runs import library_of, scheduled
 from tests.onnx_models import conv_net, save
+from tvmedge.compiler.library.link import static_library
 from tvmedge.compiler.library.sdk import Sdk, write_sdk
 from tvmedge.device.zig import zig_cc
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import load
-from tvmedge.targeting import TargetSpec, target
+from tvmedge.targeting import TargetSpec, Toolchain, target
 
 X = np.random.default_rng(9).standard_normal((1, 3, 16, 16)).astype(np.float32)
 WANT = ReferenceEvaluator(conv_net()).run(None, {"in:0": X})[0]
@@ -108,6 +110,34 @@ def test_it_runs_on_emulated_arm(
     zig_cc([*options, *parts], "the example")
     done = subprocess.run(
         [*emulator, program, str(tmp_path / "x.bin")], check=True, capture_output=True
+    )
+    assert _close(done.stdout)
+
+
+def test_a_microcontroller_needs_no_operating_system(tmp_path: Path) -> None:
+    """Thumb code of a Cortex-M7, linked against nothing. QEMU 7.2 cannot run M cores in user
+    mode; an A7 executes all that an M7 does."""
+    if shutil.which("qemu-arm") is None:
+        pytest.skip("qemu-arm is not installed")
+    triple = "thumbv7em-none-eabihf"
+    spec = dataclasses.replace(
+        target("raspberry-pi-2"),
+        tvm={"kind": "llvm", "mtriple": triple, "mcpu": "cortex-m7", "mfloat-abi": "hard"},
+        toolchain=Toolchain("thumb-freestanding-eabihf", ("-mcpu=cortex_m7",)),
+    )
+    net = import_model(load(save(conv_net(), tmp_path / "net.onnx")), {})
+    made = library_of(scheduled(net, spec), "net").sources(embed_weights=True)
+    (tmp_path / "net.h").write_bytes(made.files["net.h"])
+    (tmp_path / "libnet.a").write_bytes(static_library(made, spec.toolchain))
+    X.tofile(tmp_path / "x.bin")
+    program = str(tmp_path / "program")
+    options = ["-target", spec.toolchain.triple, *spec.toolchain.flags, "-std=gnu23", "-O2"]
+    alone = ["-fno-builtin", "-nostdlib", "-static", f"-I{tmp_path}", f"--embed-dir={tmp_path}"]
+    source = str(Path(__file__).with_name("bare.c"))
+    parts = [source, str(tmp_path / "libnet.a"), "-o", program]
+    zig_cc([*options, *alone, *parts], "a program without an operating system")
+    done = subprocess.run(
+        ["qemu-arm", "-cpu", "cortex-a7", program], check=True, capture_output=True
     )
     assert _close(done.stdout)
 
