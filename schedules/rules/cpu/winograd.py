@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tvm import s_tir, tirx
+from tvmedge.schedules.rules.cpu.conv import split_inputs
 from tvmedge.schedules.rules.cpu.tiles import Tile, register_tile
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
 from tvmedge.schedules.steps.loops import Loop, unroll
@@ -27,8 +28,6 @@ from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
-
-UNROLL_INPUT = 4  # as in conv.py
 
 
 @dataclass(frozen=True)
@@ -130,9 +129,9 @@ def _products(
 ) -> None:
     *_, o, t, p, lane, ic, ii = schedule.get_loops(products)
     t, t_in = schedule.split(t, [None, tile.columns])
-    ii, ii_in = schedule.split(ii, [None, UNROLL_INPUT])
+    ii, ii_in, in_lanes = split_inputs(schedule, ii, core)
     order = (t_in, o) if core.memory_operand else (o, t_in)
-    loops = Sums((), (p, t), (ic, ii), (ii_in,), (*order, lane))
+    loops = Sums((), (p, t), (ic, ii), (ii_in,), (*order, lane), in_lanes)
     copy = schedule.cache_write(products, 0, "global")
     keep_in_registers(schedule, Anchored(None, products, copy), loops, core.lanes)
 
