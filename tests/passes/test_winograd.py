@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -64,6 +66,7 @@ def _run(
     outs=st.sampled_from([4, 24, 32]),
     pads=st.tuples(*[st.integers(0, 2)] * 4),
     bands=st.integers(1, 3),
+    cores=st.sampled_from([1, 3]),
 )
 def test_images_of_any_shape(
     core: str,
@@ -72,9 +75,10 @@ def test_images_of_any_shape(
     outs: int,
     pads: tuple[int, int, int, int],
     bands: int,
+    cores: int,
 ) -> None:
     x, w = random(*shape), random(outs, shape[1], 3, 3, seed=1)
-    made = _run(x, w, pads, CORES[core], (transform, bands))
+    made = _run(x, w, pads, replace(CORES[core], cores=cores), (transform, bands))
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["c"], pads=list(pads)),
         helper.make_node("Relu", ["c"], ["y"]),

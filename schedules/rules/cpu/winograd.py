@@ -2,17 +2,17 @@
 
 before: for all: pad; for all: down; ... images; products; up; winograd; epilogue
 after:  for n, band:
-          parallel ic:                                     (images of a band: in the L2)
+          for ic:                                          (images of a band: in the L2)
             pad
             for tile: r columns down, r rows across
-          parallel oc / V:                                 (products of a group: in the L2)
+          for oc / V:                                      (products of a group: in the L2)
             for point of r * r, tiles / T:
               V x T vectors of sums = 0                    (in registers)
               for ic, ii / 4: unrolled 4: V x T multiply-adds
             for V, tile: r columns up, m rows back, bias, residual, activation, store
 
-Only the inner loop of a transform is written out: r vectors become r or m, which no core
-has to spill.
+In parallel run ic and then oc / V, or bands where those keep more cores busy. Only the inner
+loop of a transform is written out: r vectors become r or m, which no core has to spill.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.conv import split_inputs
 from tvmedge.schedules.rules.cpu.tiles import Tile, register_tile
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
-from tvmedge.schedules.steps.loops import Loop, unroll
+from tvmedge.schedules.steps.loops import unroll
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.plan import Plan
@@ -42,10 +42,12 @@ class _Stages:
 
 @dataclass(frozen=True)
 class _Sizes:
-    """``points`` and ``outputs`` are r and m; ``tiles`` are those of a band, ``vectors``
-    the blocks of outputs whose weights stand side by side."""
+    """``points`` and ``outputs`` are r and m; ``tiles`` are those of a band, ``ins`` blocks of
+    inputs, ``groups`` those of ``vectors`` blocks of outputs whose weights stand side by side."""
 
     bands: int
+    ins: int
+    groups: int
     band_rows: int
     tiles: int
     points: int
@@ -72,9 +74,11 @@ class Winograd:
             return None
         kernel = anchor(schedule, main)
         tile = register_tile(core, sizes.vectors, 1, sizes.tiles)
-        band, group = _back(schedule, kernel, stages, sizes)
-        _products(schedule, stages.products, group, tile, core)
-        _images(schedule, kernel.pad, stages, band, sizes)
+        stage = min(_busy(blocks, core) for blocks in (sizes.ins, sizes.groups))
+        whole = _busy(sizes.bands, core) > stage
+        _back(schedule, kernel, stages, sizes, whole)
+        _products(schedule, stages.products, tile, core)
+        _images(schedule, kernel.pad, stages, sizes, whole)
         return Plan(schedule, f"F({sizes.outputs}x{sizes.outputs}), {tile}", tile.peak)
 
 
@@ -85,6 +89,8 @@ def _sizes(schedule: s_tir.Schedule, main: Block, stages: _Stages) -> _Sizes:
     weight = schedule.get(stages.products).reads[-1].source
     return _Sizes(
         bands=bands,
+        ins=_shape(schedule, stages.images)[3],
+        groups=int(weight.shape[0]),
         band_rows=rows // (bands * outputs),
         tiles=tiles,
         points=outputs + 2,
@@ -98,10 +104,16 @@ def _shape(schedule: s_tir.Schedule, block: Block) -> list[int]:
     return [int(size) for size in schedule.get(block).writes[0].source.shape]
 
 
+def _busy(tasks: int, core: Core) -> float:
+    """The share of the cores that ``tasks`` of equal length keep busy."""
+    return tasks / (-(-tasks // core.cores) * core.cores)
+
+
 def _back(
-    schedule: s_tir.Schedule, kernel: Anchored, stages: _Stages, sizes: _Sizes
-) -> tuple[Loop, Loop]:
-    """The transform of sums, tile by tile; gives the loops over bands and over V."""
+    schedule: s_tir.Schedule, kernel: Anchored, stages: _Stages, sizes: _Sizes, whole: bool
+) -> None:
+    """The transform of sums, tile by tile, and where everything else is computed; ``whole``
+    bands in parallel."""
     n, o, h, w, lane = schedule.get_loops(kernel.main)
     band, row, h_in = schedule.split(h, [sizes.bands, sizes.band_rows, sizes.outputs])
     column, w_in = schedule.split(w, [None, sizes.outputs])
@@ -110,7 +122,7 @@ def _back(
     schedule.compute_at(stages.up, column, preserve_unit_loops=True)
     schedule.compute_at(stages.products, group, preserve_unit_loops=True)
     schedule.compute_at(stages.images, band, preserve_unit_loops=True)
-    schedule.parallel(group)
+    schedule.parallel(schedule.fuse(n, band) if whole else group)
     schedule.unroll(w_in)
     schedule.vectorize(lane)
     schedule.reverse_compute_at(kernel.epilogue, column, preserve_unit_loops=True)
@@ -121,12 +133,9 @@ def _back(
     schedule.reorder(s, i, lane)
     schedule.unroll(i)
     schedule.vectorize(lane)
-    return band, group
 
 
-def _products(
-    schedule: s_tir.Schedule, products: Block, group: Loop, tile: Tile, core: Core
-) -> None:
+def _products(schedule: s_tir.Schedule, products: Block, tile: Tile, core: Core) -> None:
     *_, o, t, p, lane, ic, ii = schedule.get_loops(products)
     t, t_in = schedule.split(t, [None, tile.columns])
     ii, ii_in, in_lanes = split_inputs(schedule, ii, core)
@@ -137,12 +146,13 @@ def _products(
 
 
 def _images(
-    schedule: s_tir.Schedule, pad: Block | None, stages: _Stages, band: Loop, sizes: _Sizes
+    schedule: s_tir.Schedule, pad: Block | None, stages: _Stages, sizes: _Sizes, whole: bool
 ) -> None:
     p, c, t, lane = schedule.get_loops(stages.images)[-4:]
     row, column = schedule.split(p, [None, sizes.points])
     schedule.reorder(c, t, row, column, lane)
-    schedule.parallel(c)
+    if not whole:
+        schedule.parallel(c)
     schedule.unroll(column)
     schedule.vectorize(lane)
     schedule.compute_at(stages.down, t, preserve_unit_loops=True)
