@@ -54,7 +54,9 @@ def main(arguments: list[str]) -> int:
     for name in options.models or KIND_OF:
         record = _record(report, model_list.find(name))
         given = source(model_list.find(name))
-        forms = {contestant: form(contestant, given) for contestant in chosen}
+        forms = {
+            contestant: form(contestant, given, again=options.prepare) for contestant in chosen
+        }
         record["forms"] = {contestant: made.row() for contestant, made in forms.items()}
         print(_conversions(name, forms), flush=True)
         if options.prepare:

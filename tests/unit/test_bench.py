@@ -11,7 +11,7 @@ import pytest
 from onnx import parser
 
 from scripts import fetch_models
-from scripts.bench import duel, page, results, sources, tables
+from scripts.bench import duel, forms, page, results, sources, tables
 from scripts.bench.forms import Form, form
 from scripts.model_list import ModelEntry, ModelInput
 
@@ -174,5 +174,8 @@ def test_a_conversion_is_kept_until_the_model_changes(entry: ModelEntry) -> None
     kept = record.read_text(encoding="utf-8")
     record.write_text(kept.replace('"failed": "', '"failed": "kept: '), encoding="utf-8")
     assert form("tvm.compile", given).failed == f"kept: {first.failed}"
+    record.write_text(kept.replace(first.failed, forms._TOO_LONG), encoding="utf-8")
+    assert form("tvm.compile", given).failed == forms._TOO_LONG
+    assert form("tvm.compile", given, again=True).failed == first.failed
     given.folded.write_bytes(b"another")
     assert not form("tvm.compile", given).failed.startswith("kept: ")

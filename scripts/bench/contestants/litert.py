@@ -52,8 +52,11 @@ class LiteRt(Contestant):
         details = {_plain(detail["name"]): detail for detail in model.get_input_details()}
         if len(details) != len(inputs):
             raise RefusedError("the converted model has other inputs")
-        for position, (name, array) in enumerate(inputs.items()):
+        for position, (name, given) in enumerate(inputs.items()):
+            array = given
             detail = details.get(_plain(name), list(details.values())[position])
+            if tuple(detail["shape"]) != array.shape:  # the conversion moved channels to the end
+                array = np.moveaxis(array, 1, -1)
             model.set_tensor(detail["index"], array.astype(detail["dtype"]))
         self.model, self.outputs = model, [d["index"] for d in model.get_output_details()]
 

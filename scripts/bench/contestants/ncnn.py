@@ -13,8 +13,8 @@ import numpy as np
 from scripts.bench.contestants.base import Array, Contestant, RefusedError, Source
 from scripts.bench.environments import Environment
 
-_INPUT = re.compile(r'ex\.input\("(\w+)", ncnn\.Mat\([\w.()]*\.numpy\(\)(?:, batch_index=(\d))?')
-_OUTPUT = re.compile(r'ex\.extract\("(\w+)"\)[^)]*\.numpy\((?:batch_index=(\d))?\)')
+_INPUT = re.compile(r'ex\.input\("(\w+)", ncnn\.Mat\([\w.()]*\.numpy\(\)(?:, batch_index=(\d+))?')
+_OUTPUT = re.compile(r'ex\.extract\("(\w+)"\)[^)]*\.numpy\((?:batch_index=(\d+))?\)')
 
 
 class Ncnn(Contestant):

@@ -37,7 +37,8 @@ class TvmEdge(Contestant):
             check=False,
         )
         if done.returncode:
-            raise RefusedError(done.stderr.strip().splitlines()[-1])
+            lines = done.stderr.strip().splitlines()  # TVM's own warnings may come last
+            raise RefusedError(([x for x in lines if x.startswith("tvmedge: ")] or lines)[-1])
         return next(folder.glob("*.tvmedge"))
 
     def prepare(self) -> None:
