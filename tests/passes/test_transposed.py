@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,8 +37,9 @@ def transposed(draw: st.DrawFn) -> Case:
 
 def _run(core: str, case: Case, axes: int) -> tuple[Array, Array, dict[str, Choice]]:
     x = {"x": random(2, case["ins"], *[case["size"] - i for i in range(axes)])}
+    groups = case.get("groups", 1)
     weights = {
-        "w": random(case["ins"], case["outs"], *[case["kernel"]] * axes, seed=1),
+        "w": random(case["ins"], case["outs"] // groups, *[case["kernel"]] * axes, seed=1),
         "b": random(case["outs"], seed=2),
         "k": random(1, case["outs"], *[1] * axes, seed=3),
     }
@@ -43,13 +48,34 @@ def _run(core: str, case: Case, axes: int) -> tuple[Array, Array, dict[str, Choi
         "strides": [case["stride"]] * axes,
         "output_padding": [case["extra"]] * axes,
     }
-    nodes = [
+    nodes = _nodes(attributes | {"group": groups})
+    result, choices = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
+    return result, _expected(_nodes(attributes), x, weights, groups), choices
+
+
+def _nodes(attributes: dict[str, Any]) -> list[onnx.NodeProto]:
+    return [
         helper.make_node("ConvTranspose", ["x", "w", "b"], ["c"], **attributes),
         helper.make_node("Mul", ["c", "k"], ["m"]),
         helper.make_node("Relu", ["m"], ["y"]),
     ]
-    result, choices = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
-    return result, exact(nodes, x, weights, "y"), choices
+
+
+def _expected(
+    nodes: list[onnx.NodeProto], x: dict[str, Array], weights: dict[str, Array], groups: int
+) -> Array:
+    """Each group by itself: ONNX's evaluator knows transposed convolutions of one group."""
+    outs = len(weights["b"]) // groups
+    parts = []
+    for group in range(groups):
+        own = slice(group * outs, (group + 1) * outs)
+        some = {
+            "w": np.split(weights["w"], groups)[group],
+            "b": weights["b"][own],
+            "k": weights["k"][:, own],
+        }
+        parts.append(exact(nodes, {"x": np.split(x["x"], groups, axis=1)[group]}, some, "y"))
+    return np.concatenate(parts, axis=1)
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -74,6 +100,8 @@ COMMON = {"front": 0, "back": 0, "extra": 0, "size": 9, "ins": 24, "outs": 24, "
         ({"kernel": 5}, "transposed"),  # some columns of the last phase are dropped
         ({"kernel": 2, "outs": 1}, "conv"),
         ({"kernel": 4, "outs": 1}, "conv"),
+        ({"kernel": 4, "front": 1, "back": 1, "groups": 24}, "conv"),
+        ({"kernel": 3, "front": 1, "back": 1, "outs": 12, "groups": 3}, "conv"),
     ],
 )
 def test_common_forms(core: str, change: Case, rule: str) -> None:

@@ -14,11 +14,11 @@ from tvm import relax
 from tvm.relax import transform
 
 from tvmedge.compiler.passes.blocked import BlockChannels
-from tvmedge.compiler.passes.few_outputs import FewOutputs
 from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.fold_symmetric import FoldSymmetric
 from tvmedge.compiler.passes.fold_views import FoldViews
 from tvmedge.compiler.passes.in_place import InPlace
+from tvmedge.compiler.passes.join_phases import JoinPhases
 from tvmedge.compiler.passes.legalize import Legalize
 from tvmedge.compiler.passes.native_extremes import NativeExtremes
 from tvmedge.compiler.passes.pack_products import PackProducts
@@ -64,7 +64,7 @@ def cpu_kernels(
             (
                 FoldAffine(),
                 Reciprocals(),
-                FewOutputs(core),
+                JoinPhases(core),
                 FoldSymmetric(core),
                 BlockChannels(core, winograd),
                 PackProducts(core),

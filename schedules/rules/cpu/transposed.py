@@ -10,11 +10,12 @@ after:  parallel n, oc / V, h:
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.conv import pad_planes, split_inputs
-from tvmedge.schedules.rules.cpu.tiles import register_tile
+from tvmedge.schedules.rules.cpu.tiles import Room, register_tile
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
 from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import extent
@@ -40,7 +41,8 @@ class Transposed:
         if outs is None or columns is None or block != core.lanes:
             return None
         kernel = _by_phase(schedule, anchor(schedule, main))
-        tile = register_tile(core, outs, 1, columns)
+        products = math.prod(extent(schedule, loop) or 0 for loop in (ic, jh, jw, ii))
+        tile = register_tile(core, outs, 1, columns, Room(products=products))
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         w, w_in = schedule.split(w, [None, tile.columns])
         ii, ii_in, lanes = split_inputs(schedule, ii, core)

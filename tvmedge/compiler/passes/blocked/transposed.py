@@ -6,6 +6,8 @@ after:  conv_transposed(x in blocks, w[O / b, SH, SW, I / b, JH, JW, b, b])
 
 from __future__ import annotations
 
+import math
+
 from tvm import relax
 
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
@@ -38,7 +40,8 @@ def transposed(context: Context, call: relax.Call) -> Blocked | None:
     packed = pack_phases(image, rows, columns, context.layout.block)
     height, width = result[2:]
     places = -(-height // rows.stride), -(-width // columns.stride)
-    tile = register_tile(context.layout.core, packed.shape[0], 1, places[1], Room(pixels=True))
+    room = Room(pixels=True, products=math.prod(packed.shape[3:7]))
+    tile = register_tile(context.layout.core, packed.shape[0], 1, places[1], room)
     _, cover = tile.cover(1, places[1])
     value = context.layout.builder.emit_te(
         lambda x, w: conv_transposed(x, w, (rows, columns), places, cover),

@@ -58,8 +58,9 @@ def _dense(context: Context, data: relax.Expr, array: Array, window: VolumeWindo
     else:
         image = context.blocked(data).expr
         step = math.gcd(-(-ins // WRITTEN_OUT) * WRITTEN_OUT, core.block)
-    ragged = any((*window.front, *window.back))
-    tile = register_tile(core, outs.number, 1, window.image[1], Room(pixels=ragged))
+    products = math.prod(window.kernel) * -(-ins // step) * step
+    room = Room(pixels=any((*window.front, *window.back)), products=products)
+    tile = register_tile(core, outs.number, 1, window.image[1], room)
     _, columns = tile.cover(1, window.image[1])
     return context.layout.builder.emit_te(
         lambda x, w: conv_volume(x, w, window, columns),

@@ -1,11 +1,11 @@
-"""Transposed convolutions of few channels compute all phases of a pixel in one vector.
+"""Transposed convolutions whose phases are the channels of one convolution.
 
 before: conv2d_transpose(x[N, I, H, W], w[I, 1, 2, 2], strides=2)
 after:  conv2d(x, w'[4, I, 1, 1]); reshape [N, 1, 2, 2, H, W]; permute_dims [N, 1, H, 2, W, 2];
         reshape [N, 1, 2 H, 2 W]
 
-In blocks of channels one channel would fill a vector as well as four do. Taken where
-that halves the work at least.
+In blocks of channels one channel would fill a vector as well as four do: taken where
+that halves the work at least, and for groups, which have no kernel of their own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CONVOLUTIONS = {
 
 
 @dataclass(frozen=True)
-class FewOutputs:
+class JoinPhases:
     """Vectors are those of ``core``."""
 
     core: Core
@@ -55,7 +55,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
             return call
         shape, result = image_sizes(call.args[0]), image_sizes(call)
         weight, attrs = constant(call.args[1]), call.attrs
-        if shape is None or result is None or weight is None or int(attrs.groups) != 1:
+        if shape is None or result is None or weight is None:
             return call
         if any(int(size) != 1 for size in attrs.dilation):
             return call
@@ -65,12 +65,15 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
             axis.around(count, size)
             for axis, count, size in zip(axes, places, shape[2:], strict=True)
         ]
-        if not self._pays(weight.shape[1], axes) or min(itertools.chain(*pads)) < 0:
+        groups = int(attrs.groups)
+        pays = groups > 1 or self._pays(weight.shape[1], axes)
+        if not pays or min(itertools.chain(*pads)) < 0:
             return call
         sides = [front for front, _ in pads] + [back for _, back in pads]
         emit = self.builder_.emit
         convolution = CONVOLUTIONS[call.op.name]
-        sums = emit(convolution(call.args[0], relax.const(_joined(weight, axes)), padding=sides))
+        joined = relax.const(_joined(weight, axes, groups))
+        sums = emit(convolution(call.args[0], joined, padding=sides, groups=groups))
         parted = (*result[:2], *(axis.stride for axis in axes), *places)
         count = len(axes)
         order = [0, 1, *itertools.chain(*((2 + count + i, 2 + i) for i in range(count)))]
@@ -96,18 +99,20 @@ def _phases(kernel: Sequence[int], attrs: Any) -> list[Phases]:
     return [Phases(*axis) for axis in zip(kernel, strides, pads[: len(strides)], strict=True)]
 
 
-def _joined(weight: Array, axes: Sequence[Phases]) -> Array:
-    """[I, O, *kernel] -> [O * phases, I, *reach], zero where a phase does not look."""
-    ins, outs = weight.shape[:2]
+def _joined(weight: Array, axes: Sequence[Phases], groups: int) -> Array:
+    """[G * I, O, *kernel] -> [G * O * phases, I, *reach], zero where a phase does not look."""
+    ins, outs = weight.shape[0] // groups, weight.shape[1]
+    parted = weight.reshape(groups, ins, *weight.shape[1:])
     strides, taps = [axis.stride for axis in axes], [axis.taps for axis in axes]
-    joined = np.zeros((outs, *strides, ins, *(axis.reach for axis in axes)), weight.dtype)
+    reach = [axis.reach for axis in axes]
+    joined = np.zeros((groups, outs, *strides, ins, *reach), weight.dtype)
     for phase in np.ndindex(*strides):
         for js in np.ndindex(*taps):
             known = [axis.tap(p, j) for axis, p, j in zip(axes, phase, js, strict=True)]
             if None in known:
                 continue
             places = [axis.index(p, j) for axis, p, j in zip(axes, phase, js, strict=True)]
-            source, place = (..., *known), (slice(None), *phase, slice(None), *places)
-            joined[place] = weight[source].T
-    kernel: tuple[int, ...] = joined.shape[2 + len(axes) :]
-    return joined.reshape(-1, ins, *kernel)
+            every = slice(None)
+            source, place = (..., *known), (every, every, *phase, every, *places)
+            joined[place] = parted[source].swapaxes(1, 2)
+    return joined.reshape(-1, ins, *reach)
