@@ -20,7 +20,7 @@ from tvmedge.schedules.steps.blocks import Block, anchor, find
 from tvmedge.schedules.steps.loops import Loop, divisors, extent, vectorize
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
-from tvmedge.scheduling.plan import GROUPS, Plan
+from tvmedge.scheduling.plan import GROUPS, PLANES, Plan
 from tvmedge.targeting.core import Core
 
 SMALL_ROW = 7
@@ -42,10 +42,12 @@ class Conv:
         outs, rows, columns, block = (extent(schedule, loop) for loop in (oc, oh, ow, o))
         if outs is None or rows is None or columns is None or block != core.lanes:
             return None
-        groups = int(schedule.get(main).annotations[GROUPS])
+        annotations = schedule.get(main).annotations
+        groups, planes = (int(annotations.get(key, 1)) for key in (GROUPS, PLANES))
         kernel = anchor(schedule, main)
         reduced = math.prod(extent(schedule, loop) or 0 for loop in (ic, kh, kw, ii))
-        tile = register_tile(core, outs // groups, rows, columns, Room(products=reduced))
+        together = rows if planes == 1 else 1
+        tile = register_tile(core, outs // groups, together, columns, Room(products=reduced))
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
         ow, ow_in = schedule.split(ow, [None, tile.columns])

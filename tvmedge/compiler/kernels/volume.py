@@ -16,7 +16,7 @@ import tvm
 from tvm import te, tirx
 
 from tvmedge.compiler.kernels.window import sizes_of
-from tvmedge.scheduling.plan import GROUPS, KERNEL
+from tvmedge.scheduling.plan import GROUPS, KERNEL, PLANES
 
 Size3 = tuple[int, int, int]
 Axis: TypeAlias = tirx.Var
@@ -86,7 +86,8 @@ def conv_volume(
         return te.sum(pixel * weight[c, ic, kh, kw, ii, o], axis=[ic, kh, kw, ii])
 
     shape = (batch, outs, rows, columns, block)
-    sums = te.compute(shape, element, name="conv", attrs={KERNEL: "conv", GROUPS: 1})
+    attrs = {KERNEL: "conv", GROUPS: 1, PLANES: window.output[0]}
+    sums = te.compute(shape, element, name="conv", attrs=attrs)
     if columns == width:
         return sums
     return te.compute(
