@@ -112,7 +112,8 @@ def test_places_stay_inside_and_open_sizes_get_numbers() -> None:
     rows = tirx.Var("n", "int64")
     table = te.placeholder((7, 3), name="table")
     which = te.placeholder((rows,), name="which", dtype="int64")
-    taken = topi.take(table, which, axis=0, mode="fast")
+    through = topi.reshape(which, (rows,))  # a place by way of another buffer
+    taken = topi.take(table, through, axis=0, mode="fast")
     result = verify(*_scheduled(te.create_prim_func([table, which, taken])))
     assert result == Verified(1, 0.0, {})
 

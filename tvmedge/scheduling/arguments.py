@@ -85,7 +85,8 @@ TRIALS = (Trial("random", _positive, 5), Trial("edge", _edges, 17))
 def arguments(func: tirx.PrimFunc, trial: Trial, seed: int) -> list[Array | int]:
     """Contents of every parameter, results among them.
 
-    Integers that ``func`` uses as places in a buffer are places of its smallest axis.
+    Where ``func`` finds places in a buffer by integers, all integers are places of the
+    smallest axis: one may get there through another.
 
     Raises:
         ValueError: a parameter is neither a buffer nor a size, or a size comes out negative.
@@ -94,17 +95,16 @@ def arguments(func: tirx.PrimFunc, trial: Trial, seed: int) -> list[Array | int]
     sizes = dict.fromkeys(_unknown(func), trial.size)
     buffers = [p for p in func.params if isinstance(p.ty, BufferType)]
     shapes = {p: _shape(p.ty.shape, sizes) for p in buffers}
-    places = _places(func)
+    least = min((axis for shape in shapes.values() for axis in shape), default=1)
+    bound = max(least, 1) if _finds_places(func) else 100
     result: list[Array | int] = []
     for param in func.params:
         if param in shapes:
             dtype = carrier(str(param.ty.dtype))
             count = int(np.prod(shapes[param], dtype=np.int64))
             if dtype.kind in "iub":
-                bound = 2 if dtype.kind == "b" else 100
-                if any(param.same_as(place) for place in places):
-                    bound = min((axis for s in shapes.values() for axis in s), default=1)
-                content = random.integers(0, max(bound, 1), count).astype(dtype)
+                limit = 2 if dtype.kind == "b" else bound
+                content = random.integers(0, limit, count).astype(dtype)
             else:
                 content = trial.draw(random, count).astype(dtype)
             result.append(content.reshape(shapes[param]))
@@ -135,13 +135,13 @@ def _shape(sizes: Sequence[tvm.ir.Expr], known: dict[tirx.Var, int]) -> tuple[in
     return shape
 
 
-def _places(func: tirx.PrimFunc) -> list[tirx.Var]:
-    """Parameters whose values are places in other buffers."""
-    found: list[tirx.Var] = []
+def _finds_places(func: tirx.PrimFunc) -> bool:
+    """Whether any index is read from a buffer."""
+    found: list[TensorLoad] = []
 
     def look(place: TensorLoad | tirx.BufferStore) -> None:
         for index in place.indices:
-            structural_walk(index, (TensorLoad, lambda load: found.append(load.source)))
+            structural_walk(index, (TensorLoad, found.append))
 
     structural_walk(func.body, ((TensorLoad, tirx.BufferStore), look))
-    return found
+    return bool(found)
