@@ -44,6 +44,27 @@ def test_a_chain_becomes_one_addition() -> None:
     np.testing.assert_allclose(_run(folded, x), _run(_module(), x), rtol=1e-5, atol=1e-6)
 
 
+def test_a_chain_on_any_value_becomes_two_steps() -> None:
+    def module() -> tvm.IRModule:
+        bb = relax.BlockBuilder()
+        x = relax.Var("x", relax.TensorType((1, 4, 6, 6), "float32"))
+        with bb.function("main", [x]):
+            with bb.dataflow():
+                out = bb.emit(op.nn.relu(x))
+                for seed in (1, 3):
+                    out = bb.emit(op.multiply(out, relax.const(random(4, 1, 1, seed=seed))))
+                    out = bb.emit(op.add(out, relax.const(random(1, 4, 1, 1, seed=seed + 1))))
+                out = bb.emit(op.subtract(out, relax.const(np.float32(0.5))))
+                out = bb.emit_output(bb.emit(op.nn.relu(out)))
+            bb.emit_func_output(out)
+        return bb.get()
+
+    folded = FoldAffine()(module())
+    assert _names(folded) == ["nn.relu", "multiply", "add", "nn.relu"]
+    x = random(1, 4, 6, 6, seed=5)
+    np.testing.assert_allclose(_run(folded, x), _run(module(), x), rtol=1e-5, atol=1e-6)
+
+
 def test_sums_that_are_read_elsewhere_stay() -> None:
     module = _module(twice=True)
     assert _names(FoldAffine()(module)) == _names(module)

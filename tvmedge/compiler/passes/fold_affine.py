@@ -1,7 +1,10 @@
-"""Fold what scales and shifts a convolution's channels into its weights.
+"""Fold what scales and shifts channels into one step, or into a convolution's weights.
 
 before: multiply(add(conv2d(x, w), b), k)       (b, k constants of one value a channel)
 after:  add(conv2d(x, w * k), b * k)
+
+before: add(multiply(add(multiply(x, a), b), c), d)
+after:  add(multiply(x, a * c), b * c + d)
 
 Only where nothing else reads the values between. Sums are formed in float64 and
 rounded once. Models that round to whole numbers are left alone.
@@ -10,6 +13,7 @@ rounded once. Models that round to whole numbers are left alone.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,15 +31,20 @@ CONVOLUTIONS = {
     **{f"relax.nn.conv{n}d_transpose": 1 for n in (1, 2)},
 }
 Array = npt.NDArray[np.float64]
+Operator = Callable[[relax.Expr, relax.Expr], relax.Call]
 
 
 @dataclass(frozen=True)
-class _Folded:
-    """``conv`` with other weights, and then ``bias`` (one value a channel) added."""
+class _Affine:
+    """``source``, a convolution or any value, of which each channel is scaled and shifted.
 
-    conv: relax.Call
-    weight: Array
-    bias: Array | None = None
+    ``only`` is the operator that does it, if it is one.
+    """
+
+    source: relax.Expr
+    scale: Array
+    bias: Array
+    only: relax.Call | None = None
 
 
 class FoldAffine:
@@ -63,7 +72,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
     def __init__(self, module: tvm.IRModule) -> None:
         super().__init__(module)
         self.uses = _uses(module)
-        self.pending: dict[relax.Var, _Folded] = {}
+        self.pending: dict[relax.Var, _Affine] = {}
         self.emitted: dict[relax.Var, relax.Var] = {}
 
     def visit_var_binding_(self, binding: relax.VarBinding) -> None:
@@ -81,49 +90,70 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
             return self.emitted[variable]
         return super().visit_dataflow_var_(variable)
 
-    def _fold(self, value: relax.Expr) -> _Folded | None:
+    def _fold(self, value: relax.Expr) -> _Affine | None:
         if not isinstance(value, relax.Call) or not isinstance(value.op, tvm.ir.Op):
             return None
-        name = value.op.name
+        name, shape = value.op.name, image_sizes(value)
         if name in CONVOLUTIONS:
-            return _unfolded(value)
+            return _convolution(value, shape)
         if name not in ("relax.add", "relax.subtract", "relax.multiply", "relax.divide"):
             return None
         left, right = value.args
-        if right in self.pending and name in ("relax.add", "relax.multiply"):
+        if constant(left) is not None and name in ("relax.add", "relax.multiply"):
             left, right = right, left
         array = constant(right)
-        if left not in self.pending or self.uses[left] != 1 or array is None:
+        factor = None if array is None else _one_a_channel(array, shape)
+        if factor is None or shape != image_sizes(left):
             return None
-        factor = _one_a_channel(array, image_sizes(value))
-        if factor is None or image_sizes(value) != image_sizes(left):
-            return None
-        folded = _apply(name, self.pending[left], factor)
-        if folded is not None:
+        before = self.pending.get(left) if self.uses[left] == 1 else None
+        if before is None:
+            before = _Affine(left, np.ones_like(factor), np.zeros_like(factor))
+            return _apply(name, replace(before, only=value), factor)
+        after = _apply(name, replace(before, only=None), factor)
+        if after is not None:
             del self.pending[left]
-        return folded
+        return after
 
-    def _emit(self, folded: _Folded) -> relax.Var:
-        call = folded.conv
-        weight = relax.const(folded.weight.astype(np.float32))
-        result = relax.Call(call.op, [self.visit_expr(call.args[0]), weight], call.attrs)
-        if folded.bias is None or not folded.bias.any():
-            return self.builder_.emit(result)
-        spatial = folded.weight.ndim - 2
-        bias = folded.bias.astype(np.float32).reshape(1, -1, *[1] * spatial)
-        return self.builder_.emit(relax.op.add(self.builder_.emit(result), relax.const(bias)))
+    def _emit(self, affine: _Affine) -> relax.Expr:
+        if affine.only is not None:
+            return self.builder_.emit(self.visit_expr(affine.only))
+        if isinstance(affine.source, relax.Call):
+            value = self._scaled(affine.source, affine.scale)
+        else:
+            value = self._step(relax.op.multiply, affine.source, affine.scale, nothing=1.0)
+        return self._step(relax.op.add, value, affine.bias, nothing=0.0)
+
+    def _scaled(self, conv: relax.Call, scale: Array) -> relax.Var:
+        weight = constant(conv.args[1])
+        assert weight is not None
+        factor = scale.reshape(-1, *[1] * (weight.ndim - 1 - CONVOLUTIONS[conv.op.name]))
+        whole = relax.const((weight * factor).astype(np.float32))
+        data = self.visit_expr(conv.args[0])
+        return self.builder_.emit(relax.Call(conv.op, [data, whole], conv.attrs))
+
+    def _step(
+        self, operator: Operator, value: relax.Expr, factor: Array, *, nothing: float
+    ) -> relax.Expr:
+        if (factor == nothing).all():
+            return self.visit_expr(value)
+        rank = len(image_sizes(value) or ())
+        same = (factor == factor[0]).all()
+        array = factor[0] if same else factor.reshape(1, -1, *[1] * (rank - 2))
+        number = relax.const(array.astype(np.float32))
+        return self.builder_.emit(operator(self.visit_expr(value), number))
 
 
-def _unfolded(conv: relax.Call) -> _Folded | None:
-    weight = constant(conv.args[1])
-    if weight is None or (CONVOLUTIONS[conv.op.name] == 1 and int(conv.attrs.groups) != 1):
+def _convolution(conv: relax.Call, shape: tuple[int, ...] | None) -> _Affine | None:
+    if shape is None or constant(conv.args[1]) is None:
         return None
-    return _Folded(conv, weight.astype(np.float64))
+    if CONVOLUTIONS[conv.op.name] == 1 and int(conv.attrs.groups) != 1:
+        return None
+    return _Affine(conv, np.ones(shape[1]), np.zeros(shape[1]))
 
 
 def _one_a_channel(array: npt.NDArray[np.float32], shape: tuple[int, ...] | None) -> Array | None:
     """``array`` as one value a channel of a result of ``shape``, if it is that."""
-    if shape is None or array.ndim > len(shape):
+    if shape is None or len(shape) < 2 or array.ndim > len(shape):
         return None
     whole = array.astype(np.float64).reshape((1,) * (len(shape) - array.ndim) + array.shape)
     sizes: tuple[int, ...] = whole.shape
@@ -132,16 +162,13 @@ def _one_a_channel(array: npt.NDArray[np.float32], shape: tuple[int, ...] | None
     return np.broadcast_to(whole.reshape(-1), (shape[1],))
 
 
-def _apply(name: str, folded: _Folded, factor: Array) -> _Folded | None:
-    bias = np.zeros_like(factor) if folded.bias is None else folded.bias
+def _apply(name: str, affine: _Affine, factor: Array) -> _Affine | None:
     if name == "relax.add":
-        return replace(folded, bias=bias + factor)
+        return replace(affine, bias=affine.bias + factor)
     if name == "relax.subtract":
-        return replace(folded, bias=bias - factor)
+        return replace(affine, bias=affine.bias - factor)
     if name == "relax.divide":
         if not factor.all():
             return None
         factor = 1 / factor
-    axis = CONVOLUTIONS[folded.conv.op.name]
-    scale = factor.reshape(-1, *[1] * (folded.weight.ndim - 1 - axis))
-    return replace(folded, weight=folded.weight * scale, bias=bias * factor)
+    return replace(affine, scale=affine.scale * factor, bias=affine.bias * factor)
