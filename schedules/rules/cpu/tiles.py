@@ -22,6 +22,8 @@ WRITTEN_OUT = 300  # LLVM writes out loops of fewer instructions
 OPEN_ROWS = 64  # tiles of an open number of rows are chosen for so many
 OPEN_COLUMNS = 32  # an open number of columns is rounded up to a multiple of it
 GUARD = 10  # cycles to see whether a sum is inside, and to store it for that (measured)
+ROOMY = 14  # sums beside which what is done to them in the end has registers of its own
+CROWDED = 8  # cycles for each sum more (measured on AVX-512)
 MOST_SUMS = 28  # measured on AVX-512: more sums are slower although registers are left
 
 
@@ -98,10 +100,13 @@ def product_tile(core: Core, blocks: int | None, rows: int | None, *, ragged: bo
 def _code(core: Core, vectors: int, pixels: int, reduced: int) -> float:
     """What instructions other than multiply-adds cost: loads by two vectors (a pixel's
     serves a vector of multiply-adds, if they come in vectors); the loop; and what LLVM
-    spills when it writes a short sum out and keeps all of its weights."""
+    spills when it writes a short sum out and keeps all of its weights. Where a load is
+    part of the multiply-add, only what the end of a short sum spills matters."""
+    sums = vectors * pixels
+    if core.memory_operand and reduced:
+        return CROWDED * max(0, sums - ROOMY) / (sums * reduced)
     if not core.lane_operand:
         return 0.0
-    sums = vectors * pixels
     loads = vectors / 2 + (pixels if reduced % core.lanes else pixels / core.lanes / 2)
     spilled = 0
     if reduced and reduced * (sums + vectors + pixels / core.lanes) < WRITTEN_OUT:
