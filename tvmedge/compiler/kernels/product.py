@@ -19,11 +19,17 @@ Size: TypeAlias = int | tvm.ir.Expr
 Element: TypeAlias = Callable[..., tvm.ir.Expr]
 
 
-def dense(data: te.Tensor, weight: te.Tensor, tile: int) -> te.Tensor:
-    """data [..., M, K] times weight [N / b, K, b] -> [..., M, N], in tiles of ``tile`` rows."""
-    blocks, _, block = (int(size) for size in weight.shape)
-    columns = blocks * block
-    return _product(data, lambda lead, k, c, i: weight[c, k, i], tile, blocks, block, columns)
+def dense(data: te.Tensor, weight: te.Tensor, tile: int, block: int) -> te.Tensor:
+    """data [..., M, K] times weight [N / (V b), K, V b] -> [..., M, N], in tiles of ``tile``
+    rows; b is ``block``, and V the blocks that lie side by side."""
+    groups, _, wide = (int(size) for size in weight.shape)
+    beside = wide // block
+    columns = groups * wide
+
+    def element(lead: tuple[tirx.Var, ...], k: tirx.Var, c: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
+        return weight[c // beside, k, c % beside * block + i]
+
+    return _product(data, element, tile, groups * beside, block, columns)
 
 
 def matmul(left: te.Tensor, right: te.Tensor, tile: int, step: int, block: int) -> te.Tensor:

@@ -1,7 +1,8 @@
 """Products with constant matrices on weights packed for the core's vectors.
 
 before: matmul(x[..., M, K], w[K, N])
-after:  dense(x, w[ceil(N / b), K, b]), cut to N columns
+after:  dense(x, w[ceil(N / b) / V, K, V b]), cut to N columns; V blocks lie side by side
+        where that pairs the loads of a tile (ARM)
 
 Products of two computed matrices keep their layout. All sizes of what is computed may be
 open; float32 only.
@@ -19,7 +20,7 @@ from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.product import dense, matmul
 from tvmedge.compiler.passes.blocked.layout import Size, Sizes, constant, float_shape
 from tvmedge.compiler.passes.functions import rewrite
-from tvmedge.schedules.rules.cpu.tiles import OPEN_COLUMNS, product_tile
+from tvmedge.schedules.rules.cpu.tiles import OPEN_COLUMNS, Tile, product_tile
 from tvmedge.targeting.core import Core
 
 FEW = 4  # rows for which a copy in whole blocks costs as much as the product
@@ -66,10 +67,11 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         blocks = -(-columns // block)
         whole = np.zeros((reduced, blocks * block), weight.dtype)
         whole[:, :columns] = weight
-        packed = whole.reshape(reduced, blocks, block).transpose(1, 0, 2)
-        rows = self._rows(blocks, shape[-2])
+        tile = self._tile(blocks, shape[-2])
+        wide = block * (tile.vectors if self.core.lane_operand else 1)
+        packed = whole.reshape(reduced, -1, wide).transpose(1, 0, 2)
         result = self.builder_.call_te(
-            lambda x, w: dense(x, w, rows),
+            lambda x, w: dense(x, w, tile.columns, block),
             data,
             relax.const(np.ascontiguousarray(packed)),
             primfunc_name_hint="dense",
@@ -87,7 +89,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         if ragged and isinstance(rows, int) and rows < FEW:
             return call
         step = block if known else max(block, OPEN_COLUMNS)
-        tile = self._rows(-(-columns // block) if known else None, rows)
+        tile = self._tile(-(-columns // block) if known else None, rows).columns
         return self.builder_.call_te(
             lambda x, y: matmul(x, y, tile, step, block),
             *call.args,
@@ -95,10 +97,9 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
             primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
         )
 
-    def _rows(self, blocks: int | None, rows: Size) -> int:
-        """The rows of a tile."""
+    def _tile(self, blocks: int | None, rows: Size) -> Tile:
         known = rows if isinstance(rows, int) else None
-        return int(product_tile(self.core, blocks, known, ragged=True).columns)
+        return product_tile(self.core, blocks, known, ragged=True)
 
 
 def _same(left: Sizes, right: Sizes) -> bool:
