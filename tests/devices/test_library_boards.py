@@ -156,7 +156,9 @@ def test_a_serial_library_takes_no_threads(make_library: Callable[[str], Path]) 
         open_session(parse_address("local"), make_library("host"), SessionOptions(threads=2))
 
 
-@pytest.mark.parametrize("name", ["raspberry-pi-4b", "raspberry-pi-2"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("raspberry-pi-4b", marks=pytest.mark.slow), "raspberry-pi-2"]
+)
 def test_a_real_model_passes_its_check_on_emulated_arm(name: str, tmp_path: Path) -> None:
     """Armv7 has no TVM runtime at all."""
     spec = target(name)

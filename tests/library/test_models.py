@@ -17,7 +17,7 @@ from tvmedge.model.load import load
 from tvmedge.model.prepare.bind_values import bind_values
 from tvmedge.targeting import target
 
-QUICK = ("silero-vad-openvino-16k", "openwakeword-hey-rhasspy")
+QUICK = ("openwakeword-hey-rhasspy", "openwakeword-hey-mycroft")
 BRANCHES = ("openwakeword-hey-jarvis", "silero-vad-op18-ifless", "silero-vad-v4")
 """They hold an If on an input: no straight line."""
 

@@ -27,22 +27,22 @@ OK, MISSING, UNALIGNED, _, TOO_MANY = range(5)
 
 
 def _net() -> object:
-    """A convolution, a depthwise one (whose tasks pad planes of their own), softmax."""
+    """Large enough for threads: a convolution, a depthwise one (whose tasks pad planes of their own), softmax."""
     rng = np.random.default_rng(2)
     weights = {
-        "w": rng.standard_normal((32, 3, 3, 3)).astype(np.float32),
-        "d": rng.standard_normal((32, 1, 5, 5)).astype(np.float32),
+        "w": rng.standard_normal((64, 3, 3, 3)).astype(np.float32),
+        "d": rng.standard_normal((64, 1, 5, 5)).astype(np.float32),
     }
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["c"], pads=[1] * 4),
-        helper.make_node("Conv", ["c", "d"], ["e"], pads=[2] * 4, group=32),
+        helper.make_node("Conv", ["c", "d"], ["e"], pads=[2] * 4, group=64),
         helper.make_node("Softmax", ["e"], ["y"], axis=1),
     ]
-    return model(nodes, [tensor("x", [1, 3, 20, 20])], [tensor("y", [1, 32, 20, 20])], weights)
+    return model(nodes, [tensor("x", [1, 3, 64, 64])], [tensor("y", [1, 64, 64, 64])], weights)
 
 
 def _input(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((1, 3, 20, 20)).astype("float32")
+    return np.random.default_rng(seed).standard_normal((1, 3, 64, 64)).astype("float32")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,12 @@ def loaded(net: Scheduled, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     made = library_of(net, threads=THREADS)
     assert any(part.parallel and part.own for parts in made.parts.values() for part in parts)
     return Loaded(made.sources(), net.spec, tmp_path_factory.mktemp("lib"))
+
+
+@pytest.fixture(scope="module")
+def want(net: Scheduled) -> list[list[np.ndarray]]:
+    """What the VM gives for two inputs."""
+    return [vm_outputs(net, [_input(seed)]) for seed in range(2)]
 
 
 class Pool:
@@ -90,9 +96,8 @@ def _tasks() -> dict[str, str]:
 
 @pytest.mark.parametrize("threads", [None, 1, 2, THREADS])
 def test_any_number_of_threads_gives_the_vms_results(
-    net: Scheduled, loaded: Loaded, threads: int | None
+    want: list[list[np.ndarray]], loaded: Loaded, threads: int | None
 ) -> None:
-    want = [vm_outputs(net, [_input(seed)]) for seed in range(2)]
     if threads is None:
         assert same(loaded.run([_input(0)]), want[0])
         return

@@ -39,7 +39,7 @@ def static_library(sources: Sources, toolchain: Toolchain) -> bytes:
     """
     with _objects(sources, toolchain) as objects:
         whole = objects[0].with_name(f"{sources.interface.prefix}.o")
-        options = ["-target", toolchain.triple, *toolchain.flags, "-r", "-nostdlib"]
+        options = ["-target", toolchain.triple, *toolchain.flags, "-r", "-nostdlib", "-Wl,-S"]
         zig_cc([*options, "-o", str(whole), *map(str, objects)], "the static library")
         archive = whole.with_suffix(".a")
         zig_archive(archive, [whole])
