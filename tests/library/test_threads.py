@@ -27,7 +27,8 @@ OK, MISSING, UNALIGNED, _, TOO_MANY = range(5)
 
 
 def _net() -> object:
-    """Large enough for threads: a convolution, a depthwise one (whose tasks pad planes of their own), softmax."""
+    """A convolution, a depthwise one (whose tasks pad planes of their own), softmax: all large
+    enough to be worth threads."""
     rng = np.random.default_rng(2)
     weights = {
         "w": rng.standard_normal((64, 3, 3, 3)).astype(np.float32),
