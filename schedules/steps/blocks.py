@@ -9,7 +9,7 @@ import tvm
 from tvm import s_tir, sym
 from tvmedge.schedules.steps.elementwise import inline, spread
 
-from tvmedge.scheduling.plan import KERNEL
+from tvmedge.scheduling.plan import CUT, KERNEL
 
 Block: TypeAlias = s_tir.schedule.SBlockRV
 
@@ -66,8 +66,10 @@ def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
         elif KERNEL not in schedule.get(block).annotations and not inline(schedule, block):
             spread(schedule, block)
     after = all_blocks[at + 1 :]
+    cut = next((block for block in after if CUT in schedule.get(block).annotations), None)
+    whole = _shape(schedule, main if cut is None else cut)
     rest = [block for block in after if not inline(schedule, block)]
-    if len(rest) == 1 and _one_a_sum(schedule, main, rest[0]):
+    if len(rest) == 1 and _one_a_sum(schedule, whole, rest[0]):
         return Anchored(pad, main, rest[0])
     copy = schedule.cache_write(main, 0, "global")
     for block in rest:
@@ -75,10 +77,10 @@ def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
     return Anchored(pad, main, copy)
 
 
-def _one_a_sum(schedule: s_tir.Schedule, main: Block, epilogue: Block) -> bool:
-    """Whether ``epilogue`` writes one value a sum, in the order of the sums (some of
-    those at the end of an axis may be dropped, and axes may have become one)."""
-    sums, values = _shape(schedule, main), _shape(schedule, epilogue)
+def _one_a_sum(schedule: s_tir.Schedule, sums: list[tvm.ir.Expr], epilogue: Block) -> bool:
+    """Whether ``epilogue`` writes one value each of sums of shape ``sums``, in their order
+    (some of those at the end of an axis may be dropped, and axes may have become one)."""
+    values = _shape(schedule, epilogue)
     if len(values) == len(sums) - 1:  # the two axes of columns became one
         sums = [*sums[:-2], sums[-2] * sums[-1]]
     elif len(values) == len(sums) - 2:  # rows of all phases, and columns of all

@@ -15,6 +15,9 @@ PLANES = "tvmedge.planes"
 # The annotation of a block that moves channels: how many stay together.
 RUN = "tvmedge.run"
 
+# The annotation of a block that drops those sums that were formed beyond the result.
+CUT = "tvmedge.cut"
+
 
 @dataclass(frozen=True)
 class Plan:

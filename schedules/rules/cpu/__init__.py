@@ -6,6 +6,7 @@ from tvmedge.schedules.rules.cpu.columns import Columns
 from tvmedge.schedules.rules.cpu.conv import Conv
 from tvmedge.schedules.rules.cpu.last import Last
 from tvmedge.schedules.rules.cpu.move import Move
+from tvmedge.schedules.rules.cpu.open_window import OpenWindow
 from tvmedge.schedules.rules.cpu.product import Product
 from tvmedge.schedules.rules.cpu.rows import Rows
 from tvmedge.schedules.rules.cpu.transposed import Transposed
@@ -19,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     Winograd(),
     Transposed(),
     Window(),
+    OpenWindow(),
     Product(),
     Move(),
     Rows(),

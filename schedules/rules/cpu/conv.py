@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.cpu.tiles import Room, register_tile
+from tvmedge.schedules.rules.cpu.tiles import Room, image_tile
 from tvmedge.schedules.steps.blocks import Block, anchor, find
 from tvmedge.schedules.steps.loops import Loop, divisors, extent, vectorize
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -33,21 +33,21 @@ class Conv:
     name = "conv"
 
     def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
-        """None for anything but a blocked convolution of static shape."""
+        """None for anything but a blocked convolution."""
         schedule = s_tir.Schedule(func)
         main = find(schedule, "conv")
         if main is None:
             return None
         n, oc, oh, ow, o, ic, kh, kw, ii = schedule.get_loops(main)
         outs, rows, columns, block = (extent(schedule, loop) for loop in (oc, oh, ow, o))
-        if outs is None or rows is None or columns is None or block != core.lanes:
+        if outs is None or block != core.lanes:
             return None
         annotations = schedule.get(main).annotations
         groups, planes = (int(annotations.get(key, 1)) for key in (GROUPS, PLANES))
         kernel = anchor(schedule, main)
         reduced = math.prod(extent(schedule, loop) or 0 for loop in (ic, kh, kw, ii))
         together = rows if planes == 1 else 1
-        tile = register_tile(core, outs // groups, together, columns, Room(products=reduced))
+        tile = image_tile(core, outs // groups, together, columns, Room(products=reduced))
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
         ow, ow_in = schedule.split(ow, [None, tile.columns])
@@ -56,6 +56,8 @@ class Conv:
         if core.lane_operand and block_in == 1 and (extent(schedule, kw) or 0) <= SMALL_ROW:
             schedule.unroll(kw)  # a row of a plane, used by the whole window
             lanes = kh
+        if rows is None or columns is None:  # how far a tile reads is no number then
+            lanes = None
         # A broadcast from memory is used at once; one through a register serves all vectors.
         pixels_first = (oh_in, ow_in, oc_in) if core.memory_operand else (oc_in, oh_in, ow_in)
         loops = Sums((n, oc, oh), (ow,), (ic, kh, kw, ii), (ii_in,), (*pixels_first, o), lanes)
@@ -79,6 +81,6 @@ def pad_planes(schedule: s_tir.Schedule, pad: Block, core: Core) -> None:
     size = extent(schedule, i) or 1
     if size % core.lanes == 0:
         vectorize(schedule, i, core.lanes)
-    else:
+    elif extent(schedule, w) is not None:  # TVM mixes 32 and 64 bits in partitions else
         schedule.annotate(w, "pragma_loop_partition_hint", 1)
     schedule.parallel(schedule.fuse(*planes))

@@ -9,10 +9,14 @@ that hang over the edge pay for what they compute there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
+import tvm
 from tvmedge.schedules.steps.loops import divisors
 
 from tvmedge.targeting.core import Core
+
+Size: TypeAlias = int | tvm.ir.Expr
 
 PORTS = 2  # multiply-adds, and loads, that a core starts in a cycle
 LATENCY = 4  # cycles from a multiply-add to the next on the same sum
@@ -44,11 +48,11 @@ class Tile:
         """Of what whole tiles compute, how much is of the result."""
         height, width = self.cover(rows, columns)
         blocks = -(-outs // self.vectors) * self.vectors
-        return outs * rows * columns / (blocks * height * width)
+        return float(outs * rows * columns / (blocks * height * width))
 
-    def cover(self, rows: int, columns: int) -> tuple[int, int]:
-        """``rows`` and ``columns`` rounded up to whole tiles."""
-        return -(-rows // self.rows) * self.rows, -(-columns // self.columns) * self.columns
+    def cover(self, rows: Size, columns: Size) -> tuple[Any, Any]:
+        """``rows`` and ``columns``, numbers or expressions, rounded up to whole tiles."""
+        return _whole(rows, self.rows), _whole(columns, self.columns)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,20 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = E
     return best
 
 
+def image_tile(
+    core: Core, outs: int, rows: int | None, columns: int | None, room: Room = EXACT
+) -> Tile:
+    """``register_tile``; None stands for an open number."""
+    if columns is None:  # the same tile for what is packed and what is scheduled
+        return register_tile(core, outs, 1, OPEN_ROWS, Room(pixels=True, products=room.products))
+    return register_tile(core, outs, rows or 1, columns, room)
+
+
+def window_width(core: Core) -> int:
+    """Vectors of sums over a row of open length."""
+    return 8 if core.memory_operand else 4
+
+
 def product_tile(core: Core, blocks: int | None, rows: int | None, *, ragged: bool = False) -> Tile:
     """``register_tile`` of a product; None stands for an open number."""
     if blocks is None:
@@ -112,6 +130,10 @@ def _code(core: Core, vectors: int, pixels: int, reduced: int) -> float:
     if reduced and reduced * (sums + vectors + pixels / core.lanes) < WRITTEN_OUT:
         spilled = max(0, sums + pixels + reduced * vectors - core.accumulators)
     return INSTRUCTION * ((loads + 1) / sums + SPILL * spilled / (sums * max(reduced, 1)))
+
+
+def _whole(size: Size, tile: int) -> Any:
+    return size if tile == 1 else (size + (tile - 1)) // tile * tile
 
 
 def _steps(size: int, ragged: bool) -> list[int]:

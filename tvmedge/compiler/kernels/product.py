@@ -13,7 +13,7 @@ from typing import TypeAlias
 import tvm
 from tvm import te, tirx
 
-from tvmedge.scheduling.plan import KERNEL
+from tvmedge.scheduling.plan import CUT, KERNEL
 
 Size: TypeAlias = int | tvm.ir.Expr
 Element: TypeAlias = Callable[..., tvm.ir.Expr]
@@ -70,7 +70,7 @@ def _product(
         index = (*axes[:-1], axes[-1] // block, axes[-1] % block)
         return sums[index]
 
-    return te.compute((*lead, height, columns), flat, name="flat")
+    return te.compute((*lead, height, columns), flat, name="flat", attrs={CUT: 1})
 
 
 def _zeros_beyond(data: te.Tensor, axis: int, size: Size, name: str) -> te.Tensor:

@@ -6,13 +6,16 @@ whatever they are fused with.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import tvm
-from tvm import te, tirx
+from tvm import sym, te, tirx
 
-from tvmedge.scheduling.plan import GROUPS, KERNEL
+from tvmedge.scheduling.plan import CUT, GROUPS, KERNEL
+
+Pair: TypeAlias = tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,20 @@ class Window:
     pads: tuple[int, int, int, int]
     dilations: tuple[int, int] = (1, 1)
 
-    def output(self, height: int, width: int) -> tuple[int, int]:
-        """Sizes of the result for an image of ``height`` x ``width``."""
+    def output(self, height: Any, width: Any) -> tuple[Any, Any]:
+        """Sizes of the result for an image of ``height`` x ``width``, numbers or expressions."""
         (top, left, bottom, right), (kh, kw) = self.pads, self.kernel
         (sh, sw), (dh, dw) = self.strides, self.dilations
         return (
-            (height + top + bottom - (kh - 1) * dh - 1) // sh + 1,
-            (width + left + right - (kw - 1) * dw - 1) // sw + 1,
+            simple((height + (top + bottom - (kh - 1) * dh - 1)) // sh + 1),
+            simple((width + (left + right - (kw - 1) * dw - 1)) // sw + 1),
         )
+
+
+def simple(size: Any) -> Any:
+    """An expression as short as TVM can make it: they grow from layer to layer, and with
+    them the time that TVM takes to compile."""
+    return size if isinstance(size, int) else sym.Analyzer().simplify(size)
 
 
 def sizes_of(tensor: te.Tensor) -> tuple[Any, ...]:
@@ -49,29 +58,46 @@ def _taps(kernel: tuple[int, int]) -> tuple[tirx.IterVar, tirx.IterVar]:
 
 def padded(data: te.Tensor, pads: tuple[int, int, int, int], value: float) -> te.Tensor:
     """``data`` [N, C, H, W, b] with ``value`` around its images."""
-    batch, blocks, height, width, block = sizes_of(data)
+    _, _, height, width, _ = sizes_of(data)
     top, left, bottom, right = pads
     if not any(pads):
         return data
+    return _inside(data, (top, left), (height + top + bottom, width + left + right), value)
+
+
+def _inside(
+    data: te.Tensor, corner: tuple[int, int], size: tuple[Any, Any], value: float
+) -> te.Tensor:
+    """``data`` in larger or smaller images of ``size`` from ``corner`` on, ``value`` around it."""
+    batch, blocks, height, width, block = sizes_of(data)
+    top, left = corner
 
     def element(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
         inside = tirx.all(h >= top, h < height + top, w >= left, w < width + left)
         inner = data[n, c, h - top, w - left, i]
         return tirx.if_then_else(inside, inner, tirx.const(value, data.dtype))
 
-    shape = (batch, blocks, height + top + bottom, width + left + right, block)
-    return te.compute(shape, element, name="pad")
+    return te.compute((batch, blocks, *size, block), element, name="pad")
 
 
-def _extended(
-    pads: tuple[int, int, int, int], beyond: tuple[int, int]
-) -> tuple[int, int, int, int]:
-    top, left, bottom, right = pads
-    return top, left, bottom + max(0, beyond[0]), right + max(0, beyond[1])
+def _around(
+    data: te.Tensor, window: Window, covered: tuple[Any, Any], beyond: tuple[Any, Any], fill: float
+) -> te.Tensor:
+    """``data`` with ``fill`` around it, as far as windows reach for ``covered`` rows and
+    columns of results, ``beyond`` pixels more than there are."""
+    top, left, bottom, right = window.pads
+    if all(isinstance(count, int) for count in covered):
+        return padded(data, (top, left, bottom + beyond[0], right + beyond[1]), fill)
+    # Exactly what is read: TVM follows that this is enough, in terms of the image's own
+    # size it does not.
+    steps = zip(covered, window.strides, window.kernel, window.dilations, strict=True)
+    rows, columns = ((count - 1) * step + (k - 1) * d + 1 for count, step, k, d in steps)
+    return _inside(data, (top, left), (rows, columns), fill)
 
 
-def _within(position: tvm.ir.Expr, size: int, beyond: int) -> tvm.ir.Expr:
-    return tirx.min(position, size - 1) if beyond > 0 else position
+def _within(position: tvm.ir.Expr, size: Any, beyond: Any) -> tvm.ir.Expr:
+    inside = isinstance(beyond, int) and beyond <= 0
+    return position if inside else tirx.min(position, size - 1)
 
 
 @dataclass(frozen=True)
@@ -94,8 +120,8 @@ class Cover:
     """
 
     blocks: int
-    rows: int
-    columns: int
+    rows: Any
+    columns: Any
     held: bool = False
 
 
@@ -111,7 +137,8 @@ def conv(data: te.Tensor, weight: te.Tensor, grouped: Grouped, cover: Cover) -> 
     outs, ins, kh_size, kw_size, step, block = sizes_of(weight)
     (sh, sw), (dh, dw) = window.strides, window.dilations
     beyond = (cover.rows - rows) * sh, (cover.columns - columns) * sw
-    image = data if cover.held else padded(data, _extended(window.pads, beyond), 0.0)
+    reach = cover.rows, cover.columns
+    image = data if cover.held else _around(data, window, reach, beyond, 0.0)
     ic = te.reduce_axis((0, ins), "ic")
     kh, kw = _taps((kh_size, kw_size))
     ii = te.reduce_axis((0, step), "ii")
@@ -133,60 +160,81 @@ def conv(data: te.Tensor, weight: te.Tensor, grouped: Grouped, cover: Cover) -> 
     if covered == result:
         return sums
     return te.compute(
-        (batch, *result, block), lambda n, c, h, w, i: sums[n, c, h, w, i], name="crop"
+        (batch, *result, block), lambda *axes: sums[axes], name="crop", attrs={CUT: 1}
     )
 
 
-def depthwise(data: te.Tensor, weight: te.Tensor, window: Window) -> te.Tensor:
-    """Depthwise convolution: data [N, C / b, H, W, b], weight [C / b, KH, KW, b]."""
-    batch, blocks, height, width, block = sizes_of(data)
+def _slide(
+    data: te.Tensor,
+    window: Window,
+    fill: float,
+    width: int,
+    element: Callable[..., tvm.ir.Expr],
+    kind: tuple[str, str],
+) -> te.Tensor:
+    """``element`` of a pixel, its channel and the axes of every window of ``data`` with
+    ``fill`` around it; in tiles of ``width`` columns where their number is open."""
+    batch, blocks, height, given, block = sizes_of(data)
     kh, kw = _taps(window.kernel)
     (sh, sw), (dh, dw) = window.strides, window.dilations
-    image = padded(data, window.pads, 0.0)
+    rows, columns = window.output(height, given)
+    covered = columns
+    if not isinstance(columns, int):
+        covered = (columns + (width - 1)) // width * width
+    beyond = 0, (covered - columns) * sw
+    image = _around(data, window, (rows, covered), beyond, fill)
+
+    def reduced(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
+        return element(image[n, c, h * sh + kh * dh, w * sw + kw * dw, i], (c, i), (kh, kw))
+
+    name, kernel = kind
+    shape = (batch, blocks, rows, covered, block)
+    result = te.compute(shape, reduced, name=name, attrs={KERNEL: kernel})
+    if isinstance(columns, int):
+        return result
     return te.compute(
-        (batch, blocks, *window.output(height, width), block),
-        lambda n, c, h, w, i: te.sum(
-            image[n, c, h * sh + kh * dh, w * sw + kw * dw, i] * weight[c, kh, kw, i],
-            axis=[kh, kw],
-        ),
-        name="depthwise",
-        attrs={KERNEL: "depthwise"},
+        (batch, blocks, rows, columns, block),
+        lambda *axes: result[axes],
+        name="crop",
+        attrs={CUT: 1},
     )
 
 
-def max_pool(data: te.Tensor, window: Window) -> te.Tensor:
+def depthwise(data: te.Tensor, weight: te.Tensor, window: Window, width: int = 1) -> te.Tensor:
+    """Depthwise convolution: data [N, C / b, H, W, b], weight [C / b, KH, KW, b].
+
+    ``width``: columns of a tile where their number is open; the same for pools.
+    """
+
+    def element(pixel: tvm.ir.Expr, channel: Pair, taps: Pair) -> tvm.ir.Expr:
+        (c, i), (kh, kw) = channel, taps
+        return te.sum(pixel * weight[c, kh, kw, i], axis=[kh, kw])
+
+    return _slide(data, window, 0.0, width, element, ("depthwise", "depthwise"))
+
+
+def max_pool(data: te.Tensor, window: Window, width: int = 1) -> te.Tensor:
     """Largest element of each window; padding never wins."""
-    batch, blocks, height, width, block = sizes_of(data)
-    kh, kw = _taps(window.kernel)
-    (sh, sw), (dh, dw) = window.strides, window.dilations
-    image = padded(data, window.pads, float(tirx.min_value(data.dtype).value))
-    return te.compute(
-        (batch, blocks, *window.output(height, width), block),
-        lambda n, c, h, w, i: te.max(
-            image[n, c, h * sh + kh * dh, w * sw + kw * dw, i], axis=[kh, kw]
-        ),
-        name="max_pool",
-        attrs={KERNEL: "pool"},
-    )
+    least = float(tirx.min_value(data.dtype).value)
+
+    def element(pixel: tvm.ir.Expr, channel: Pair, taps: Pair) -> tvm.ir.Expr:
+        return te.max(pixel, axis=list(taps))
+
+    return _slide(data, window, least, width, element, ("max_pool", "pool"))
 
 
-def avg_pool(data: te.Tensor, window: Window, include_padding: bool) -> te.Tensor:
+def avg_pool(data: te.Tensor, window: Window, include_padding: bool, width: int = 1) -> te.Tensor:
     """Mean of each window, of the elements inside the image unless ``include_padding``."""
-    batch, blocks, height, width, block = sizes_of(data)
-    kh, kw = _taps(window.kernel)
+    _, _, height, columns_in, _ = sizes_of(data)
     (sh, sw), (dh, dw), (top, left, _, _) = window.strides, window.dilations, window.pads
-    image = padded(data, window.pads, 0.0)
-    total = te.compute(
-        (batch, blocks, *window.output(height, width), block),
-        lambda n, c, h, w, i: te.sum(
-            image[n, c, h * sh + kh * dh, w * sw + kw * dw, i], axis=[kh, kw]
-        ),
-        name="avg_pool_sum",
-        attrs={KERNEL: "pool"},
-    )
+
+    def summed(pixel: tvm.ir.Expr, channel: Pair, taps: Pair) -> tvm.ir.Expr:
+        return te.sum(pixel, axis=list(taps))
+
+    total = _slide(data, window, 0.0, width, summed, ("avg_pool_sum", "pool"))
 
     def count(
-        position: tirx.Var, size: int, step: int, dilation: int, pad: int, kernel: int
+        position: tirx.Var, size: Any, step: int, dilation: int, pad: int, kernel: int
     ) -> tvm.ir.Expr:
         """Elements of a window along one axis that lie inside the image."""
         first = position * step - pad
@@ -202,7 +250,7 @@ def avg_pool(data: te.Tensor, window: Window, include_padding: bool) -> te.Tenso
                 1.0 / (window.kernel[0] * window.kernel[1]), data.dtype
             )
         rows = count(h, height, sh, dh, top, window.kernel[0])
-        columns = count(w, width, sw, dw, left, window.kernel[1])
+        columns = count(w, columns_in, sw, dw, left, window.kernel[1])
         return total[n, c, h, w, i] / tirx.Cast(data.dtype, tirx.max(rows * columns, 1))
 
     return te.compute(total.shape, element, name="avg_pool")

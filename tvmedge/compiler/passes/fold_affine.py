@@ -21,7 +21,8 @@ import numpy.typing as npt
 import tvm
 from tvm import relax
 
-from tvmedge.compiler.passes.blocked.layout import constant, image_sizes
+from tvmedge.compiler.passes.blocked.layout import constant, open_sizes
+from tvmedge.compiler.passes.blocked.layout import same as alike
 from tvmedge.compiler.passes.exact import rounds
 from tvmedge.compiler.passes.functions import graph_functions, rewrite
 
@@ -93,7 +94,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
     def _fold(self, value: relax.Expr) -> _Affine | None:
         if not isinstance(value, relax.Call) or not isinstance(value.op, tvm.ir.Op):
             return None
-        name, shape = value.op.name, image_sizes(value)
+        name, shape = value.op.name, open_sizes(value)
         if name in CONVOLUTIONS:
             return _convolution(value, shape)
         if name not in ("relax.add", "relax.subtract", "relax.multiply", "relax.divide"):
@@ -103,7 +104,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
             left, right = right, left
         array = constant(right)
         factor = None if array is None else _one_a_channel(array, shape)
-        if factor is None or shape != image_sizes(left):
+        if factor is None or not alike(shape or (), open_sizes(left) or ()):
             return None
         before = self.pending.get(left) if self.uses[left] == 1 else None
         if before is None:
@@ -136,7 +137,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
     ) -> relax.Expr:
         if (factor == nothing).all():
             return self.visit_expr(value)
-        rank = len(image_sizes(value) or ())
+        rank = len(open_sizes(value) or ())
         same = (factor == factor[0]).all()
         array = factor[0] if same else factor.reshape(1, -1, *[1] * (rank - 2))
         number = relax.const(array.astype(np.float32))

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import tvm
-from tvm import relax, sym
+from tvm import relax
 
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.product import dense, matmul
-from tvmedge.compiler.passes.blocked.layout import Size, Sizes, constant, float_shape
+from tvmedge.compiler.passes.blocked.layout import Size, Sizes, constant, float_shape, same
 from tvmedge.compiler.passes.functions import rewrite
 from tvmedge.schedules.rules.cpu.tiles import OPEN_COLUMNS, Tile, product_tile
 from tvmedge.targeting.core import Core
@@ -52,7 +52,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         weight = constant(call.args[1])
         if weight is not None and weight.ndim == 2:
             return self._dense(call.args[0], left, weight)
-        if len(right) == 2 or _same(left[:-2], right[:-2]):
+        if len(right) == 2 or same(left[:-2], right[:-2]):
             return self._matmul(call, left[-2], right[-1])
         return call
 
@@ -100,10 +100,3 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
     def _tile(self, blocks: int | None, rows: Size) -> Tile:
         known = rows if isinstance(rows, int) else None
         return product_tile(self.core, blocks, known, ragged=True)
-
-
-def _same(left: Sizes, right: Sizes) -> bool:
-    known = sym.Analyzer()
-    return len(left) == len(right) and all(
-        known.can_prove_equal(a, b) for a, b in zip(left, right, strict=True)
-    )

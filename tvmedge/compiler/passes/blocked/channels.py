@@ -6,13 +6,13 @@ from __future__ import annotations
 from tvm import relax
 
 from tvmedge.compiler.passes.blocked.context import Context
-from tvmedge.compiler.passes.blocked.images import image_shape
-from tvmedge.compiler.passes.blocked.layout import Blocked, Order, image_sizes
+from tvmedge.compiler.passes.blocked.images import open_image
+from tvmedge.compiler.passes.blocked.layout import Blocked, Order, image_sizes, open_sizes
 
 
 def mean(context: Context, call: relax.Call) -> Blocked | None:
     """Mean over height and width, kept as axes of one."""
-    shape = image_sizes(call.args[0])
+    shape = open_sizes(call.args[0])
     if not context.is_blocked(call.args[0]) or shape is None or not call.attrs.keepdims:
         return None
     if sorted(int(axis) % len(shape) for axis in call.attrs.axis or ()) != [*range(2, len(shape))]:
@@ -46,8 +46,8 @@ def shuffle(context: Context, call: relax.Call) -> Blocked | None:
 
 def concat(context: Context, call: relax.Call) -> Blocked | None:
     """Along channels."""
-    shape = image_sizes(call)
-    if shape is None or image_shape(call) is None or not isinstance(call.args[0], relax.Tuple):
+    shape = open_sizes(call)
+    if shape is None or open_image(call) is None or not isinstance(call.args[0], relax.Tuple):
         return None
     parts = list(call.args[0].fields)
     if call.attrs.axis is None or int(call.attrs.axis) % len(shape) != 1:

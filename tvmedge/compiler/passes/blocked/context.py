@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import tvm
 from tvm import relax
 
-from tvmedge.compiler.passes.blocked.images import image_shape
-from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, image_sizes
+from tvmedge.compiler.passes.blocked.images import open_image
+from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, open_sizes
 from tvmedge.types import Winograd
 
 
@@ -41,7 +41,7 @@ class Context:
 
     def blocked(self, expr: relax.Expr, groups: int = 1) -> Blocked:
         """``expr`` of the original function in blocks, each of ``groups`` beginning one."""
-        shape = image_shape(expr)
+        shape = open_image(expr)
         assert shape is not None
         groups = self.layout.blocks(shape[1], groups).groups
         value = self.values.get(expr)
@@ -64,14 +64,14 @@ class Context:
     def unpack(self, value: Blocked, variable: relax.Var) -> relax.Expr:
         """The plain form of ``value``, of the sizes that ``variable`` has."""
         plain = self.layout.unpack(value)
-        shape = image_sizes(variable)
+        shape = open_sizes(variable)
         return plain if shape == value.shape else self.emit(relax.op.reshape(plain, shape))
 
     def image(self, expr: relax.Expr) -> relax.Expr:
         """``expr`` of the original function in the plain layout, as an image."""
-        shape = image_shape(expr)
+        shape = open_image(expr)
         plain = self.visit(expr)
-        return plain if shape == image_sizes(expr) else self.emit(relax.op.reshape(plain, shape))
+        return plain if shape == open_sizes(expr) else self.emit(relax.op.reshape(plain, shape))
 
     def emit(self, expr: relax.Expr) -> relax.Var:
         """Bind ``expr`` in the new function."""

@@ -13,17 +13,17 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from tvm import relax
+from tvm import relax, te
 
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.blocks import Blocks
-from tvmedge.compiler.kernels.window import Cover, Grouped, Window, conv, depthwise
+from tvmedge.compiler.kernels.window import Cover, Grouped, Window, conv, depthwise, sizes_of
 from tvmedge.compiler.passes.blocked.context import Context
-from tvmedge.compiler.passes.blocked.images import image_shape
-from tvmedge.compiler.passes.blocked.layout import Blocked, constant, image_sizes
+from tvmedge.compiler.passes.blocked.images import open_image
+from tvmedge.compiler.passes.blocked.layout import Blocked, constant, known, open_sizes
 from tvmedge.compiler.passes.blocked.windows import window_of
 from tvmedge.compiler.passes.blocked.winograd import winograd
-from tvmedge.schedules.rules.cpu.tiles import Room, register_tile
+from tvmedge.schedules.rules.cpu.tiles import Room, image_tile, window_width
 
 Array = npt.NDArray[np.float32]
 LAYOUTS = (("NCW", "OIW"), ("NCHW", "OIHW"))
@@ -34,7 +34,7 @@ def convolution(context: Context, call: relax.Call) -> Blocked | None:
     """Dense, grouped and depthwise convolutions of images and of signals."""
     data, weights = call.args
     attrs, array = call.attrs, constant(weights)
-    shape, result = image_shape(data), image_shape(call)
+    shape, result = open_image(data), open_image(call)
     if array is None or shape is None or result is None:
         return None
     if (str(attrs.data_layout), str(attrs.kernel_layout)) not in LAYOUTS:
@@ -118,7 +118,7 @@ def pack(array: Array, outs: Blocks, step: int) -> Array:
 
 
 def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -> relax.Var:
-    shape = image_sizes(data)
+    shape = open_sizes(data)
     assert shape is not None
     window = grouped.window
     rows, columns = window.output(*shape[2:4])
@@ -132,13 +132,16 @@ def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -
         products=math.prod(weight.shape[1:5]),
     )
     blocks = weight.shape[0] // grouped.groups
-    tile = register_tile(core, blocks, rows, columns, room)
-    height, width = tile.cover(rows, columns)
-    cover = Cover(weight.shape[0], height, width, held)
+    tile = image_tile(core, blocks, known(rows), known(columns), room)
     more = -blocks % tile.vectors
     whole = np.pad(weight, [(0, more), *[(0, 0)] * 5]) if more else weight
+
+    def cover(image: te.Tensor) -> Cover:
+        height, width = tile.cover(*window.output(*sizes_of(image)[2:4]))
+        return Cover(weight.shape[0], height, width, held)
+
     return context.layout.builder.emit_te(
-        lambda x, w: conv(x, w, grouped, cover),
+        lambda x, w: conv(x, w, grouped, cover(x)),
         data,
         relax.const(whole),
         primfunc_name_hint="conv",
@@ -150,7 +153,7 @@ def _depthwise(context: Context, data: Blocked, array: Array, window: Window) ->
     # [C, 1, KH, KW] -> [1, C / b, KH, KW, b]
     packed = context.layout.of(data).pack(array.transpose(1, 0, 2, 3), rest=0.0)[0]
     return context.layout.builder.emit_te(
-        lambda x, w: depthwise(x, w, window),
+        lambda x, w: depthwise(x, w, window, window_width(context.layout.core)),
         data.expr,
         relax.const(packed),
         primfunc_name_hint="depthwise",

@@ -13,8 +13,8 @@ from tvm import relax
 
 from tvmedge.compiler.kernels.blocks import Blocks
 from tvmedge.compiler.passes.blocked.context import Context
-from tvmedge.compiler.passes.blocked.images import as_image, image_shape
-from tvmedge.compiler.passes.blocked.layout import Blocked, constant, image_sizes
+from tvmedge.compiler.passes.blocked.images import as_image, open_image
+from tvmedge.compiler.passes.blocked.layout import Blocked, constant, open_sizes
 
 # Finite wherever their argument is; those of the second list only for some arguments.
 TAME = (
@@ -43,7 +43,7 @@ def binary(context: Context, call: relax.Call) -> Blocked | None:
     """Two tensors, or a tensor and a constant, broadcast as ONNX does."""
     left, right = call.args
     blocked = [arg for arg in (left, right) if context.is_blocked(arg)]
-    shape, image = image_sizes(call), image_shape(call)
+    shape, image = open_sizes(call), open_image(call)
     if not blocked or shape is None or image is None:
         return None
     blocks = context.layout.of(context.any_blocked(blocked[0]))
@@ -66,7 +66,7 @@ def _operand(
     array = constant(arg)
     if array is not None:
         return _constant(array, result, blocks)
-    shape = image_sizes(arg)
+    shape = open_sizes(arg)
     if shape is None:
         return None
     if shape == ():

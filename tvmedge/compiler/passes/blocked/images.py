@@ -10,20 +10,27 @@ from collections.abc import Sequence
 
 from tvm import relax
 
-from tvmedge.compiler.passes.blocked.layout import Shape4, image_sizes
+from tvmedge.compiler.passes.blocked.layout import Batch, Shape4, image_sizes, open_sizes, same
 
 
-def as_image(sizes: Sequence[int], whole: Sequence[int]) -> Shape4 | None:
+def as_image(sizes: Sequence[Batch], whole: Sequence[Batch]) -> Shape4 | None:
     """``sizes`` that broadcast to those of ``whole``, as an image; None where none does."""
     if len(sizes) != len(whole) or not 3 <= len(whole) <= 5:
         return None
     batch, channels, *rows, width = sizes
-    if rows != list(whole[2:-1]) and math.prod(rows) != 1:
+    if not same(tuple(rows), tuple(whole[2:-1])) and math.prod(rows) != 1:
         return None
     return batch, channels, math.prod(rows), width
 
 
+def open_image(expr: relax.Expr) -> Shape4 | None:
+    """``image_shape``, but height and width may be open as well."""
+    shape = open_sizes(expr)
+    return None if shape is None else as_image(shape, shape)
+
+
 def image_shape(expr: relax.Expr) -> Shape4 | None:
-    """Sizes of a float32 tensor as an image, None where it is none or a size is open."""
+    """Sizes of a float32 tensor as an image of any batch, None where it is none or
+    another size is open."""
     shape = image_sizes(expr)
     return None if shape is None else as_image(shape, shape)

@@ -10,16 +10,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import tvm
-from tvm import relax, te, tirx
+from tvm import relax, sym, te, tirx
 
 from tvmedge.compiler.kernels import moves
 from tvmedge.compiler.kernels.blocks import Blocks, Index, only_where
+from tvmedge.compiler.kernels.window import sizes_of
 from tvmedge.targeting.core import Core
 
 Size: TypeAlias = int | tvm.ir.Expr
 Sizes: TypeAlias = tuple[Size, ...]
 Batch: TypeAlias = Any  # a number, or an expression where it is open
-Shape4 = tuple[Batch, int, int, int]
+Shape4 = tuple[Batch, int, Batch, Batch]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,32 @@ def static_shape(expr: relax.Expr) -> tuple[int, ...] | None:
     if sizes is None or not all(isinstance(size, int) for size in sizes):
         return None
     return tuple(size for size in sizes if isinstance(size, int))
+
+
+def open_sizes(expr: relax.Expr) -> tuple[Batch, ...] | None:
+    """``static_shape``, but all sizes except the second, that of the channels, may be open."""
+    sizes = float_shape(expr)
+    return None if sizes is None or not all(isinstance(s, int) for s in sizes[1:2]) else sizes
+
+
+def known(size: Size) -> int | None:
+    """``size`` where it is a number."""
+    return size if isinstance(size, int) else None
+
+
+def same(left: Sizes, right: Sizes) -> bool:
+    """Whether sizes are equal whatever is open."""
+    analyzer = sym.Analyzer()
+    return len(left) == len(right) and all(
+        a == b
+        if isinstance(a, int) and isinstance(b, int)
+        else analyzer.can_prove_equal(_wide(a), _wide(b))
+        for a, b in zip(left, right, strict=True)
+    )
+
+
+def _wide(size: Size) -> tvm.ir.Expr:
+    return tirx.const(size, "int64") if isinstance(size, int) else size
 
 
 def image_sizes(expr: relax.Expr) -> tuple[Batch, ...] | None:
@@ -102,7 +129,7 @@ class Layout:
 
     def pack(self, expr: relax.Expr, groups: int = 1) -> Blocked:
         """Plain -> blocked; empty lanes become zero."""
-        shape = image_sizes(expr)
+        shape = open_sizes(expr)
         assert shape is not None
         batch, channels, height, width = shape
         blocks = self.blocks(channels, groups)
@@ -118,7 +145,7 @@ class Layout:
 
         packed = self.builder.emit_te(
             lambda x: te.compute(
-                (batch, blocks.number, height, width, self.block),
+                _in_blocks(x, blocks.number, self.block),
                 lambda *axes: element(x, *axes),
                 name="pack",
             ),
@@ -142,7 +169,7 @@ class Layout:
 
         return self.builder.emit_te(
             lambda x: te.compute(
-                value.shape,
+                (sizes_of(x)[0], value.shape[1], *sizes_of(x)[2:4]),
                 lambda *axes: element(x, *axes),
                 name="unpack",
             ),
@@ -159,9 +186,10 @@ class Layout:
         before = Blocks(-(-value.shape[1] // run), value.groups, self.block // run)
         after = Blocks(-(-channels // run), groups, self.block // run)
         batch, _, height, width = value.shape
-        shape = (batch, after.number, height, width, self.block)
         moved = self.builder.emit_te(
-            lambda x: moves.gather(x, shape, run, (before, after), order.source),
+            lambda x: moves.gather(
+                x, _in_blocks(x, after.number, self.block), run, (before, after), order.source
+            ),
             value.expr,
             primfunc_name_hint="gather",
         )
@@ -171,10 +199,17 @@ class Layout:
         """Values with their channels in one group, along their channels."""
         batch, _, height, width = values[0].shape
         counts = [value.shape[1] for value in values]
-        shape = (batch, self.blocks(sum(counts)).number, height, width, self.block)
+        number = self.blocks(sum(counts)).number
         joined = self.builder.emit_te(
-            lambda *parts: moves.concat(parts, shape, counts),
+            lambda *parts: moves.concat(parts, _in_blocks(parts[0], number, self.block), counts),
             *[value.expr for value in values],
             primfunc_name_hint="concat",
         )
         return Blocked(joined, (batch, sum(counts), height, width))
+
+
+def _in_blocks(image: te.Tensor, number: int, block: int) -> Any:
+    """The shape of ``image`` [N, ., H, W, ...] with its channels in ``number`` blocks. Sizes
+    of a kernel have to be its operands' own: those of the graph are other variables."""
+    batch, _, height, width, *_ = sizes_of(image)
+    return batch, number, height, width, block

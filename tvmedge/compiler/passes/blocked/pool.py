@@ -6,9 +6,10 @@ from tvm import relax
 
 from tvmedge.compiler.kernels.window import avg_pool, max_pool
 from tvmedge.compiler.passes.blocked.context import Context
-from tvmedge.compiler.passes.blocked.images import image_shape
-from tvmedge.compiler.passes.blocked.layout import Blocked
+from tvmedge.compiler.passes.blocked.images import open_image
+from tvmedge.compiler.passes.blocked.layout import Blocked, same
 from tvmedge.compiler.passes.blocked.windows import window_of
+from tvmedge.schedules.rules.cpu.tiles import window_width
 
 
 def max_pools(context: Context, call: relax.Call) -> Blocked | None:
@@ -22,21 +23,23 @@ def avg_pools(context: Context, call: relax.Call) -> Blocked | None:
 
 
 def _pool(context: Context, call: relax.Call, *, average: bool) -> Blocked | None:
-    result, attrs = image_shape(call), call.attrs
+    result, attrs = open_image(call), call.attrs
     if not context.is_blocked(call.args[0]) or result is None:
         return None
     if str(attrs.layout) not in ("NCW", "NCHW"):
         return None
     value = context.any_blocked(call.args[0])
     window = window_of(attrs.pool_size, attrs)
-    if window.output(*value.shape[2:]) != result[2:]:
+    if not same(window.output(*value.shape[2:]), result[2:]):
         return None  # ceil_mode: a last window hangs over the padding
-    emit = context.layout.builder.emit_te
+    emit, width = context.layout.builder.emit_te, window_width(context.layout.core)
     if average:
         include = bool(attrs.count_include_pad)
         pooled = emit(
-            lambda x: avg_pool(x, window, include), value.expr, primfunc_name_hint="avg_pool"
+            lambda x: avg_pool(x, window, include, width), value.expr, primfunc_name_hint="avg_pool"
         )
     else:
-        pooled = emit(lambda x: max_pool(x, window), value.expr, primfunc_name_hint="max_pool")
+        pooled = emit(
+            lambda x: max_pool(x, window, width), value.expr, primfunc_name_hint="max_pool"
+        )
     return Blocked(pooled, result, value.groups)

@@ -1,4 +1,4 @@
-"""Images in blocks of channels where the size of the batch is open."""
+"""Images in blocks of channels where the batch, or height and width are open."""
 
 from __future__ import annotations
 
@@ -35,16 +35,37 @@ CONSTANTS = {
 }
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_every_layer_has_its_rule_and_any_batch_its_result(core: str) -> None:
-    proto = model(NODES, [tensor("x", ["N", 3, 18, 18])], [tensor("y", ["N", 10])], CONSTANTS)
+FIXED = {"conv": "conv", "conv1": "conv", "depthwise": "window", "max": "window"}
+OPEN = FIXED | {"depthwise": "open-window", "max": "open-window"}
+SIZES = [((1, 18, 18), (3, 18, 18), (9, 18, 18)), ((1, 18, 18), (2, 7, 64), (1, 33, 21))]
+
+
+FIXED_CASE = (["N", 3, 18, 18], SIZES[0], FIXED)
+OPEN_CASE = (["N", 3, "H", "W"], SIZES[1], OPEN)
+CASES = [
+    *(pytest.param(core, *FIXED_CASE, id=f"batch-{core}") for core in CORES),
+    *(pytest.param(core, *OPEN_CASE, id=f"image-{core}") for core in ("avx512", "neon")),
+    *(
+        pytest.param(core, *OPEN_CASE, id=f"image-{core}", marks=pytest.mark.slow)
+        for core in ("avx2", "armv7")
+    ),
+]
+
+
+@pytest.mark.parametrize(("core", "shape", "sizes", "wanted"), CASES)
+def test_every_layer_has_its_rule_and_any_size_its_result(
+    core: str,
+    shape: list[int | str],
+    sizes: tuple[tuple[int, int, int], ...],
+    wanted: dict[str, str],
+) -> None:
+    proto = model(NODES, [tensor("x", shape)], [tensor("y", ["N", 10])], CONSTANTS)
     seen: dict[str, Choice] = {}
     run = runner(imported(proto).module, CORES[core], seen.update)
-    for batch in (1, 3, 9):
-        x = random(batch, 3, 18, 18, seed=9)
+    for batch, height, width in sizes:
+        x = random(batch, 3, height, width, seed=9)
         (expected,) = ReferenceEvaluator(proto).run(None, {"x": x})
         (result,) = run([x])
         assert max_normalised_error(result, expected) <= CLOSE
     rules = {name.removeprefix("fused_").split("_")[0]: c.rule for name, c in seen.items()}
-    wanted = {"conv": "conv", "conv1": "conv", "depthwise": "window", "max": "window"}
     assert rules | wanted | {"dense": "product"} == rules
