@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
         report = {"machine": machine.describe(["tvmedge", "apache-tvm"]), "targets": TARGETS}
         report |= {"multiply_adds_a_cycle": peaks, "models": rows}
         with atomic_path(options.out) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(_text(report), encoding="utf-8")
     print(summary(rows))
     return 0
 
@@ -90,6 +90,16 @@ def _code_rows(assembly: Assembly, peaks: dict[str, float]) -> list[dict[str, An
             }
         )
     return rows
+
+
+def _text(report: dict[str, Any]) -> str:
+    """JSON with a line for each row."""
+    models = ",\n".join(
+        f'  "{name}": [\n    ' + ",\n    ".join(map(json.dumps, rows)) + "\n  ]"
+        for name, rows in report["models"].items()
+    )
+    head = json.dumps({key: value for key, value in report.items() if key != "models"})
+    return f'{head[:-1]}, "models": {{\n{models}\n}}}}\n'
 
 
 def summary(models: dict[str, Any]) -> str:
