@@ -87,3 +87,18 @@ def test_two_computed_matrices_of_any_size(
     result, choices = compiled(graph(nodes, x, {}, "y"), x, CORES[core])
     assert max_normalised_error(result, exact(nodes, x, {}, "y")) <= CLOSE
     assert [choice.rule for choice in choices.values()] == ["product"], "one kernel"
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_steps_of_one_row_share_the_weights(core: str) -> None:
+    x = {"x": random(2, 13, 1, 24)}
+    weights = {"w": random(24, 40, seed=1), "b": random(40, seed=2)}
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["p"]),
+        helper.make_node("Add", ["p", "b"], ["y"]),
+    ]
+    result, choices = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
+    assert max_normalised_error(result, exact(nodes, x, weights, "y")) <= CLOSE
+    (choice,) = choices.values()
+    assert choice.rule == "product"
+    assert not choice.tile.endswith(" 1 rows")

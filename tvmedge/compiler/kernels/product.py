@@ -21,7 +21,9 @@ Element: TypeAlias = Callable[..., tvm.ir.Expr]
 
 def dense(data: te.Tensor, weight: te.Tensor, tile: int, block: int) -> te.Tensor:
     """data [..., M, K] times weight [N / (V b), K, V b] -> [..., M, N], in tiles of ``tile``
-    rows; b is ``block``, and V the blocks that lie side by side."""
+    rows; b is ``block``, and V the blocks that lie side by side. Where M is one, the axis
+    before it counts as rows (steps of a sequence with a batch of one): each would read all
+    weights again."""
     groups, _, wide = (int(size) for size in weight.shape)
     beside = wide // block
     columns = groups * wide
@@ -29,7 +31,8 @@ def dense(data: te.Tensor, weight: te.Tensor, tile: int, block: int) -> te.Tenso
     def element(lead: tuple[tirx.Var, ...], k: tirx.Var, c: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
         return weight[c // beside, k, c % beside * block + i]
 
-    return _product(data, element, tile, groups * beside, block, columns)
+    alone = len(data.shape) > 2 and _size(data.shape[-2]) == 1
+    return _product(data, element, tile, groups * beside, block, columns, alone=alone)
 
 
 def matmul(left: te.Tensor, right: te.Tensor, tile: int, step: int, block: int) -> te.Tensor:
@@ -50,16 +53,26 @@ def matmul(left: te.Tensor, right: te.Tensor, tile: int, step: int, block: int) 
 
 
 def _product(
-    data: te.Tensor, weight: Element, tile: int, blocks: Size, block: int, columns: Size
+    data: te.Tensor,
+    weight: Element,
+    tile: int,
+    blocks: Size,
+    block: int,
+    columns: Size,
+    *,
+    alone: bool = False,
 ) -> te.Tensor:
     *lead, height, reduced = (_size(size) for size in data.shape)
+    one = [0] if alone else []
+    if alone:
+        *lead, height = lead
     rows = _cover(height, tile)
-    image = _zeros_beyond(data, -2, rows, "pad")
+    image = _zeros_beyond(data, -3 if alone else -2, rows, "pad")
     k = te.reduce_axis((0, reduced), "k")
 
     def element(*axes: tirx.Var) -> tvm.ir.Expr:
         *outer, m, c, i = axes
-        index = (*outer, m, k)
+        index = (*outer, m, *one, k)
         return te.sum(image[index] * weight(tuple(outer), k, c, i), axis=k)
 
     sums = te.compute(
@@ -67,10 +80,10 @@ def _product(
     )
 
     def flat(*axes: tirx.Var) -> tvm.ir.Expr:
-        index = (*axes[:-1], axes[-1] // block, axes[-1] % block)
+        index = (*axes[: len(lead) + 1], axes[-1] // block, axes[-1] % block)
         return sums[index]
 
-    return te.compute((*lead, height, columns), flat, name="flat", attrs={CUT: 1})
+    return te.compute((*lead, height, *[1] * len(one), columns), flat, name="flat", attrs={CUT: 1})
 
 
 def _zeros_beyond(data: te.Tensor, axis: int, size: Size, name: str) -> te.Tensor:

@@ -67,7 +67,8 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         blocks = -(-columns // block)
         whole = np.zeros((reduced, blocks * block), weight.dtype)
         whole[:, :columns] = weight
-        tile = self._tile(blocks, shape[-2])
+        alone = len(shape) > 2 and shape[-2] == 1
+        tile = self._tile(blocks, shape[-3] if alone else shape[-2])
         wide = block * (tile.vectors if self.core.lane_operand else 1)
         packed = whole.reshape(reduced, -1, wide).transpose(1, 0, 2)
         result = self.builder_.call_te(
