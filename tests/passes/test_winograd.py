@@ -113,7 +113,7 @@ def test_a_model_that_rounds_is_summed_directly() -> None:
     assert "winograd" not in {choice.rule for choice in choices.values()}
 
 
-HOST = Core(16, 32, memory_operand=True, l1_kib=48, l2_kib=2048, far_bytes=7)
+HOST = Core(16, 32, memory_operand=True, l1_kib=48, l2_kib=2048)
 
 
 def _fast(image: Image, allowed: Winograd = Winograd.F4) -> Fast | None:
