@@ -24,6 +24,7 @@ from tvmedge.compiler.passes.native_extremes import NativeExtremes
 from tvmedge.compiler.passes.pack_products import PackProducts
 from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
+from tvmedge.compiler.passes.share_tensors import ShareTensors
 from tvmedge.compiler.passes.small_serial import SmallSerial
 from tvmedge.compiler.passes.trust_private import TrustPrivate
 from tvmedge.targeting.core import Core
@@ -116,6 +117,7 @@ def vm_lowering() -> tuple[Phase, ...]:
             (
                 transform.StaticPlanBlockMemory(),
                 transform.LowerAllocTensor(),
+                ShareTensors(),
                 transform.KillAfterLastUse(),
             ),
         ),
