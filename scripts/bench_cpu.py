@@ -51,6 +51,7 @@ def main(arguments: list[str]) -> int:
     }
     if options.resume and (kept := results.read(options.out)).get("sources") == report["sources"]:
         report["models"] = kept["models"]
+        report["contestants"] = kept["contestants"] | report["contestants"]
     for name in options.models or KIND_OF:
         record = _record(report, model_list.find(name))
         given = source(model_list.find(name))

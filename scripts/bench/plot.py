@@ -40,7 +40,7 @@ def main(report: str, out: str, threads: str = "1") -> None:
     axes.set_xscale("log")
     axes.set_xlabel(f"time over ours, {threads} thread; right of the line is slower than us")
     axes.grid(axis="both", color="#dddddd", linewidth=0.6)
-    axes.margins(y=0.02)
+    axes.set_ylim(-0.6, len(order) - 0.4)
     axes.legend(ncols=len(peers) + 1, loc="lower center", bbox_to_anchor=(0.35, 1), frameon=False)
     figure.savefig(out, metadata={"Date": None})
 
