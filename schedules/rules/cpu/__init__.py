@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tvmedge.schedules.rules.cpu.columns import Columns
 from tvmedge.schedules.rules.cpu.conv import Conv
+from tvmedge.schedules.rules.cpu.elementwise import Elementwise
 from tvmedge.schedules.rules.cpu.last import Last
 from tvmedge.schedules.rules.cpu.move import Move
 from tvmedge.schedules.rules.cpu.open_window import OpenWindow
@@ -25,5 +26,6 @@ RULES: tuple[Rule, ...] = (
     Move(),
     Rows(),
     Columns(),
+    Elementwise(),
     Last(),
 )
