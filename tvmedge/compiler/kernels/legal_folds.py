@@ -105,17 +105,20 @@ def _folded(
                 primfunc_attrs=pattern,
             )
         )
-        axes = sorted((*axes, *rest))
-    after = len(shape) - 1 - max(axes, default=len(shape))
-    if after > 1:  # side by side in memory: one axis
-        data = bb.emit(relax.op.reshape(data, (*shape[:-after], math.prod(shape[-after:]))))
+        shape, axes = [1 if axis in axes else size for axis, size in enumerate(shape)], rest
+    last = max((axis for axis in axes if shape[axis] > 1), default=len(shape) - 1)
+    inner = math.prod(shape[last + 1 :])  # side by side in memory: one axis
+    whole = inner == 1
+    if not whole:
+        axes = [axis for axis in axes if axis <= last]
+        data = bb.emit(relax.op.reshape(data, (*shape[: last + 1], inner)))
     made = bb.call_te(
         lambda x: reduction(x, axes, keepdims, fold, lanes, finish or (lambda value: value)),
         data,
         primfunc_name_hint=name,
         primfunc_attrs=pattern,
     )
-    return made if after <= 1 else relax.op.reshape(bb.emit(made), call.ty.shape)
+    return made if whole else relax.op.reshape(bb.emit(made), call.ty.shape)
 
 
 def _softmax(lanes: int) -> Attempt:
