@@ -108,17 +108,17 @@ def _folded(
         shape, axes = [1 if axis in axes else size for axis, size in enumerate(shape)], rest
     last = max((axis for axis in axes if shape[axis] > 1), default=len(shape) - 1)
     inner = math.prod(shape[last + 1 :])  # side by side in memory: one axis
-    whole = inner == 1
-    if not whole:
+    flat = [*shape[: last + 1], inner] if inner > 1 else list(shape)
+    if flat != list(shape):
         axes = [axis for axis in axes if axis <= last]
-        data = bb.emit(relax.op.reshape(data, (*shape[: last + 1], inner)))
+        data = bb.emit(relax.op.reshape(data, flat))
     made = bb.call_te(
         lambda x: reduction(x, axes, keepdims, fold, lanes, finish or (lambda value: value)),
         data,
         primfunc_name_hint=name,
         primfunc_attrs=pattern,
     )
-    return made if whole else relax.op.reshape(bb.emit(made), call.ty.shape)
+    return made if flat == list(shape) else relax.op.reshape(bb.emit(made), call.ty.shape)
 
 
 def _softmax(lanes: int) -> Attempt:
