@@ -43,7 +43,13 @@ def _sigmoid(x: Array) -> Array:
 
 @pytest.mark.parametrize(
     ("name", "exact", "most"),
-    [("exp", np.exp, 2), ("sigmoid", _sigmoid, 4), ("tanh", np.tanh, 4)],
+    [
+        ("exp", np.exp, 2),
+        ("sigmoid", _sigmoid, 4),
+        ("tanh", np.tanh, 4),
+        ("cosh", np.cosh, 6),
+        ("sinh", np.sinh, 10),
+    ],
 )
 def test_errors_in_units_of_the_last_place(
     name: str, exact: Callable[[Array], Array], most: float

@@ -87,7 +87,7 @@ def test_the_ir_is_dumped_after_every_phase(net: Path, tmp_path: Path) -> None:
             "vm",
         )
     ]
-    assert "T.parallel" in (dump / "host" / "05-schedule.py").read_text()
+    assert "T.vectorized" in (dump / "host" / "05-schedule.py").read_text()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_file_that_is_no_model(
 def test_a_full_disk_leaves_nothing_behind(net: Path, tmp_path: Path, full: str) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24k", "none", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12k", "none", str(disk)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a tmpfs")
     try:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import tvm
 from tvm import tirx
+from tvm.s_tir.stmt import SBlockRealize
 
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
@@ -56,6 +57,9 @@ def schedule(module: tvm.IRModule, rules: Sequence[Rule], core: Core) -> Schedul
         if not isinstance(func, tirx.PrimFunc) or func.attrs.get("tirx.is_scheduled", False):
             continue
         kernel = variable.name_hint
+        if not isinstance(func.body, SBlockRealize):
+            log.info("kernel %s: code of its own, not in blocks, is left as it is", kernel)
+            continue
         for rule in rules:
             plan = _apply(rule, kernel, func, core)
             if plan is not None:

@@ -23,6 +23,8 @@ def exponentials() -> dict[str, Legalize]:
             "sigmoid": _elementwise("sigmoid", elementary.sigmoid),
             "tanh": _elementwise("tanh", elementary.tanh),
             "erf": _elementwise("erf", elementary.erf),
+            "cosh": _elementwise("cosh", elementary.cosh),
+            "sinh": _elementwise("sinh", elementary.sinh),
             "nn.silu": _elementwise("silu", lambda x: x * elementary.sigmoid(x)),
             "nn.gelu": _elementwise("gelu", _gelu),
         }

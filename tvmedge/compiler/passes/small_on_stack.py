@@ -52,7 +52,7 @@ def _pipeline() -> tuple[object, object, object]:
 
 def _kept(statement: tirx.AllocBuffer) -> tirx.AllocBuffer:
     size = nbytes(statement.buffer)
-    small = size is not None and size <= STACK_LIMIT
+    small = size is not None and 0 < size <= STACK_LIMIT
     return tirx.AllocBuffer(statement.buffer, _ANNOTATIONS) if small else statement
 
 
