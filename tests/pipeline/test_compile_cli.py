@@ -133,7 +133,7 @@ def test_a_file_that_is_no_model(
 def test_a_full_disk_leaves_nothing_behind(net: Path, tmp_path: Path, full: str) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12k", "none", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(disk)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a tmpfs")
     try:
