@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.devices.parts import EMULATED, Board, write_model
+from tests.devices.parts import EMULATED, Board, alive, write_model, zombies
 from tvmedge.boards.emulated import emulator_command
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.device.runtime_wheels import ensure_runtime
 from tvmedge.targeting import TargetSpec, target
+
+
+@pytest.fixture
+def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing is left after a test: no process, no zombie, no file."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield
+    deadline = time.monotonic() + 5
+    while (left := alive(str(folder))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+    assert zombies() == []
+    assert list(folder.iterdir()) == []
 
 
 @pytest.fixture(scope="session")

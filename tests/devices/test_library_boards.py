@@ -6,15 +6,13 @@ import dataclasses
 import shutil
 import struct
 import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.devices.parts import SIZE, alive, zombies
+from tests.devices.parts import SIZE
 from tests.onnx_models import conv_net, save
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.session import SessionOptions, open_session
@@ -38,6 +36,7 @@ from tvmedge.model.load import load
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.types import Signature, TensorSpec
 
+pytestmark = pytest.mark.usefixtures("clean")
 IN, OUT = "input/x:0", "output/y:0"
 COPY, TRAP, SEGFAULT, HANG, REFUSE = range(5)
 BOARDS = [("local", "host"), ("emulated", "raspberry-pi-4b"), ("emulated", "raspberry-pi-2")]
@@ -47,21 +46,6 @@ def _require_emulator(spec: TargetSpec) -> None:
     emulator = spec.emulator
     if emulator and not (shutil.which(emulator.program) and Path(emulator.sysroot).is_dir()):
         pytest.skip(f"{emulator.program} or {emulator.sysroot} is not installed")
-
-
-@pytest.fixture(autouse=True)
-def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing is left after any of these tests: no process, no zombie, no file."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield
-    deadline = time.monotonic() + 5
-    while (left := alive(str(folder))) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert left == []
-    assert zombies() == []
-    assert list(folder.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

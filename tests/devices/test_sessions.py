@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,6 @@ from tests.devices.parts import (
     affine_weights,
     alive,
     listening,
-    zombies,
 )
 from tvmedge.boards import emulated
 from tvmedge.boards.address import BoardAddress, BoardKind, parse_address
@@ -33,25 +32,11 @@ from tvmedge.device.pack import SERVER
 from tvmedge.errors import BoardError, ExitCode, InputError, ToolError
 from tvmedge.targeting import target
 
+pytestmark = pytest.mark.usefixtures("clean")
 MakeBundle = Callable[[str, str], Path]
 IN, OUT = "input/x:0", "output/y:0"
 COPY, ABORT, SEGFAULT, HANG, PRINT, RAISE, EXIT = range(7)
 """What the "trouble" model does, by its first input element."""
-
-
-@pytest.fixture(autouse=True)
-def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing is left after any of these tests: no process, no zombie, no file."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield
-    deadline = time.monotonic() + 5
-    while (left := alive(str(folder))) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert left == []
-    assert zombies() == []
-    assert list(folder.iterdir()) == []
 
 
 @pytest.fixture(params=[("local", "host"), ("emulated", EMULATED)], ids=["local", "emulated"])

@@ -12,9 +12,9 @@ import math
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.steps.blocks import Block, blocks, find, find_all, shape
-from tvmedge.schedules.steps.elementwise import inline, reduces
+from tvmedge.schedules.steps.elementwise import inline
+from tvmedge.schedules.steps.folds import gather_at, one_pass
 from tvmedge.schedules.steps.loops import Loop, divisors, extent, leading, unroll, vectorize
-from tvmedge.schedules.steps.vectors import in_vectors
 
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
@@ -43,21 +43,11 @@ class Columns:
         tile = _tiles(schedule, last, rows, columns, width)
         if tile is None:
             return None
-        try:
-            for block in reversed(before):
-                schedule.compute_at(block, tile, preserve_unit_loops=True)
-        except s_tir.ScheduleError:
+        if not gather_at(schedule, before, tile):
             return None
         if any(extent(schedule, schedule.get_loops(block)[-2]) != width for block in folded):
             return None
-        schedule.parallel(tile)
-        for block in (*before, last):
-            if reduces(schedule.get(block)):
-                _sum(schedule, block, core.lanes)
-        for block in (*before, last):
-            loops = schedule.get_loops(block)[1:]
-            if loops and not reduces(schedule.get(block)):
-                in_vectors(schedule, block, loops, core.lanes)
+        one_pass(schedule, (*before, last), tile, core.lanes, _sum)
         return Plan(schedule, f"{width} columns")
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.steps.blocks import Block
+from tvmedge.schedules.steps.blocks import Block, blocks
 from tvmedge.schedules.steps.elementwise import inline
 from tvmedge.schedules.steps.loops import extent
 
@@ -28,15 +28,15 @@ class Move:
     def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
         """None for anything but a move of channels and what is done to each element."""
         schedule = s_tir.Schedule(func)
-        blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
-        places = [at for at, block in enumerate(blocks) if _run(schedule, block)]
+        found = blocks(schedule)
+        places = [at for at, block in enumerate(found) if _run(schedule, block)]
         if not places:
             return None
-        *before, main = blocks[: places[-1] + 1]
-        run = math.gcd(*(_run(schedule, blocks[at]) for at in places))
+        *before, main = found[: places[-1] + 1]
+        run = math.gcd(*(_run(schedule, found[at]) for at in places))
         if not all(inline(schedule, block) for block in before):
             return None
-        rest = [block for block in blocks[places[-1] + 1 :] if not inline(schedule, block)]
+        rest = [block for block in found[places[-1] + 1 :] if not inline(schedule, block)]
         if len(rest) > 1 or not all(_append(schedule, block) for block in rest):
             return None
         n, c, h, w, i = schedule.get_loops(main)

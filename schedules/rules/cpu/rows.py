@@ -13,9 +13,9 @@ import math
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.steps.blocks import Block, blocks, find, find_all, shape
-from tvmedge.schedules.steps.elementwise import inline, reduces, sums
+from tvmedge.schedules.steps.elementwise import inline, sums
+from tvmedge.schedules.steps.folds import gather_at, one_pass
 from tvmedge.schedules.steps.loops import Loop, extent, leading, vectorize
-from tvmedge.schedules.steps.vectors import in_vectors
 
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
@@ -41,21 +41,11 @@ class Rows:
         row = _row(schedule, last, outers.pop())
         if row is None:
             return None
-        try:
-            for block in reversed(before):
-                schedule.compute_at(block, row, preserve_unit_loops=True)
-        except s_tir.ScheduleError:
+        if not gather_at(schedule, before, row):
             return None
         if any(not _one_row(schedule, block) for block in folded):
             return None
-        schedule.parallel(row)
-        for block in (*before, last):
-            if reduces(schedule.get(block)):
-                _sum(schedule, block, core.lanes)
-        for block in (*before, last):
-            loops = schedule.get_loops(block)[1:]
-            if loops and not reduces(schedule.get(block)):
-                in_vectors(schedule, block, loops, core.lanes)
+        one_pass(schedule, (*before, last), row, core.lanes, _sum)
         return Plan(schedule)
 
 
