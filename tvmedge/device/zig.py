@@ -48,6 +48,16 @@ def zig_archive(archive: Path, objects: Sequence[Path]) -> None:
     _run(["ar", "rcsD", str(archive), *map(str, objects)], archive.name)
 
 
+def zig_shared(library: Path, objects: Sequence[Path]) -> None:
+    """Link objects into a shared library, by zig's linker alone: what they leave undefined,
+    C's functions too, is for whoever loads it to have.
+
+    Raises:
+        ToolError: ziglang is missing, the disk is full, or the linker failed.
+    """
+    _run(["ld.lld", "-shared", "-o", str(library), *map(str, objects)], library.name)
+
+
 def _run(args: Sequence[str], what: str) -> None:
     cache = str(cache_dir("zig"))
     # Both, or zig leaves a .zig-cache in the current directory.

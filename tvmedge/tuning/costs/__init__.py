@@ -1,0 +1,1 @@
+"""What a tuner minimises: cost sources, one a file, behind one interface (source.py)."""

@@ -1,0 +1,91 @@
+"""A kernel as machine code that anything can call: C's convention, no runtime of TVM's."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tvmedge.device.zig import zig_shared
+from tvmedge.dtypes import carrier
+
+if TYPE_CHECKING:
+    import tvm
+
+SYMBOL = "tvmedge_candidate"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A tensor that a kernel takes: C order, aligned to 64 bytes."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return math.prod(self.shape) * carrier(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class BuiltCandidate:
+    """``void tvmedge_candidate(argument *..., scratch *...)`` in an ELF object (``code``).
+
+    ``arguments`` are the kernel's tensors in their order, results among them; ``scratch``
+    the bytes of the buffers that follow them, which hold nothing before or after a call.
+    ``triple`` is TVM's ``mtriple``.
+    """
+
+    code: bytes
+    triple: str
+    arguments: tuple[Argument, ...]
+    scratch: tuple[int, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex sha256 of the code: schedules may differ and yet come to the same."""
+        return hashlib.sha256(self.code).hexdigest()
+
+    def link(self, library: Path) -> None:
+        """Write a shared library: C's own functions stay for its loader to find (20 ms).
+
+        Raises:
+            ToolError: zig is missing or failed, or the disk is full.
+        """
+        given = library.with_suffix(".o")
+        given.write_bytes(self.code)
+        zig_shared(library, [given])
+        given.unlink()
+
+
+def built(func: tvm.tirx.PrimFunc, target: tvm.target.Target) -> BuiltCandidate:
+    """Machine code of a scheduled kernel of known shapes.
+
+    Raises:
+        RuntimeCallError: it calls a function of TVM's runtime, such as a sort.
+        ValueError: a parameter is no tensor of known shape.
+    """
+    import tvm
+
+    from tvmedge.compiler.library.kernels import build_kernels
+
+    arguments = tuple(_argument(parameter) for parameter in func.params)
+    with target:
+        kernels = build_kernels(tvm.IRModule({"kernel": func}), {"kernel": SYMBOL}, target)
+    (part,) = kernels.parts["kernel"]
+    return BuiltCandidate(kernels.object(), str(target.attrs["mtriple"]), arguments, part.scratch)
+
+
+def _argument(parameter: tvm.tirx.Var) -> Argument:
+    import tvm
+
+    kind = parameter.ty
+    if not isinstance(kind, tvm.tirx.buffer.BufferType):
+        raise ValueError(f"its parameter {parameter} is no tensor")
+    if not all(isinstance(size, tvm.tirx.IntImm) for size in kind.shape):
+        raise ValueError(f"the shape of its parameter {parameter} is open")
+    return Argument(tuple(int(size) for size in kind.shape), str(kind.dtype))
