@@ -15,6 +15,7 @@ from tvmedge.schedules.rules.cpu.elementwise import Elementwise
 
 from tests.cpu_kernels import CORES, random
 from tvmedge.compiler.kernels import elementary
+from tvmedge.scheduling.knobs import Defaults
 from tvmedge.scheduling.plan import Plan
 
 Array = NDArray[Any]
@@ -23,7 +24,7 @@ Array = NDArray[Any]
 def _run(func: tirx.PrimFunc, core: str, *arrays: Array) -> tuple[Array, str]:
     """What the scheduled kernel makes of ``arrays``, and its schedule; the last is the result's
     size, whose elements must all be written."""
-    plan = Elementwise().apply(func, CORES[core])
+    plan = Elementwise().apply(func, CORES[core], Defaults())
     assert isinstance(plan, Plan)
     built = tvm.compile(plan.schedule.mod, target={"kind": "llvm", "num-cores": 2})
     tensors = [tvm.runtime.tensor(array) for array in arrays]
@@ -93,4 +94,4 @@ def test_what_vectors_would_not_serve_is_left() -> None:
     k = te.reduce_axis((0, 48), "k")
     total = te.compute((64,), lambda i: te.sum(x[i, k], axis=k), name="y")
     for y in (transposed, padded, total):
-        assert Elementwise().apply(te.create_prim_func([x, y]), CORES["avx2"]) is None
+        assert Elementwise().apply(te.create_prim_func([x, y]), CORES["avx2"], Defaults()) is None

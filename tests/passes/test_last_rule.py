@@ -14,13 +14,14 @@ from tvm.script import tirx as T
 from tvmedge.schedules.rules.cpu.last import Last
 
 from tvmedge.scheduling.engine import schedule
+from tvmedge.scheduling.knobs import Defaults
 from tvmedge.targeting.core import Core
 
 CORE = Core(4, 16)
 
 
 def _apply(func: tirx.PrimFunc) -> s_tir.Schedule | None:
-    plan = Last().apply(func, CORE)
+    plan = Last().apply(func, CORE, Defaults())
     return plan.schedule if plan else None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import pytest
 import tvm
 from tvm import s_tir, te, tirx, topi
 
-from tvmedge.scheduling.engine import schedule
+from tvmedge.scheduling.engine import Recall, Tuned, schedule
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
@@ -20,7 +22,7 @@ class _Rule:
         self.name = name
         self.result = result
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         if self.result == "raise":
             raise ValueError("cannot\nand more")
         return Plan(s_tir.Schedule(func)) if self.result == "apply" else None
@@ -61,3 +63,44 @@ def test_no_rule_keeps_the_kernel_and_says_so(
     assert result.choices == {}
     tvm.ir.assert_structural_equal(result.module, module)
     assert "no rule applies" in caplog.text
+
+
+def _tuned(**decisions: int) -> Callable[[str, tirx.PrimFunc], Tuned]:
+    return lambda kernel, func: Tuned("second", decisions)
+
+
+class _Split:
+    name = "second"
+
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
+        made = s_tir.Schedule(func)
+        (loop,) = made.get_loops(made.get_child_blocks(made.get_sblock("root"))[0])
+        made.split(loop, [None, knobs.pick("inner", (1, 2, 4), 1)])
+        return Plan(made)
+
+
+def test_a_tuned_kernel_has_its_own_rule_and_decisions(module: tvm.IRModule) -> None:
+    rules = (_Rule("first", "apply"), _Split())
+    result = schedule(module, rules, CORE, _tuned(inner=4))
+    choice = result.choices["kernel"]
+    assert (choice.rule, choice.tuned, choice.refused) == ("second", True, "")
+    assert "T.grid(1, 4)" in result.module["kernel"].script()
+
+
+@pytest.mark.parametrize(
+    ("recall", "why"),
+    [
+        (_tuned(inner=3), "inner = 3 is none of 1, 2, 4"),
+        (_tuned(outer=1), "no longer asks for outer"),
+        (lambda *_: Tuned("third", {}), "there is no rule third"),
+        (lambda *_: Tuned("broken", {}), "rule broken fails with it: cannot"),
+        (lambda *_: Tuned("no", {}), "rule no no longer takes the kernel"),
+    ],
+)
+def test_a_stale_record_is_refused_and_says_why(
+    module: tvm.IRModule, recall: Recall, why: str
+) -> None:
+    rules = (_Rule("no", "none"), _Rule("first", "apply"), _Split(), _Rule("broken", "raise"))
+    choice = schedule(module, rules, CORE, recall).choices["kernel"]
+    assert (choice.rule, choice.tuned) == ("first", False)
+    assert why in choice.refused

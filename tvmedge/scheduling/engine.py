@@ -1,16 +1,20 @@
-"""Rules are tried in order; the first that returns a schedule wins."""
+"""Rules are tried in order; the first that returns a schedule wins.
+
+A kernel that was tuned is scheduled by the rule and the decisions stored for it.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import tvm
 from tvm import tirx
 from tvm.s_tir.stmt import SBlockRealize
 
+from tvmedge.scheduling.knobs import Decision, Defaults, Fixed, Knobs, StaleDecisionError
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
@@ -24,17 +28,33 @@ class Rule(Protocol):
     def name(self) -> str:
         """What reports call the rule."""
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
-        """A schedule of ``func`` for ``core``, or None where the rule does not apply."""
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
+        """A schedule of ``func`` for ``core``, ``knobs`` deciding what the rule leaves open;
+        None where the rule does not apply, which ``knobs`` do not change."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """How a kernel was found to be fastest: the rule and its knobs, as a record stores them."""
+
+    rule: str
+    decisions: Mapping[str, Decision]
+
+
+Recall: TypeAlias = Callable[[str, tirx.PrimFunc], Tuned | None]
+"""By a kernel's name and its unscheduled form: what is stored for it, if anything."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Why a kernel is scheduled as it is (``tile`` and ``peak`` as in ``Plan``)."""
+    """Why a kernel is scheduled as it is (``tile`` and ``peak`` as in ``Plan``): ``tuned`` by a
+    record, or by the rule's own estimates because its record is ``refused``, which says why."""
 
     rule: str
     tile: str
     peak: float | None
+    tuned: bool = False
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,8 +65,11 @@ class Scheduled:
     choices: dict[str, Choice]
 
 
-def schedule(module: tvm.IRModule, rules: Sequence[Rule], core: Core) -> Scheduled:
-    """Schedule every TIR function of ``module`` that is not scheduled yet.
+def schedule(
+    module: tvm.IRModule, rules: Sequence[Rule], core: Core, recall: Recall | None = None
+) -> Scheduled:
+    """Schedule every TIR function of ``module`` that is not scheduled yet, as ``recall`` says
+    where it knows the kernel.
 
     A kernel that no rule takes keeps its plain loops and is logged; a rule
     that raises is passed over with a warning that names kernel and rule.
@@ -60,26 +83,62 @@ def schedule(module: tvm.IRModule, rules: Sequence[Rule], core: Core) -> Schedul
         if not isinstance(func.body, SBlockRealize):
             log.info("kernel %s: code of its own, not in blocks, is left as it is", kernel)
             continue
-        for rule in rules:
-            plan = _apply(rule, kernel, func, core)
-            if plan is not None:
-                new = plan.schedule.mod["main"]
-                result[variable] = new.with_attr("tirx.is_scheduled", True)
-                chosen[kernel] = Choice(rule.name, plan.tile, plan.peak)
-                break
-        else:
+        stored = recall(kernel, func) if recall else None
+        found, refused = None, ""
+        if stored is not None:
+            try:
+                found = stored.rule, apply_tuned(stored, rules, func, core)
+            except StaleDecisionError as error:
+                refused = str(error)
+        tuned = found is not None
+        found = found or _first(rules, kernel, func, core)
+        if found is None:
             log.info("kernel %s: no rule applies, compiled as plain loops", kernel)
+            continue
+        rule, plan = found
+        new = plan.schedule.mod["main"]
+        result[variable] = new.with_attr("tirx.is_scheduled", True)
+        chosen[kernel] = Choice(rule, plan.tile, plan.peak, tuned, refused)
     return Scheduled(result, chosen)
 
 
-def _apply(rule: Rule, kernel: str, func: tirx.PrimFunc, core: Core) -> Plan | None:
+def apply_tuned(tuned: Tuned, rules: Sequence[Rule], func: tirx.PrimFunc, core: Core) -> Plan:
+    """The schedule of ``func`` that ``tuned`` describes.
+
+    Raises:
+        StaleDecisionError: its rule, one of its decisions or that decision's option is gone,
+            or the rule fails with it.
+    """
+    rule = next((rule for rule in rules if rule.name == tuned.rule), None)
+    if rule is None:
+        raise StaleDecisionError(f"there is no rule {tuned.rule}")
+    knobs = Fixed(tuned.decisions)
     try:
-        return rule.apply(func, core)
+        plan = rule.apply(func, core, knobs)
+    except StaleDecisionError:
+        raise
     except Exception as error:
-        log.warning(
-            "kernel %s: rule %s failed: %s",
-            kernel,
-            rule.name,
-            (str(error).strip() or repr(error)).splitlines()[0],
-        )
-        return None
+        raise StaleDecisionError(f"rule {rule.name} fails with it: {_first_line(error)}") from error
+    if plan is None:
+        raise StaleDecisionError(f"rule {rule.name} no longer takes the kernel")
+    knobs.require_used()
+    return plan
+
+
+def _first(
+    rules: Sequence[Rule], kernel: str, func: tirx.PrimFunc, core: Core
+) -> tuple[str, Plan] | None:
+    """The first rule that takes ``func``, and its plan."""
+    for rule in rules:
+        try:
+            plan = rule.apply(func, core, Defaults())
+        except Exception as error:
+            log.warning("kernel %s: rule %s failed: %s", kernel, rule.name, _first_line(error))
+            continue
+        if plan is not None:
+            return rule.name, plan
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]

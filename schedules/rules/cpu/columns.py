@@ -16,6 +16,7 @@ from tvmedge.schedules.steps.elementwise import inline
 from tvmedge.schedules.steps.folds import gather_at, one_pass
 from tvmedge.schedules.steps.loops import Loop, divisors, extent, leading, unroll, vectorize
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
@@ -27,7 +28,7 @@ class Columns:
 
     name = "columns"
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but folds of columns, and where the result is not made column by
         column."""
         schedule = s_tir.Schedule(func)

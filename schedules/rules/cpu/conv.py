@@ -20,6 +20,7 @@ from tvmedge.schedules.steps.blocks import Block, anchor, find
 from tvmedge.schedules.steps.loops import Loop, divisors, extent, vectorize
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import GROUPS, PLANES, Plan
 from tvmedge.targeting.core import Core
 
@@ -32,7 +33,7 @@ class Conv:
 
     name = "conv"
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked convolution."""
         schedule = s_tir.Schedule(func)
         main = find(schedule, "conv")

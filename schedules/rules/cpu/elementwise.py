@@ -20,6 +20,7 @@ from tvmedge.schedules.steps.elementwise import inline, reduces
 from tvmedge.schedules.steps.loops import Loop, extent
 from tvmedge.schedules.steps.vectors import in_vectors
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
@@ -33,7 +34,7 @@ class Elementwise:
 
     name = "elementwise"
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for sums, and where vectors would be gathered or mostly empty."""
         schedule = s_tir.Schedule(func)
         for block in blocks(schedule):

@@ -18,6 +18,7 @@ from tvm import s_tir, tirx
 from tvm.s_tir.dlight.analysis import SBlockInfo, normalize_prim_func
 from tvmedge.schedules.steps.elementwise import inline
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
@@ -29,7 +30,7 @@ class Last:
 
     name = "last"
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """A schedule of ``func``; None for opaque code such as extern calls."""
         schedule = s_tir.Schedule(func)
         blocks = normalize_prim_func(schedule)

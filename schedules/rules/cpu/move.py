@@ -16,6 +16,7 @@ from tvmedge.schedules.steps.blocks import Block, blocks
 from tvmedge.schedules.steps.elementwise import inline
 from tvmedge.schedules.steps.loops import extent
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import RUN, Plan
 from tvmedge.targeting.core import Core
 
@@ -25,7 +26,7 @@ class Move:
 
     name = "move"
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a move of channels and what is done to each element."""
         schedule = s_tir.Schedule(func)
         found = blocks(schedule)

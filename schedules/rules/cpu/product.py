@@ -17,6 +17,7 @@ from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import divisors, extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
@@ -28,7 +29,7 @@ class Product:
 
     name = "product"
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a product in blocks."""
         schedule = s_tir.Schedule(func)
         main = find(schedule, "product")

@@ -17,6 +17,7 @@ from tvmedge.schedules.steps.elementwise import inline, sums
 from tvmedge.schedules.steps.folds import gather_at, one_pass
 from tvmedge.schedules.steps.loops import Loop, extent, leading, vectorize
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
@@ -28,7 +29,7 @@ class Rows:
 
     name = "rows"
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but folds in lanes, and where the result is not made row by row."""
         schedule = s_tir.Schedule(func)
         folded = find_all(schedule, "lanes")

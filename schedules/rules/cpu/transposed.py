@@ -21,6 +21,7 @@ from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
@@ -30,7 +31,7 @@ class Transposed:
 
     name = "transposed"
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked transposed convolution of static shape."""
         schedule = s_tir.Schedule(func)
         main = find(schedule, "transposed")

@@ -14,6 +14,7 @@ from tvm import s_tir, tirx
 from tvmedge.schedules.steps.blocks import anchor, find
 from tvmedge.schedules.steps.loops import divisors, extent, unroll, vectorize
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
@@ -30,7 +31,7 @@ class Window:
 
     name = "window"
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked depthwise convolution or pool of images of known
         size."""
         schedule = s_tir.Schedule(func)

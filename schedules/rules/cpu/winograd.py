@@ -26,6 +26,7 @@ from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
 from tvmedge.schedules.steps.loops import unroll
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
@@ -61,7 +62,7 @@ class Winograd:
 
     name = "winograd"
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a convolution of ``kernels/winograd.py``."""
         schedule = s_tir.Schedule(func)
         main = find(schedule, "winograd")

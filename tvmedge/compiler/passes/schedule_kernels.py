@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import tvm
 
 from tvmedge.schedules.rules.cpu import RULES
-from tvmedge.scheduling.engine import Choice, Rule, Scheduled, schedule
+from tvmedge.scheduling.engine import Choice, Recall, Rule, Scheduled, schedule
 from tvmedge.targeting.core import Core
 
 Explain = Callable[[Mapping[str, Choice]], object]
@@ -22,15 +22,17 @@ Verify = Callable[[tvm.IRModule, Scheduled], object]
 @dataclass(frozen=True)
 class ScheduleKernels:
     """Applies ``rules``, the CPU's by default, for ``core``; ``explain`` is told the
-    choice made for each kernel, ``verify`` is given the module before and after."""
+    choice made for each kernel, ``verify`` is given the module before and after, ``recall``
+    knows kernels that were tuned."""
 
     core: Core
     explain: Explain | None = None
     verify: Verify | None = None
     rules: Sequence[Rule] = RULES
+    recall: Recall | None = None
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        scheduled = schedule(module, self.rules, self.core)
+        scheduled = schedule(module, self.rules, self.core, self.recall)
         if self.explain:
             self.explain(scheduled.choices)
         if self.verify:
