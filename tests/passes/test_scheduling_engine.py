@@ -95,6 +95,7 @@ def test_a_tuned_kernel_has_its_own_rule_and_decisions(module: tvm.IRModule) -> 
         (lambda *_: Tuned("third", {}), "there is no rule third"),
         (lambda *_: Tuned("broken", {}), "rule broken fails with it: cannot"),
         (lambda *_: Tuned("no", {}), "rule no no longer takes the kernel"),
+        (lambda *_: Tuned("second", {}, "0" * 64), "rule second makes another schedule of it now"),
     ],
 )
 def test_a_stale_record_is_refused_and_says_why(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
-Decision = int | str | bool
+Decision: TypeAlias = int | str | bool
 """What a rule may be told about a knob."""
-Decisions = tuple[tuple[str, Decision], ...]
+Decisions: TypeAlias = tuple[tuple[str, Decision], ...]
 """Knobs by name and what each was set to, in the order in which the rule asks for them."""
 
 

@@ -14,8 +14,10 @@ import tvm
 from tvm import tirx
 from tvm.s_tir.stmt import SBlockRealize
 
-from tvmedge.scheduling.knobs import Decision, Defaults, Fixed, Knobs, StaleDecisionError
+from tvmedge.records.types import Decision
+from tvmedge.scheduling.knobs import Defaults, Fixed, Knobs, StaleDecisionError
 from tvmedge.scheduling.plan import Plan
+from tvmedge.scheduling.workload import hash_of
 from tvmedge.targeting.core import Core
 
 log = logging.getLogger(__name__)
@@ -35,10 +37,12 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class Tuned:
-    """How a kernel was found to be fastest: the rule and its knobs, as a record stores them."""
+    """How a kernel was found to be fastest: the rule and its knobs, as a record stores them, and
+    the hash of the ``schedule`` that was measured, where one was kept."""
 
     rule: str
     decisions: Mapping[str, Decision]
+    schedule: str = ""
 
 
 Recall: TypeAlias = Callable[[str, tirx.PrimFunc], Tuned | None]
@@ -107,7 +111,7 @@ def apply_tuned(tuned: Tuned, rules: Sequence[Rule], func: tirx.PrimFunc, core: 
 
     Raises:
         StaleDecisionError: its rule, one of its decisions or that decision's option is gone,
-            or the rule fails with it.
+            the rule fails with it, or what it gives now was never measured.
     """
     rule = next((rule for rule in rules if rule.name == tuned.rule), None)
     if rule is None:
@@ -122,6 +126,8 @@ def apply_tuned(tuned: Tuned, rules: Sequence[Rule], func: tirx.PrimFunc, core: 
     if plan is None:
         raise StaleDecisionError(f"rule {rule.name} no longer takes the kernel")
     knobs.require_used()
+    if tuned.schedule and hash_of(plan.schedule.mod["main"]) != tuned.schedule:
+        raise StaleDecisionError(f"rule {rule.name} makes another schedule of it now")
     return plan
 
 

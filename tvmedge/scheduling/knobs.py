@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
-Decision: TypeAlias = int | str | bool
+from tvmedge.records.types import Decision, Decisions
+
 D = TypeVar("D", int, str, bool)
 
 
@@ -60,7 +61,7 @@ class Tracing:
         return picked
 
     @property
-    def decisions(self) -> tuple[tuple[str, Decision], ...]:
+    def decisions(self) -> Decisions:
         """What was picked, as a record stores it."""
         return tuple((asked.name, asked.picked) for asked in self.asked)
 

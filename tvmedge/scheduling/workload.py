@@ -1,0 +1,87 @@
+"""What a measurement of a kernel holds for: the same question for the tuner that stores it and
+for the compiler that looks it up."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import keyword
+import re
+from functools import lru_cache
+
+import tvm
+import tvm_ffi
+from tvm import tirx
+
+from tvmedge.device.zig import zig_version
+from tvmedge.records.types import Key
+from tvmedge.targeting import TargetSpec
+from tvmedge.targeting.core import core_of
+from tvmedge.versions import TVM
+
+PIPELINE = "1"
+"""Counts what makes stored costs wrong although a kernel and its schedule are the same: how
+scheduled kernels are lowered, linked and called."""
+
+# A comment, a text in quotes, a name that follows a point (an attribute, kept), any other name.
+_TOKEN = re.compile(r'#.*|"[^"\n]*"|\.?[A-Za-z_]\w*')
+_BEFORE_NAMES = ("sblock(", "TypeVar(")  # texts that name a block or an open size
+
+
+def key_of(func: tirx.PrimFunc, spec: TargetSpec, cost: str) -> Key:
+    """The key of measurements of the unscheduled kernel ``func`` for ``spec`` by the cost source
+    of that name.
+
+    Raises:
+        ToolError: there is no zig.
+    """
+    return Key(hash_of(func), target_key(spec), PIPELINE, toolchain(), cost)
+
+
+def hash_of(func: tirx.PrimFunc) -> str:
+    """Hex sha256 of a kernel, scheduled or not, that does not depend on any name in it.
+
+    TVM's structural hash is meant for hash tables, and mixes weakly: the printed kernel,
+    its names numbered, is hashed with it.
+    """
+    if "global_symbol" in func.attrs:
+        func = func.without_attr("global_symbol")
+    structure = f"{tvm_ffi.structural_hash(func):016x}\n{_numbered(func.script())}"
+    return hashlib.sha256(structure.encode()).hexdigest()
+
+
+def target_key(spec: TargetSpec) -> str:
+    """``NAME:SHA256`` of a target: two that share a core's name do not share its caches."""
+    facts = {"core": dataclasses.asdict(core_of(spec)), "tvm": dict(spec.tvm)}
+    text = json.dumps(facts, sort_keys=True)
+    return f"{spec.name}:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+@lru_cache(maxsize=1)
+def toolchain() -> str:
+    """What turns a schedule into code, with versions.
+
+    Raises:
+        ToolError: there is no zig.
+    """
+    llvm = tvm.target.codegen.llvm_version_major()
+    return f"tvm {TVM}, llvm {llvm}, zig {zig_version()}"
+
+
+def _numbered(script: str) -> str:
+    """``script`` with each name of a variable, buffer or block replaced by the place at which it
+    first appears."""
+    places: dict[str, str] = {}
+
+    def replace(match: re.Match[str]) -> str:
+        token = match.group()
+        if token.startswith("#"):
+            return ""
+        if token.startswith('"'):
+            return "" if script.endswith(_BEFORE_NAMES, 0, match.start()) else token
+        if token.startswith(".") or keyword.iskeyword(token) or token == "T":
+            return token
+        return places.setdefault(token, f"v{len(places)}")
+
+    return _TOKEN.sub(replace, script)
