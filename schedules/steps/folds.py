@@ -25,15 +25,16 @@ def one_pass(
     schedule: s_tir.Schedule,
     inside: Sequence[Block],
     place: Loop,
-    lanes: int,
+    widths: tuple[int, int],
     fold: Callable[[s_tir.Schedule, Block, int], None],
 ) -> None:
-    """Run ``place`` in parallel: ``fold`` schedules the sums ``inside``, others are vectors."""
+    """Run ``place`` in parallel: ``fold`` schedules the sums ``inside``, others are vectors;
+    ``widths`` are those of their vectors."""
     schedule.parallel(place)
     for block in inside:
         if reduces(schedule.get(block)):
-            fold(schedule, block, lanes)
+            fold(schedule, block, widths[0])
     for block in inside:
         loops = schedule.get_loops(block)[1:]
         if loops and not reduces(schedule.get(block)):
-            in_vectors(schedule, block, loops, lanes)
+            in_vectors(schedule, block, loops, widths[1])

@@ -21,6 +21,7 @@ from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
 VECTORS = 4  # of columns that a loop takes at a time
+MOST_VECTORS = 8
 
 
 class Columns:
@@ -40,7 +41,8 @@ class Columns:
         for block in blocks(schedule):
             inline(schedule, block, into_sums=True)
         *before, last = blocks(schedule)
-        width = _width(columns, core.lanes)
+        widths = _widths(columns, core.lanes)
+        width = knobs.pick("columns", widths, max(w for w in widths if w <= VECTORS * core.lanes))
         tile = _tiles(schedule, last, rows, columns, width)
         if tile is None:
             return None
@@ -48,15 +50,15 @@ class Columns:
             return None
         if any(extent(schedule, schedule.get_loops(block)[-2]) != width for block in folded):
             return None
-        one_pass(schedule, (*before, last), tile, core.lanes, _sum)
+        one_pass(schedule, (*before, last), tile, (core.lanes, core.lanes), _sum)
         return Plan(schedule, f"{width} columns")
 
 
-def _width(columns: int, lanes: int) -> int:
-    """Columns of a tile: the most that divide them, whole vectors if there are any."""
-    fits = [size for size in divisors(columns) if size <= VECTORS * lanes]
+def _widths(columns: int, lanes: int) -> list[int]:
+    """Columns of a tile: what divides them, whole vectors if there are any."""
+    fits = [size for size in divisors(columns) if size <= MOST_VECTORS * lanes]
     whole = [size for size in fits if size % lanes == 0]
-    return int((whole or fits)[-1])
+    return whole or [size for size in fits if size <= VECTORS * lanes]
 
 
 def _tiles(

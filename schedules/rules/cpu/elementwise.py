@@ -27,6 +27,7 @@ from tvmedge.targeting.core import Core
 TYPES = ("float32", "int32", "int64")  # others go through casts that LLVM orders better
 CHUNK = 64  # vectors that a part of one long loop has at least
 MOST_PARTS = 64
+VECTORS = (1, 2, 4)  # that are computed side by side
 
 
 class Elementwise:
@@ -43,6 +44,7 @@ class Elementwise:
         inner = [_side_by_side(schedule, block, core.lanes) for block in rest]
         if None in inner:
             return None
+        wide = knobs.pick("vectors", VECTORS, 1)
         for block, count in zip(rest, inner, strict=True):
             loops = schedule.get_loops(block)
             outer, within = loops[: -(count or 0)], loops[-(count or 0) :]
@@ -50,7 +52,7 @@ class Elementwise:
                 outer, within = _chunks(schedule, schedule.fuse(*within), core.lanes)
             if outer:
                 schedule.parallel(schedule.fuse(*outer))
-            in_vectors(schedule, block, within, core.lanes)
+            in_vectors(schedule, block, within, wide * core.lanes)
         return Plan(schedule)
 
 

@@ -44,7 +44,8 @@ class Move:
         if None in (extent(schedule, loop) for loop in (h, w, i)):
             return None
         i, within = schedule.split(i, [None, run])
-        schedule.reorder(n, c, h, i, w, within)
+        by_run = knobs.pick("run_by_run", (False, True), True)
+        schedule.reorder(n, c, h, *((i, w) if by_run else (w, i)), within)
         schedule.vectorize(within)
         schedule.parallel(schedule.fuse(n, c))
         return Plan(schedule, f"runs of {run}")

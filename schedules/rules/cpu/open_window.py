@@ -42,7 +42,8 @@ class OpenWindow:
         kernel = anchor(schedule, main)
         width = window_width(core)
         if columns is not None:
-            width = max(d for d in divisors(columns) if d <= width)
+            widths = [d for d in divisors(columns) if d <= core.registers]
+            width = knobs.pick("columns", widths, max(d for d in widths if d <= width))
         ow, ow_in = schedule.split(ow, [None, width])
         if kernel.pad is not None:
             pad_planes(schedule, kernel.pad, core)

@@ -11,17 +11,16 @@ after:  parallel ..., c / V:
 from __future__ import annotations
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.cpu.tiles import product_tile
+from tvmedge.schedules.rules.cpu.conv import pixels_first, split_inputs
+from tvmedge.schedules.rules.cpu.tiles import picked_tile, product_tile
 from tvmedge.schedules.steps.blocks import anchor, find
 from tvmedge.schedules.steps.elementwise import spread
-from tvmedge.schedules.steps.loops import divisors, extent
+from tvmedge.schedules.steps.loops import extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
-
-UNROLL = 4
 
 
 class Product:
@@ -36,19 +35,22 @@ class Product:
         if main is None:
             return None
         *lead, m, c, i, k = schedule.get_loops(main)
-        rows, blocks, block, reduced = (extent(schedule, loop) for loop in (m, c, i, k))
+        rows, blocks, block = (extent(schedule, loop) for loop in (m, c, i))
         if block != core.lanes:
             return None
         kernel = anchor(schedule, main)
         tile = product_tile(core, blocks, rows)
+        if blocks is not None:
+            tile = picked_tile(knobs, core, tile, blocks, 1, rows)
         m, m_in = schedule.split(m, [None, tile.columns])
         c, c_in = schedule.split(c, [None, tile.vectors])
-        step = max(d for d in divisors(reduced or 1) if d <= UNROLL)
-        k, k_in = schedule.split(k, [None, step])
-        order = (m_in, c_in) if core.memory_operand else (c_in, m_in)
+        k, k_in, lanes = split_inputs(schedule, k, core, knobs)
+        order = (m_in, c_in) if pixels_first(core, knobs) else (c_in, m_in)
         if kernel.pad is not None:
             spread(schedule, kernel.pad)
-        lanes = k if core.lane_operand and step == core.lanes else None
-        loops = Sums((*lead, c), (m,), (k,), (k_in,), (*order, i), lanes)
+        several = rows is None or rows > tile.columns
+        rows_first = several and knobs.pick("rows_first", (False, True), False)
+        outer, inner = ((*lead, m), (c,)) if rows_first else ((*lead, c), (m,))
+        loops = Sums(outer, inner, (k,), (k_in,), (*order, i), lanes)
         keep_in_registers(schedule, kernel, loops, core.lanes)
         return Plan(schedule, f"{tile.vectors} vectors x {tile.columns} rows", tile.peak)

@@ -22,6 +22,7 @@ from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
 WRITTEN_OUT = 4  # steps of a sum
+VECTORS = (1, 2, 4)  # that are computed side by side
 
 
 class Rows:
@@ -46,7 +47,8 @@ class Rows:
             return None
         if any(not _one_row(schedule, block) for block in folded):
             return None
-        one_pass(schedule, (*before, last), row, core.lanes, _sum)
+        wide = knobs.pick("vectors", VECTORS, 1)
+        one_pass(schedule, (*before, last), row, (core.lanes, wide * core.lanes), _sum)
         return Plan(schedule)
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import tvm
 from tvmedge.schedules.steps.loops import divisors
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.targeting.core import Core
 
 Size: TypeAlias = int | tvm.ir.Expr
@@ -79,7 +80,7 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = E
                     break
                 tile = Tile(vectors, height, width, 0.0)
                 sums = vectors * width * height
-                bound = max(sums / PORTS, (vectors + width * height) / PORTS, LATENCY) / sums
+                bound = _bound(vectors, width * height)
                 share = tile.share(outs, rows, columns)
                 bound /= share
                 if share < 1 and room.products:
@@ -100,6 +101,44 @@ def image_tile(
     if columns is None:  # the same tile for what is packed and what is scheduled
         return register_tile(core, outs, 1, OPEN_ROWS, Room(pixels=True, products=room.products))
     return register_tile(core, outs, rows or 1, columns, room)
+
+
+def picked_tile(
+    knobs: Knobs, core: Core, tile: Tile, outs: int, rows: int | None, columns: int | None
+) -> Tile:
+    """``tile``, unless ``knobs`` pick another that covers ``outs``, ``rows`` and ``columns`` exactly.
+
+    Axes of open size keep theirs. Tiles of a few sums more than are estimated to fit are among
+    the options: compilers may do better than that.
+    """
+    most = core.registers
+    vectors = knobs.pick("vectors", _exactly(outs, tile.vectors, most), tile.vectors)
+    most //= vectors
+    same = vectors == tile.vectors
+    width = tile.columns
+    if columns is not None:
+        options = _exactly(columns, tile.columns if same else 1, most)
+        width = knobs.pick("columns", options, tile.columns if same else options[-1])
+    most //= width
+    same = same and width == tile.columns
+    height = tile.rows
+    if rows is not None:
+        options = _exactly(rows, tile.rows if same else 1, most)
+        height = knobs.pick("rows", options, tile.rows if same else 1)
+    if same and height == tile.rows:
+        return tile
+    return Tile(vectors, height, width, 1 / (PORTS * _bound(vectors, width * height)))
+
+
+def _exactly(size: int, default: int, most: int) -> list[int]:
+    """Divisors of ``size`` up to ``most``, and ``default``."""
+    return sorted({default, *(d for d in divisors(size) if d <= most)})
+
+
+def _bound(vectors: int, pixels: int) -> float:
+    """Cycles of a tile for each multiply-add, where nothing hangs over the edge."""
+    sums = vectors * pixels
+    return max(sums / PORTS, (vectors + pixels) / PORTS, LATENCY) / sums
 
 
 def window_width(core: Core) -> int:

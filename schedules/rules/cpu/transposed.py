@@ -14,8 +14,8 @@ import math
 from dataclasses import replace
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.cpu.conv import pad_planes, split_inputs
-from tvmedge.schedules.rules.cpu.tiles import Room, register_tile
+from tvmedge.schedules.rules.cpu.conv import pad_planes, pixels_first, split_inputs
+from tvmedge.schedules.rules.cpu.tiles import Room, picked_tile, register_tile
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
 from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import extent
@@ -43,13 +43,13 @@ class Transposed:
             return None
         kernel = _by_phase(schedule, anchor(schedule, main))
         products = math.prod(extent(schedule, loop) or 0 for loop in (ic, jh, jw, ii))
-        tile = register_tile(core, outs, 1, columns, Room(products=products))
+        estimate = register_tile(core, outs, 1, columns, Room(products=products))
+        tile = picked_tile(knobs, core, estimate, outs, 1, columns)
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         w, w_in = schedule.split(w, [None, tile.columns])
-        ii, ii_in, lanes = split_inputs(schedule, ii, core)
-        # A broadcast from memory is used at once; one through a register serves all vectors.
-        pixels_first = (w_in, oc_in) if core.memory_operand else (oc_in, w_in)
-        loops = Sums((n, oc, h), (ph, w, pw), (ic, jh, jw, ii), (ii_in,), (*pixels_first, o), lanes)
+        ii, ii_in, lanes = split_inputs(schedule, ii, core, knobs)
+        sums = (w_in, oc_in) if pixels_first(core, knobs) else (oc_in, w_in)
+        loops = Sums((n, oc, h), (ph, w, pw), (ic, jh, jw, ii), (ii_in,), (*sums, o), lanes)
         if kernel.pad is not None:
             pad_planes(schedule, kernel.pad, core)
         keep_in_registers(schedule, kernel, loops, core.lanes)

@@ -23,6 +23,7 @@ MOST_SUMS_LOADED = 7  # where data takes registers, too: more spill
 ENOUGH_SUMS = 8  # hide the latency of a multiply-add; more only save loads
 SMALL_WINDOW = 5
 SMALL_ROW = 7
+MOST_ROWS, MOST_PLANES = 4, 4
 MOST_WRITTEN_OUT = 9  # multiply-adds for a sum: a row of a larger window at a time
 
 
@@ -45,10 +46,11 @@ class Window:
         _, blocks, rows, columns, _, kh_size, kw_size = sizes
         kernel = anchor(schedule, main)
         written_out = kw_size <= SMALL_WINDOW and kh_size * kw_size <= MOST_WRITTEN_OUT
-        height, width = _tile(core, rows, columns, written_out)
+        height, width = _picked(knobs, core, rows, columns, _tile(core, rows, columns, written_out))
         # LLVM writes out the rows of a small tile all the same, unless it has two planes.
         few = core.lane_operand and not written_out and 2 * height * width <= MOST_SUMS
         planes = 2 if few and blocks % 2 == 0 else 1
+        planes = knobs.pick("planes", [d for d in divisors(blocks) if d <= MOST_PLANES], planes)
         n, c, oh, ow, i = schedule.get_loops(kernel.epilogue)
         c, c_in = schedule.split(c, [None, planes])
         oh, oh_in = schedule.split(oh, [None, height])
@@ -66,8 +68,13 @@ class Window:
         depth = 3 if kernel.pad is not None else 2
         _, c, oh, ow, i, kh, kw = schedule.get_loops(main)[depth:]
         row_written_out = kw_size <= (SMALL_ROW if core.lane_operand else SMALL_WINDOW)
+        if kw_size > 1:
+            row_written_out = knobs.pick("row_written_out", (False, True), row_written_out)
+        if kh_size > 1:
+            written_out = knobs.pick("window_written_out", (False, True), written_out)
         # Where data takes registers, each vector of it is used up before the next.
         used_up = core.lane_operand and row_written_out
+        used_up = knobs.pick("data_used_up", (False, True), used_up)
         schedule.reorder(kh, *((oh, ow, kw) if used_up else (kw, oh, ow)), c, i)
         if written_out:
             schedule.unroll(kh)
@@ -80,6 +87,16 @@ class Window:
         unroll(schedule, inner)
         vectorize(schedule, i, core.lanes)
         return Plan(schedule, f"{planes}x{height}x{width} vectors")
+
+
+def _picked(
+    knobs: Knobs, core: Core, rows: int, columns: int, tile: tuple[int, int]
+) -> tuple[int, int]:
+    """``tile``, unless ``knobs`` pick another."""
+    heights = [d for d in divisors(rows) if d <= MOST_ROWS]
+    height = knobs.pick("rows", heights, tile[0])
+    widths = [d for d in divisors(columns) if d * height <= core.registers]
+    return height, knobs.pick("columns", widths, tile[1] if height == tile[0] else widths[-1])
 
 
 def _tile(core: Core, rows: int, columns: int, written_out: bool) -> tuple[int, int]:

@@ -20,8 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.cpu.conv import split_inputs
-from tvmedge.schedules.rules.cpu.tiles import Tile, register_tile
+from tvmedge.schedules.rules.cpu.conv import pixels_first, split_inputs
+from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, register_tile
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
 from tvmedge.schedules.steps.loops import unroll
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -75,10 +75,11 @@ class Winograd:
             return None
         kernel = anchor(schedule, main)
         tile = register_tile(core, sizes.vectors, 1, sizes.tiles)
+        tile = picked_tile(knobs, core, tile, tile.vectors, 1, sizes.tiles)
         stage = min(_busy(blocks, core) for blocks in (sizes.ins, sizes.groups))
         whole = _busy(sizes.bands, core) > stage
         _back(schedule, kernel, stages, sizes, whole)
-        _products(schedule, stages.products, tile, core)
+        _products(schedule, stages.products, tile, core, knobs)
         _images(schedule, kernel.pad, stages, sizes, whole)
         return Plan(schedule, f"F({sizes.outputs}x{sizes.outputs}), {tile}", tile.peak)
 
@@ -136,11 +137,13 @@ def _back(
     schedule.vectorize(lane)
 
 
-def _products(schedule: s_tir.Schedule, products: Block, tile: Tile, core: Core) -> None:
+def _products(
+    schedule: s_tir.Schedule, products: Block, tile: Tile, core: Core, knobs: Knobs
+) -> None:
     *_, o, t, p, lane, ic, ii = schedule.get_loops(products)
     t, t_in = schedule.split(t, [None, tile.columns])
-    ii, ii_in, in_lanes = split_inputs(schedule, ii, core)
-    order = (t_in, o) if core.memory_operand else (o, t_in)
+    ii, ii_in, in_lanes = split_inputs(schedule, ii, core, knobs)
+    order = (t_in, o) if pixels_first(core, knobs) else (o, t_in)
     loops = Sums((), (p, t), (ic, ii), (ii_in,), (*order, lane), in_lanes)
     copy = schedule.cache_write(products, 0, "global")
     keep_in_registers(schedule, Anchored(None, products, copy), loops, core.lanes)
