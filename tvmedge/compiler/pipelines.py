@@ -42,13 +42,8 @@ class Phase:
     passes: tuple[Pass, ...]
 
 
-def cpu_kernels(
-    core: Core,
-    explain: Explain | None = None,
-    verify: Verify | None = None,
-    winograd: Winograd = Winograd.F4,
-) -> tuple[Phase, ...]:
-    """Relax operators -> calls of scheduled TIR kernels (host and arm_cpu)."""
+def unscheduled_kernels(core: Core, winograd: Winograd = Winograd.F4) -> tuple[Phase, ...]:
+    """Relax operators -> calls of TIR kernels in plain loops (host and arm_cpu)."""
     return (
         Phase(
             "simplify",
@@ -85,10 +80,24 @@ def cpu_kernels(
             "fuse",
             (transform.FuseOps(), transform.FuseTIR(), transform.DeadCodeElimination()),
         ),
-        Phase(
-            "schedule",
-            (ScheduleKernels(core, explain, verify), SmallSerial(core), NativeExtremes(core)),
-        ),
+    )
+
+
+def after_schedule(core: Core) -> tuple[Pass, ...]:
+    """What is done to kernels once they are scheduled, each by itself."""
+    return (SmallSerial(core), NativeExtremes(core))
+
+
+def cpu_kernels(
+    core: Core,
+    explain: Explain | None = None,
+    verify: Verify | None = None,
+    winograd: Winograd = Winograd.F4,
+) -> tuple[Phase, ...]:
+    """Relax operators -> calls of scheduled TIR kernels."""
+    return (
+        *unscheduled_kernels(core, winograd),
+        Phase("schedule", (ScheduleKernels(core, explain, verify), *after_schedule(core))),
     )
 
 

@@ -106,7 +106,7 @@ def image_tile(
 def picked_tile(
     knobs: Knobs, core: Core, tile: Tile, outs: int, rows: int | None, columns: int | None
 ) -> Tile:
-    """``tile``, unless ``knobs`` pick another that covers ``outs``, ``rows`` and ``columns`` exactly.
+    """``tile``, unless ``knobs`` pick another that covers ``outs``, ``rows``, ``columns`` exactly.
 
     Axes of open size keep theirs. Tiles of a few sums more than are estimated to fit are among
     the options: compilers may do better than that.
