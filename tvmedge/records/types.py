@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -47,6 +48,9 @@ class Record:
     is the hash of the scheduled kernel as ``Key.workload`` is of the unscheduled one: where
     the same decisions come to give another, the record no longer says anything. ``seed`` and
     ``trial`` (0 is the untuned schedule) say when a run came to it.
+
+    Raises:
+        ValueError: one that was measured has no cost, or another has.
     """
 
     key: Key
@@ -61,3 +65,8 @@ class Record:
     schedule: str = ""
     seed: int = 0
     trial: int = 0
+
+    def __post_init__(self) -> None:
+        measured = self.status is Status.MEASURED
+        if measured != (self.cost is not None) or not math.isfinite(self.cost or 0.0):
+            raise ValueError("has a cost if and only if it was measured")
