@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,17 +33,17 @@ def postgres() -> Iterator[str]:
     if user is not None:
         os.chown(folder, user, -1)
     data = folder / "data"
-    options = {"user": user, "cwd": folder, "check": True, "capture_output": True, "timeout": 60}
-    initdb = [programs_folder / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"]
-    subprocess.run([*initdb, "-E", "UTF8", "--locale=C"], **options)
+    run = partial(
+        subprocess.run, user=user, cwd=folder, check=True, capture_output=True, timeout=60
+    )
+    run([programs_folder / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-N", "--locale=C"])
     settings = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
     control = [programs_folder / "pg_ctl", "-D", data, "-w"]
-    log = folder / "log"
-    subprocess.run([*control, "-l", log, "-o", settings, "start"], **options)
+    run([*control, "-l", folder / "log", "-o", settings, "start"])
     try:
         yield f"postgresql://tester:open-sesame@/{{database}}?host={folder}"
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **options)
+        run([*control, "-m", "immediate", "stop"])
         shutil.rmtree(folder)
 
 

@@ -103,6 +103,7 @@ def _database(place: Place) -> Engine:
     if place.url.get_backend_name() == "postgresql":
         arguments = {
             "connect_timeout": 10,
+            "client_encoding": "utf8",  # of a database in SQL_ASCII, too
             "options": f"-c lock_timeout={LOCK_SECONDS:.0f}s -c statement_timeout=120s",
         }
     return sqlalchemy.create_engine(
