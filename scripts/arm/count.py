@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.arm import peer
-from scripts.arm.counter import Counter
 from scripts.arm.python import ArmPython
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.session import SessionOptions, open_session
+from tvmedge.device.counting import Counter
 
 ENOUGH = 200_000_000  # instructions in a count: more say nothing new
 MOST_RUNS = 50

@@ -1,22 +1,12 @@
-"""Cycles that llvm-mca (LLVM 19) expects a loop to take on an ARM core.
-
-It knows ports and latencies, and takes every load to hit the first cache.
-"""
+"""Cycles that llvm-mca (LLVM 19) expects a loop to take on an ARM core."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from collections.abc import Sequence
 
-from scripts.arm.debian import unpacked
-from tvmedge.errors import ToolError
+from tvmedge.tuning.costs.machine_code import block_cycles
 
 CORES = ("cortex-a53", "cortex-a57", "neoverse-n1", "neoverse-n2")
-PACKAGES = ("libedit2", "libllvm19", "libxml2", "libz3-4", "llvm-19")
-LINE = "\n"
-ITERATIONS = 100
 SUMS = 24  # independent multiply-adds: more than any core has under way
 
 
@@ -26,25 +16,7 @@ def cycles(loops: Sequence[Sequence[str]], core: str) -> list[float]:
     Raises:
         ToolError: llvm-mca is not to be had, or does not read the code.
     """
-    architecture = subprocess.run(
-        ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    root = unpacked(architecture, PACKAGES)
-    folders = sorted({str(path.parent) for path in root.rglob("*.so.*")})
-    regions = [f"# LLVM-MCA-BEGIN\n{LINE.join(loop)}\n# LLVM-MCA-END\n" for loop in loops]
-    flags = ["-mtriple=aarch64-linux-gnu", f"-mcpu={core}", f"-iterations={ITERATIONS}", "-json"]
-    done = subprocess.run(
-        [str(root / "usr/lib/llvm-19/bin/llvm-mca"), *flags, "-"],
-        input="".join(regions),
-        env=os.environ | {"LD_LIBRARY_PATH": ":".join(folders)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ToolError(f"llvm-mca: {done.stderr.strip()[:200]}")
-    found = json.loads(done.stdout)["CodeRegions"]
-    return [region["SummaryView"]["TotalCycles"] / ITERATIONS for region in found]
+    return block_cycles(loops, "aarch64-linux-gnu", core)
 
 
 def peak(core: str) -> float:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.arm.debian import unpacked
+from tvmedge.device.debian import unpacked
 from tvmedge.device.folders import atomic_folder, locked
 from tvmedge.errors import ToolError
 from tvmedge.resources import cache_dir

@@ -11,11 +11,12 @@ from onnx import helper
 
 from tests.cpu_kernels import graph
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases
+from tvmedge.device.zig import zig_cc
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
-from tvmedge.tuning.costs.candidate import BuiltCandidate, built
+from tvmedge.tuning.costs.candidate import SYMBOL, Argument, BuiltCandidate, built
 
 CHANNELS = 32
 
@@ -46,3 +47,13 @@ def pick(made: Mapping[str, BuiltCandidate], part: str) -> BuiltCandidate:
     """The one whose name has ``part`` in it."""
     (found,) = (candidate for name, candidate in made.items() if part in name)
     return found
+
+
+def written(source: str, spec: TargetSpec, folder: Path) -> BuiltCandidate:
+    """A candidate of C: ``source`` is the body, of one tensor ``float *x`` of ``CHANNELS``."""
+    code, made = folder / "kernel.c", folder / "kernel.o"
+    code.write_text(f"void {SYMBOL}(volatile float *x) {{ {source} }}\n", encoding="ascii")
+    flags = ["-target", spec.toolchain.triple, "-O1", "-fPIC", "-fno-sanitize=all", "-c"]
+    zig_cc([*flags, str(code), "-o", str(made)], "a test kernel")
+    x = Argument((CHANNELS,), "float32")
+    return BuiltCandidate(made.read_bytes(), str(spec.tvm["mtriple"]), (x,))

@@ -19,8 +19,7 @@ from tvmedge.tuning.costs.candidate import SYMBOL, Argument, built
 def test_called_without_a_runtime(tmp_path: Path) -> None:
     """A linked candidate needs no library of TVM's and computes its convolution."""
     candidate = convolution(target("host"), size=4)
-    candidate.link(tmp_path / "kernel.so")
-    assert [path.name for path in tmp_path.iterdir()] == ["kernel.so"]
+    (tmp_path / "kernel.so").write_bytes(candidate.library())
     memory = [aligned(argument.nbytes) for argument in candidate.arguments]
     tensors = [m.view(a.dtype) for m, a in zip(memory, candidate.arguments, strict=True)]
     for tensor in tensors[:-1]:

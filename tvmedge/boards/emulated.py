@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tvmedge.device.build_server import build_library_server
+from tvmedge.device.build_server import build_kernel_server, build_library_server
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.errors import InputError, ToolError
 from tvmedge.targeting import TargetSpec
@@ -41,6 +41,11 @@ def library_command(spec: TargetSpec) -> list[str]:
         ToolError: QEMU, the sysroot or zig is not on this machine.
     """
     return [*require_emulator(spec), str(build_library_server(spec.toolchain.triple))]
+
+
+def kernel_command(spec: TargetSpec) -> list[str]:
+    """The command that starts the server for single kernels under QEMU. Raises as above."""
+    return [*require_emulator(spec), str(build_kernel_server(spec.toolchain.triple))]
 
 
 def emulator_command(spec: TargetSpec) -> list[str]:

@@ -6,8 +6,6 @@ lengths are little-endian. The session sends a job, the worker answers it with o
 
 from __future__ import annotations
 
-import os
-import select
 import struct
 import time
 from collections.abc import Iterable
@@ -15,8 +13,9 @@ from typing import TypeVar
 
 import msgspec
 
+from tvmedge.boards.pipes import ChannelClosed, Pipes
+
 _JSON_LIMIT = 1 << 20
-_CHUNK = 1 << 20
 _LENGTHS = (struct.Struct("<I"), struct.Struct("<Q"))
 
 
@@ -84,21 +83,8 @@ REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 Message = TypeVar("Message")
 
 
-class ChannelClosed(Exception):
-    """The process at the other end has gone."""
-
-
-class ChannelTimeout(Exception):
-    """The process at the other end did not read or answer in time."""
-
-
-class Channel:
+class Channel(Pipes):
     """Frames over two pipe ends; every wait is bounded by a deadline."""
-
-    def __init__(self, reading: int, writing: int) -> None:
-        self.reading = reading
-        self._writing = writing
-        os.set_blocking(writing, False)
 
     def send(
         self, message: Job | Reply, tensors: Iterable[bytes | memoryview] = (), seconds: float = 60
@@ -115,7 +101,7 @@ class Channel:
         head = _LENGTHS[0].pack(len(text)) + text + _LENGTHS[1].pack(size)
         deadline = time.monotonic() + seconds
         for piece in (head, *pieces):
-            self._write(memoryview(piece), deadline)
+            self.write(memoryview(piece), deadline)
 
     def receive(
         self, kind: msgspec.json.Decoder[Message], limit: int, seconds: float | None
@@ -135,34 +121,7 @@ class Channel:
             raise ChannelClosed(f"an unreadable message: {error}") from error
 
     def _read_sized(self, length: struct.Struct, limit: int, deadline: float | None) -> memoryview:
-        (size,) = length.unpack(self._read(length.size, deadline))
+        (size,) = length.unpack(self.read(length.size, deadline))
         if size > limit:
             raise ChannelClosed(f"a message of {size} bytes; the limit is {limit}")
-        return self._read(size, deadline)
-
-    def _read(self, size: int, deadline: float | None) -> memoryview:
-        buffer = bytearray(size)
-        view, have = memoryview(buffer), 0
-        while have < size:
-            _wait(self.reading, select.POLLIN, deadline)
-            got = os.readv(self.reading, [view[have : have + _CHUNK]])
-            if got == 0:
-                raise ChannelClosed("the other end closed")
-            have += got
-        return view
-
-    def _write(self, view: memoryview, deadline: float) -> None:
-        try:
-            while view:
-                _wait(self._writing, select.POLLOUT, deadline)
-                view = view[os.write(self._writing, view[:_CHUNK]) :]
-        except BrokenPipeError as error:
-            raise ChannelClosed("the other end closed") from error
-
-
-def _wait(fd: int, event: int, deadline: float | None) -> None:
-    poller = select.poll()
-    poller.register(fd, event)
-    left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-    if not poller.poll(left):
-        raise ChannelTimeout
+        return self.read(size, deadline)

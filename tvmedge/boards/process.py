@@ -15,12 +15,11 @@ from pathlib import Path
 from tvmedge.boards.messages import (
     REPLIES,
     Channel,
-    ChannelClosed,
-    ChannelTimeout,
     Close,
     Job,
     Reply,
 )
+from tvmedge.boards.pipes import ChannelClosed, ChannelTimeout
 from tvmedge.boards.relay import signal_ending
 from tvmedge.boards.worker import FOLDER_VARIABLE
 from tvmedge.resources import disk_errors

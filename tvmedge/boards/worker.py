@@ -20,7 +20,6 @@ from tvmedge.boards.library_board import LibraryBoard
 from tvmedge.boards.messages import (
     JOBS,
     Channel,
-    ChannelClosed,
     Close,
     Done,
     Failed,
@@ -34,6 +33,7 @@ from tvmedge.boards.messages import (
     Times,
 )
 from tvmedge.boards.model import Model
+from tvmedge.boards.pipes import ChannelClosed
 from tvmedge.boards.places import Place, open_place
 from tvmedge.boards.runtime import load_runtime
 from tvmedge.bundle import Bundle, Form, read_bundle, tensorfile

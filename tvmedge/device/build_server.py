@@ -38,10 +38,26 @@ def build_library_server(triple: str) -> Path:
     Raises:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
-    sources = [device_sources() / "library_server.c"]
-    server = cache_dir("server") / f"tvmedge-library-server-{triple}-{_key(triple, sources)}"
+    return _small_server("library", triple)
+
+
+def build_kernel_server(triple: str) -> Path:
+    """The server for boards that run single kernels: it needs libc and its loader.
+
+    Raises:
+        ToolError: the compiler is missing or fails, or the disk is full.
+    """
+    return _small_server("kernel", triple)
+
+
+def _small_server(name: str, triple: str) -> Path:
+    """``<name>_server.c`` as a program."""
+    sources = [device_sources() / file for file in (f"{name}_server.c", "packets.h")]
+    server = cache_dir("server") / f"tvmedge-{name}-server-{triple}-{_key(triple, sources)}"
     if not server.is_file():
-        options = [f"--target={triple}", *_FLAGS, str(sources[0]), "-ldl"]
+        # libm is there for what is loaded to find.
+        libraries = ["-ldl", "-Wl,--no-as-needed", "-lm"]
+        options = [f"--target={triple}", *_FLAGS, str(sources[0]), *libraries]
         with atomic_path(server) as temporary:
             zig_cc([*options, "-o", str(temporary)], f"the server for {triple}")
     server.chmod(0o755)  # QEMU asks for it

@@ -1,24 +1,14 @@
-// Runs freestanding libraries on a board: load, weights, run, time. Over stdin and stdout, both
-// ways, a packet is a little-endian 64-bit length and then that many bytes.
+// Runs freestanding libraries on a board: load, weights, run, time. Packets (packets.h):
 //
 //   'L' inputs:u16 outputs:u16 pool:u16 workspace:u64 prefix '\n' library    load this library,
 //                                          whose io has a pool of threads (left NULL) or not
 //   'W' weights                                                     give it its weights
 //   'R' inputs, one after the other                                 run; answered by the outputs
 //   'T' repetitions:u32                                             run so often; ms of each, f64
-//
-// An answer begins with a byte: 0, or 1 and a sentence. It needs libc and a dynamic loader.
-#include <dlfcn.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
+#define PROGRAM "tvmedge-library-server"
+#include "packets.h"
 
-enum { kExitOk = 0, kExitSession = 4, kExitSetup = 6 };
-enum { kAlignment = 64, kPrefixMax = 64, kTensorsMax = 1024, kRepetitionsMax = 1000000 };
-static const uint64_t kPacketMax = (uint64_t)1 << 30;
+enum { kPrefixMax = 64, kTensorsMax = 1024, kRepetitionsMax = 1000000 };
 
 // The same in every library's header, under its own prefix.
 typedef struct {
@@ -38,78 +28,10 @@ typedef struct {
   int (*check)(const void *weights, size_t bytes);  // NULL where there are none
 } Model;
 
-static _Noreturn void end(int code, const char *why) {
-  if (why != NULL) fprintf(stderr, "tvmedge-library-server: %s\n", why);
-  _exit(code);
-}
-
-static void take(void *to, size_t bytes) {
-  char *at = to;
-  while (bytes > 0) {
-    ssize_t got = read(0, at, bytes);
-    if (got <= 0) end(kExitSession, "the connection ended inside a packet");
-    at += got;
-    bytes -= (size_t)got;
-  }
-}
-
-static int out;
-
-static void give(const void *from, size_t bytes) {
-  const char *at = from;
-  while (bytes > 0) {
-    ssize_t put = write(out, at, bytes);
-    if (put <= 0) end(kExitSession, "nobody reads the answer");
-    at += put;
-    bytes -= (size_t)put;
-  }
-}
-
-static void answer(uint8_t failed, uint64_t bytes) {
-  uint64_t length = bytes + 1;
-  give(&length, sizeof length);
-  give(&failed, 1);
-}
-
-static void refuse(const char *why) {
-  answer(1, strlen(why));
-  give(why, strlen(why));
-}
-
-static void *memory(size_t bytes) {
-  void *made = NULL;
-  if (posix_memalign(&made, kAlignment, bytes + kAlignment) != 0) end(kExitSetup, "out of memory");
-  return memset(made, 0, bytes + kAlignment);
-}
-
 static void *find(void *library, const char *prefix, const char *name) {
   char symbol[kPrefixMax + 32];
   snprintf(symbol, sizeof symbol, "%s_%s", prefix, name);
   return dlsym(library, symbol);
-}
-
-// A dynamic loader takes files only; this one is gone as soon as it is loaded.
-static void *open_library(size_t bytes) {
-  const char *folder = getenv("TMPDIR");
-  char path[4096];
-  snprintf(path, sizeof path, "%s/tvmedge-model-XXXXXX", folder != NULL ? folder : "/tmp");
-  char *content = memory(bytes);
-  take(content, bytes);
-  int file = mkstemp(path);
-  if (file < 0) end(kExitSetup, "cannot write the library into TMPDIR");
-  for (size_t done = 0; done < bytes;) {
-    ssize_t put = write(file, content + done, bytes - done);
-    if (put <= 0) {
-      unlink(path);
-      end(kExitSetup, "no space for the library in TMPDIR");
-    }
-    done += (size_t)put;
-  }
-  close(file);
-  free(content);
-  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  unlink(path);
-  return library;
 }
 
 static void load(Model *model, uint64_t left) {
@@ -120,15 +42,7 @@ static void load(Model *model, uint64_t left) {
   take(counts, sizeof counts);
   take(&workspace, sizeof workspace);
   left -= sizeof counts + sizeof workspace;
-  for (int i = 0;; i++) {
-    if (i == kPrefixMax || left == 0) end(kExitSession, "a prefix without end");
-    take(&prefix[i], 1);
-    left--;
-    if (prefix[i] == '\n') {
-      prefix[i] = 0;
-      break;
-    }
-  }
+  take_name(prefix, kPrefixMax, &left);
   if (counts[0] + counts[1] > kTensorsMax || counts[2] > 1 || workspace > kPacketMax * 16) {
     end(kExitSession, "a model too large");
   }
@@ -200,7 +114,7 @@ static void time_runs(Model *model, uint64_t left) {
     clock_gettime(CLOCK_MONOTONIC, &from);
     code = model->run(model->io, model->workspace);
     clock_gettime(CLOCK_MONOTONIC, &to);
-    samples[i] = (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+    samples[i] = milliseconds(from, to);
   }
   if (code != 0) {
     refuse("the library refused its arguments");
@@ -213,21 +127,10 @@ static void time_runs(Model *model, uint64_t left) {
 
 int main(void) {
   static Model model;
-  // What a library might print must not reach the answers.
-  out = dup(1);
-  if (out < 0 || dup2(2, 1) < 0) end(kExitSetup, "cannot set up its output");
-  static const char ready[] = "tvmedge-server 1\n";
-  give(ready, sizeof ready - 1);
+  start();
   for (;;) {
-    uint64_t length;
     uint8_t what;
-    ssize_t first = read(0, &length, 1);
-    if (first == 0) return kExitOk;
-    if (first < 0) end(kExitSession, "cannot read");
-    take((char *)&length + 1, sizeof length - 1);
-    if (length == 0 || length > kPacketMax) end(kExitSession, "a packet of an impossible size");
-    take(&what, 1);
-    length--;
+    uint64_t length = next(&what);
     if (what == 'L' && model.run == NULL) {
       load(&model, length);
     } else if (model.run == NULL) {

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import math
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tvmedge.device.zig import zig_shared
-from tvmedge.dtypes import carrier
+from tvmedge.dtypes import carrier, is_float
+from tvmedge.resources import disk_errors
 
 if TYPE_CHECKING:
     import tvm
 
+_SAMPLE = 1009
 SYMBOL = "tvmedge_candidate"
 
 
@@ -29,6 +34,13 @@ class Argument:
     def nbytes(self) -> int:
         """Its size in bytes."""
         return math.prod(self.shape) * carrier(self.dtype).itemsize
+
+    def sample(self) -> bytes:
+        """Content to run with, always the same, of any whole number of elements up to all:
+        -1 to 1, and 0 for integers, which may be places in another tensor."""
+        count, dtype = min(_SAMPLE, math.prod(self.shape)), carrier(self.dtype)
+        values = np.random.default_rng(0).uniform(-1, 1, count)
+        return (values if is_float(self.dtype) else np.zeros(count)).astype(dtype).tobytes()
 
 
 @dataclass(frozen=True)
@@ -50,16 +62,18 @@ class BuiltCandidate:
         """Hex sha256 of the code: schedules may differ and yet come to the same."""
         return hashlib.sha256(self.code).hexdigest()
 
-    def link(self, library: Path) -> None:
-        """Write a shared library: C's own functions stay for its loader to find (20 ms).
+    def library(self) -> bytes:
+        """A shared library; C's own functions stay for its loader to find (20 ms).
 
         Raises:
             ToolError: zig is missing or failed, or the disk is full.
         """
-        given = library.with_suffix(".o")
-        given.write_bytes(self.code)
-        zig_shared(library, [given])
-        given.unlink()
+        temporary = Path(tempfile.gettempdir())
+        with disk_errors(temporary), tempfile.TemporaryDirectory(prefix="tvmedge-link-") as name:
+            given, made = Path(name) / "kernel.o", Path(name) / "kernel.so"
+            given.write_bytes(self.code)
+            zig_shared(made, [given])
+            return made.read_bytes()
 
 
 def built(func: tvm.tirx.PrimFunc, target: tvm.target.Target) -> BuiltCandidate:
