@@ -13,6 +13,7 @@ from tvmedge.bundle import Form
 from tvmedge.cli.explain import explained
 from tvmedge.cli.native_noise import native_noise_logged
 from tvmedge.cli.output import Output
+from tvmedge.cli.tuned import tuned_document, tuned_lines
 from tvmedge.targeting import target
 from tvmedge.types import Winograd
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from tvmedge.bundle import CodeInfo
     from tvmedge.scheduling.engine import Choice, Scheduled
+    from tvmedge.scheduling.recorded import Applied
     from tvmedge.scheduling.verify import Verified
 
 
@@ -57,6 +59,10 @@ class Options:
     winograd: Winograd = Winograd.F4
     """The largest of Winograd's algorithms that 3x3 convolutions may run by where that is faster:
     f4 and f2 err by up to 2e-5 and 3e-6 of a layer's largest value; off sums directly."""
+    records: str | None = None
+    """A record store (a file, or the SQLAlchemy URL of a database) whose tuned schedules are
+    applied; by default the user's own, if there is one. Records that tvmedge ships come second;
+    none: neither."""
     explain: Annotated[bool, Parameter(negative=())] = False
     "Say of every kernel by which rule it is scheduled, its tile and the speed expected."
     verify: Annotated[bool, Parameter(negative=())] = False
@@ -82,9 +88,11 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
     from tvmedge.compiler.library.sdk import Sdk
     from tvmedge.model.inputs import parse_inputs
     from tvmedge.model.load import load
+    from tvmedge.records.sources import sources
 
     choices: dict[str, Choice] = {}
     verified: list[Verified] = []
+    applied: list[Applied] = []
 
     def compare(before: tvm.IRModule, scheduled: Scheduled) -> None:
         from tvmedge.scheduling.verify import verify
@@ -107,6 +115,8 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
         ),
         verify=compare if options.verify else None,
         winograd=options.winograd,
+        records=sources(options.records),
+        applied=applied.append,
     )
     started = time.perf_counter()
     frontend = open_frontend(load(model), compile_options)
@@ -125,8 +135,11 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
         output.say(
             f"{path}: {path.stat().st_size} bytes (code {sizes[contents.code.file]}, weights "
             f"{sizes['weights.safetensors']}), {contents.code.kernels_total} kernels, "
-            f"0 tuned, {seconds:.1f} s"
+            f"{seconds:.1f} s"
         )
+        tuned = applied.pop()
+        for line in tuned_lines(contents.code.kernels_total, tuned):
+            output.say(f"  {line}")
         code = contents.code
         if code.library is not None:
             output.say(f"  a freestanding library, workspace {code.library.workspace_bytes} bytes")
@@ -152,6 +165,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
                 "kernels": {
                     "total": contents.code.kernels_total,
                     "tuned": contents.code.kernels_tuned,
+                    "records": tuned_document(tuned),
                     "verified": asdict(verified[0]) if verified else None,
                     "rules": {name: asdict(choice) for name, choice in sorted(choices.items())},
                 },

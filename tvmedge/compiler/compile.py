@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tvmedge.compiler.build import schedule
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.forms import FormChoice, code_of
 from tvmedge.compiler.notice import notice
+from tvmedge.compiler.passes.lift_weights import Lifted
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.reference import CheckVectors, check_vectors
 from tvmedge.device.zig import zig_version
@@ -31,6 +32,10 @@ from tvmedge.model.importer import ImportedModel, import_model
 from tvmedge.model.inputs import Shapes, Values
 from tvmedge.model.load import Model
 from tvmedge.model.prepare.bind_values import bind_values, fixed_inputs
+from tvmedge.records.shipped import Shipped
+from tvmedge.records.sources import Source
+from tvmedge.scheduling.engine import Choice
+from tvmedge.scheduling.recorded import Applied, Recorded
 from tvmedge.targeting import TargetSpec
 from tvmedge.tensors import ImageOptions, read_inputs
 from tvmedge.types import Signature, Winograd
@@ -46,7 +51,8 @@ class CompileOptions:
     own check; ``dump_ir`` receives the IR after every phase, one folder a target;
     ``explain`` hears how each kernel was scheduled, and ``verify`` is given the module
     before and after, to compare them; ``form`` says what code to make;
-    3x3 convolutions may run by ``winograd``."""
+    3x3 convolutions may run by ``winograd``. Kernels that one of ``records`` knows (what
+    tvmedge ships, by default) get the schedule recorded, of which ``applied`` hears."""
 
     shapes: Shapes = field(default_factory=dict)
     values: Values = field(default_factory=dict)
@@ -57,6 +63,8 @@ class CompileOptions:
     verify: Verify | None = None
     form: FormChoice = field(default_factory=FormChoice)
     winograd: Winograd = Winograd.F4
+    records: Sequence[Source] = (Shipped(),)
+    applied: Callable[[Applied], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,9 +119,7 @@ def compile_frontend(
     dump = IrDump(options.dump_ir / spec.name) if options.dump_ir else None
     model = imported.model
     with failures_named(model, f"compiled for {spec.name}"):
-        lifted = schedule(
-            imported.module, spec, dump, options.explain, options.verify, options.winograd
-        )
+        lifted, applied = _scheduled(imported.module, spec, dump, options)
         code = code_of(lifted, (model.name, imported.signature), spec, options.form, dump)
     return BundleContents(
         model=ModelInfo(model.name, model.sha256, model.licence),
@@ -130,7 +136,7 @@ def compile_frontend(
             form=Form.VM if code.library is None else Form.LIBRARY,
             weights=tuple(code.weights),
             kernels_total=code.kernels,
-            kernels_tuned=0,
+            kernels_tuned=len(applied.records),
             library=code.library,
             vm_because=code.vm_because,
             activation_bytes=code.memory.activations,
@@ -138,7 +144,7 @@ def compile_frontend(
         ),
         check=CheckInfo(reference=vectors.tool, tolerance=vectors.tolerance),
         versions=_versions(),
-        records_sha256=None,
+        records_sha256=applied.sha256,
         library=code.file,
         weights=code.weights,
         check_inputs=vectors.inputs,
@@ -146,6 +152,22 @@ def compile_frontend(
         notice=notice(model),
         fixed_inputs=fixed_inputs(model),
     )
+
+
+def _scheduled(
+    module: tvm.IRModule, spec: TargetSpec, dump: IrDump | None, options: CompileOptions
+) -> tuple[Lifted, Applied]:
+    recorded = Recorded(options.records, spec)
+    choices: dict[str, Choice] = {}
+    lifted = schedule(
+        module, spec, dump, choices.update, options.verify, options.winograd, recorded
+    )
+    if options.explain:
+        options.explain(choices)
+    applied = recorded.applied(choices)
+    if options.applied:
+        options.applied(applied)
+    return lifted, applied
 
 
 def _versions() -> Mapping[str, str]:

@@ -27,6 +27,7 @@ from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, V
 from tvmedge.compiler.passes.share_tensors import ShareTensors
 from tvmedge.compiler.passes.small_serial import SmallSerial
 from tvmedge.compiler.passes.trust_private import TrustPrivate
+from tvmedge.scheduling.engine import Recall
 from tvmedge.targeting.core import Core
 from tvmedge.types import Winograd
 
@@ -93,11 +94,13 @@ def cpu_kernels(
     explain: Explain | None = None,
     verify: Verify | None = None,
     winograd: Winograd = Winograd.F4,
+    recall: Recall | None = None,
 ) -> tuple[Phase, ...]:
     """Relax operators -> calls of scheduled TIR kernels."""
+    scheduled = ScheduleKernels(core, explain, verify, recall=recall)
     return (
         *unscheduled_kernels(core, winograd),
-        Phase("schedule", (ScheduleKernels(core, explain, verify), *after_schedule(core))),
+        Phase("schedule", (scheduled, *after_schedule(core))),
     )
 
 

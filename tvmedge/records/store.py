@@ -14,9 +14,10 @@ from sqlalchemy import ColumnElement, Engine, delete, exc, func, insert, select
 from tvmedge.errors import InputError
 from tvmedge.records.better import better, newer
 from tvmedge.records.connect import connect, sentences, writing
+from tvmedge.records.order import order
 from tvmedge.records.place import Place, place_of
 from tvmedge.records.tables import RECORDS, record_of_row, row_of
-from tvmedge.records.types import Record, Status
+from tvmedge.records.types import Key, Record, Status
 from tvmedge.records.wire import NotARecordError
 
 T = TypeVar("T")
@@ -102,6 +103,10 @@ class Store:
                 "write it; move the store away."
             ) from None
 
+    def about(self, key: Key) -> list[Record]:
+        """The records of the workload of ``key``, whatever else they were recorded for."""
+        return self.find(Wanted(workload=key.workload))
+
     def count(self) -> int:
         """How many records there are."""
         with sentences(self.place), self._engine.connect() as connection:
@@ -153,14 +158,6 @@ def open_store(place: str | Place, *, create: bool = False) -> Store:
     """
     where = place_of(place) if isinstance(place, str) else place
     return Store(where, connect(where, create=create))
-
-
-def order(record: Record) -> tuple[object, ...]:
-    """What records are sorted by: kernels side by side, a kernel's best first."""
-    key = record.key
-    cost = float("inf") if record.cost is None else record.cost
-    what = (record.kernel, key.workload, key.target, key.cost, key.pipeline, key.toolchain)
-    return (*what, cost, record.rule, str(record.decisions))
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

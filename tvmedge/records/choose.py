@@ -1,0 +1,81 @@
+"""Of everything stored about a kernel, the record to apply, or why none of it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tvmedge.records.types import Key, Record, Status
+
+# Cost sources by the first word of their names: a clock before a count, a count before a model.
+_TRUST = ("wall-time", "event-time", "packets", "instructions", "model")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The ``record`` to apply, or why what is stored is ``refused``; neither where nothing is."""
+
+    record: Record | None = None
+    refused: str = ""
+
+
+def choose(stored: Sequence[Record], key: Key) -> Verdict:
+    """The best of ``stored``, which are all of one workload, for what ``key`` names.
+
+    ``key.cost`` is not looked at: the most trusted source's best record is taken. A candidate
+    that some source saw to be wrong is none.
+    """
+    fitting = [record for record in stored if _fits(record.key, key)]
+    wrong = {(r.rule, r.decisions) for r in fitting if r.status is Status.WRONG}
+    measured = [r for r in fitting if r.status is Status.MEASURED]
+    sound = [r for r in measured if (r.rule, r.decisions) not in wrong]
+    if sound:
+        source = min({r.key.cost for r in sound}, key=lambda cost: (_trust(cost), cost))
+        return Verdict(min((r for r in sound if r.key.cost == source), key=_cost))
+    if fitting:
+        return Verdict(refused="none of its candidates was measured and right")
+    if stored:
+        return Verdict(refused=_mismatch(max((r.key for r in stored), key=_likeness(key)), key))
+    return Verdict()
+
+
+def _fits(stored: Key, key: Key) -> bool:
+    return (stored.target, stored.pipeline, stored.toolchain) == (
+        key.target,
+        key.pipeline,
+        key.toolchain,
+    )
+
+
+def _trust(cost: str) -> int:
+    word = cost.split(" ", 1)[0]
+    return _TRUST.index(word) if word in _TRUST else len(_TRUST)
+
+
+def _cost(record: Record) -> tuple[float, int, str]:
+    assert record.cost is not None
+    return record.cost, record.trial, str(record.decisions)
+
+
+def _name(target: str) -> str:
+    return target.partition(":")[0]
+
+
+def _likeness(key: Key) -> object:
+    def count(stored: Key) -> tuple[object, ...]:
+        same_name = _name(stored.target) == _name(key.target)
+        same = (stored.target == key.target, stored.pipeline == key.pipeline)
+        return (same_name, *same, stored.toolchain == key.toolchain, str(stored))
+
+    return count
+
+
+def _mismatch(stored: Key, key: Key) -> str:
+    """The first thing in which a stored key differs."""
+    if _name(stored.target) != _name(key.target):
+        return f"recorded for {_name(stored.target)}"
+    if stored.target != key.target:
+        return f"recorded for a {_name(key.target)} of other facts"
+    if stored.pipeline != key.pipeline:
+        return f"recorded under pipeline {stored.pipeline}, this is {key.pipeline}"
+    return f"recorded with {stored.toolchain}, here are {key.toolchain}"
