@@ -35,7 +35,8 @@ def choose(stored: Sequence[Record], key: Key) -> Verdict:
     if fitting:
         return Verdict(refused="none of its candidates was measured and right")
     if stored:
-        return Verdict(refused=_mismatch(max((r.key for r in stored), key=_likeness(key)), key))
+        nearest = max((record.key for record in stored), key=lambda other: _likeness(other, key))
+        return Verdict(refused=_mismatch(nearest, key))
     return Verdict()
 
 
@@ -61,13 +62,14 @@ def _name(target: str) -> str:
     return target.partition(":")[0]
 
 
-def _likeness(key: Key) -> object:
-    def count(stored: Key) -> tuple[object, ...]:
-        same_name = _name(stored.target) == _name(key.target)
-        same = (stored.target == key.target, stored.pipeline == key.pipeline)
-        return (same_name, *same, stored.toolchain == key.toolchain, str(stored))
-
-    return count
+def _likeness(stored: Key, key: Key) -> tuple[bool, bool, bool, bool, str]:
+    return (
+        _name(stored.target) == _name(key.target),
+        stored.target == key.target,
+        stored.pipeline == key.pipeline,
+        stored.toolchain == key.toolchain,
+        str(stored),
+    )
 
 
 def _mismatch(stored: Key, key: Key) -> str:

@@ -22,7 +22,7 @@ class Shipped:
 @cache
 def _by_workload(target: str) -> Mapping[str, Sequence[Record]]:
     found: dict[str, list[Record]] = {}
-    root = importlib.resources.files("tvmedge.schedules").joinpath("records", f"{target}.jsonl")
+    root = importlib.resources.files("tvmedge.schedules") / "records" / f"{target}.jsonl"
     if root.is_file():
         with importlib.resources.as_file(root) as file:
             for record in read_lines(Path(file)).records:
