@@ -61,7 +61,7 @@ def sentences(place: Place) -> Iterator[None]:
     """Turn a database's errors into one sentence, without any password."""
     try:
         yield
-    except (exc.DBAPIError, OSError) as error:
+    except (exc.DBAPIError, sqlite3.Error, OSError) as error:
         origin = error.orig if isinstance(error, exc.DBAPIError) else error
         raise _explained(place, str(origin)) from None
     except exc.NoSuchModuleError:

@@ -30,7 +30,8 @@ class Place:
             name: "***" if any(part in name.lower() for part in _SECRET) else value
             for name, value in self.url.query.items()
         }
-        return self.url.set(query=hidden).render_as_string(hide_password=True)
+        text = self.url.set(query=hidden).render_as_string(hide_password=True)
+        return text.replace("%2A", "*")
 
     @property
     def secrets(self) -> tuple[str, ...]:

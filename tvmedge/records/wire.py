@@ -92,7 +92,7 @@ def record_of_line(line: bytes) -> Record:
     if len(line) > MAX_LINE:
         raise NotARecordError(f"is longer than {MAX_LINE} bytes")
     try:
-        raw = json.loads(line, object_pairs_hook=_once)
+        raw = json.loads(line, object_pairs_hook=_once, parse_constant=_no_number)
     except NotARecordError:
         raise
     except (ValueError, RecursionError) as error:
@@ -179,6 +179,10 @@ def _once(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
     if len(found) < len(pairs):
         raise NotARecordError("has a key twice")
     return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
 
 
 def _printable(text: str) -> str:

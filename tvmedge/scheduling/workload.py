@@ -15,8 +15,9 @@ import tvm_ffi
 from tvm import tirx
 
 from tvmedge.device.zig import zig_version
+from tvmedge.records.prune import Now
 from tvmedge.records.types import Key
-from tvmedge.targeting import TargetSpec
+from tvmedge.targeting import TargetSpec, target, target_names
 from tvmedge.targeting.core import core_of
 from tvmedge.versions import TVM
 
@@ -37,6 +38,19 @@ def key_of(func: tirx.PrimFunc, spec: TargetSpec, cost: str) -> Key:
         ToolError: there is no zig.
     """
     return Key(hash_of(func), target_key(spec), PIPELINE, toolchain(), cost)
+
+
+def now() -> Now:
+    """What records must be of, to apply here.
+
+    Raises:
+        ToolError: there is no zig.
+    """
+
+    def key(name: str) -> str | None:
+        return target_key(target(name)) if name in target_names() else None
+
+    return Now(lru_cache(maxsize=None)(key), PIPELINE, toolchain())
 
 
 def hash_of(func: tirx.PrimFunc) -> str:
