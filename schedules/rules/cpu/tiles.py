@@ -76,7 +76,7 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = E
     for vectors in _steps(outs, room.vectors):
         for width in widths:
             for height in heights if width == columns else [1]:
-                if not _fits(core, vectors, width * height):
+                if not fits(core, vectors, width * height):
                     break
                 tile = Tile(vectors, height, width, 0.0)
                 sums = vectors * width * height
@@ -179,7 +179,8 @@ def _steps(size: int, ragged: bool) -> list[int]:
     return list(range(1, size + 1)) if ragged else divisors(size)
 
 
-def _fits(core: Core, vectors: int, pixels: int) -> bool:
+def fits(core: Core, vectors: int, pixels: int) -> bool:
+    """Whether a core has the registers for a tile."""
     sums = vectors * pixels
     if core.memory_operand:
         return sums <= min(MOST_SUMS, core.registers - vectors - 1)

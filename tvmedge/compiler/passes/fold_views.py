@@ -74,7 +74,8 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         array = np.asarray(argument.value.numpy())
         if array.dtype.name != str(argument.ty.dtype):
             return None  # a type that numpy lacks
-        return relax.const(np.ascontiguousarray(view(array, value)))
+        # Named, as relax.const makes float32 of float64.
+        return relax.const(np.ascontiguousarray(view(array, value)), array.dtype.name)
 
 
 def _static(call: relax.Call) -> bool:

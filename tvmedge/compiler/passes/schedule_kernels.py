@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import tvm
 
+from tvmedge.compiler.passes.fit_recurrent import fit_recurrent
 from tvmedge.schedules.rules.cpu import RULES
 from tvmedge.scheduling.engine import Choice, Recall, Rule, Scheduled, schedule
 from tvmedge.targeting.core import Core
@@ -33,6 +34,7 @@ class ScheduleKernels:
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
         scheduled = schedule(module, self.rules, self.core, self.recall)
+        scheduled = fit_recurrent(scheduled, self.core)
         if self.explain:
             self.explain(scheduled.choices)
         if self.verify:

@@ -52,6 +52,8 @@ def _work(statement: tirx.Stmt, core: Core) -> float:
     knows how many."""
     if isinstance(statement, tirx.BufferStore):
         return 1.0 + _operations(statement.value)
+    if isinstance(statement, tirx.AllocBuffer | tirx.Bind):
+        return 0.0
     parts = _parts(statement)
     if not parts:
         return math.inf

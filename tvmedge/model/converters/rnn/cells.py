@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from tvm import tirx
 from tvm.tirx.script import builder as T
 
 from tvmedge.model.converters.rnn.hold import hold
 from tvmedge.model.converters.rnn.layer import Parts
-from tvmedge.model.converters.rnn.step import Step, serial
+from tvmedge.model.converters.rnn.step import Step, Unit
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,23 @@ class LstmCell:
         return frozenset()
 
     def step(self, at: Step) -> None:
-        gates, hidden = at.product(0, at.h, at.projected), at.layer.hidden
-
-        def peephole(gate: Any, index: int, cell: Any) -> Any:
+        def peephole(gate: Any, index: int, unit: Unit, cell: Any) -> Any:
             weights = at.buffers.get("P")
-            return gate if weights is None else gate + weights[at.d, index * hidden + j] * cell
+            if weights is None:
+                return gate
+            return gate + weights[at.d, index * at.layer.padded + unit.number] * cell
 
-        with serial(hidden) as j:
-            i, o, f, new = (gates[gate * hidden + j] for gate in range(4))
-            before = hold(at.c[j])
-            i = at.activate(0, peephole(i, 0, before))
-            f = _one(at) - i if self.couple else at.activate(0, peephole(f, 2, before))
+        def cell(unit: Unit) -> None:
+            i, o, f, new = unit.sums
+            before = hold(at.c[unit.place])
+            i = at.activate(0, peephole(i, 0, unit, before))
+            f = _one(at) - i if self.couple else at.activate(0, peephole(f, 2, unit, before))
             c = hold(f * before + i * at.activate(1, new))
-            o = at.activate(0, peephole(o, 1, c))
-            h = hold(o * at.activate(2, c))
-            T.buffer_store(at.c, c, [j])
-            T.buffer_store(at.h, h, [j])
+            o = at.activate(0, peephole(o, 1, unit, c))
+            T.buffer_store(at.new, hold(o * at.activate(2, c)), [unit.place])
+            T.buffer_store(at.c, c, [unit.place])
+
+        at.product(0, at.h, cell)
 
 
 @dataclass(frozen=True)
@@ -50,32 +51,43 @@ class GruCell:
     """Gates z, r, h; ``linear_before_reset``: r * (h * R^T) instead of (r * h) * R^T."""
 
     linear_before_reset: bool = False
-    parts: ClassVar[Parts] = ((0, 1), (2,))
     has_c: ClassVar[bool] = False
+
+    @property
+    def parts(self) -> Parts:
+        """All gates at once, where the reset does not come first."""
+        return ((0, 1, 2),) if self.linear_before_reset else ((0, 1), (2,))
 
     @property
     def separate(self) -> frozenset[int]:
         """The gate h, where r scales the bias of R."""
-        return frozenset({1}) if self.linear_before_reset else frozenset()
+        return frozenset({2}) if self.linear_before_reset else frozenset()
 
     def step(self, at: Step) -> None:
-        linear, hidden = self.linear_before_reset, at.layer.hidden
-        first = at.layer.tiles[0].padded
-        gates, update, reset = at.product(0, at.h, at.projected), at.alloc(hidden), at.alloc(hidden)
-        with serial(hidden) as j:
-            T.buffer_store(update, at.activate(0, gates[j]), [j])
-            r = at.activate(0, gates[hidden + j])
-            T.buffer_store(reset, r if linear else r * at.h[j], [j])
-        if linear:
-            bias = at.buffers.get("b1")
-            zero = tirx.const(0, at.layer.dtype)
-            new = at.product(1, at.h, lambda row: zero if bias is None else bias[at.d, row])
-        else:
-            new = at.product(1, reset, lambda row: at.projected(first + row))
-        with serial(hidden) as j:
-            x = at.projected(first + j) + reset[j] * new[j] if linear else new[j]
-            z = hold(update[j])
-            T.buffer_store(at.h, (_one(at) - z) * at.activate(1, x) + z * at.h[j], [j])
+        if self.linear_before_reset:
+            at.product(0, at.h, lambda unit: self._linear(at, unit))
+            return
+        update, reset = at.state(), at.state()
+
+        def gate(unit: Unit) -> None:
+            z, r = unit.sums
+            T.buffer_store(update, at.activate(0, z), [unit.place])
+            T.buffer_store(reset, at.activate(0, r) * at.h[unit.place], [unit.place])
+
+        def new(unit: Unit) -> None:
+            self._blend(at, unit, hold(update[unit.place]), unit.sums[0])
+
+        at.product(0, at.h, gate)
+        at.product(1, reset, new)
+
+    def _linear(self, at: Step, unit: Unit) -> None:
+        z, r, h = unit.sums
+        z, r = at.activate(0, z), at.activate(0, r)
+        self._blend(at, unit, z, unit.projected(2) + r * h)
+
+    def _blend(self, at: Step, unit: Unit, z: Any, x: Any) -> None:
+        new = (_one(at) - z) * at.activate(1, x) + z * at.h[unit.place]
+        T.buffer_store(at.new, new, [unit.place])
 
 
 @dataclass(frozen=True)
@@ -91,9 +103,13 @@ class RnnCell:
         return frozenset()
 
     def step(self, at: Step) -> None:
-        gate = at.product(0, at.h, at.projected)
-        with serial(at.layer.hidden) as j:
-            T.buffer_store(at.h, at.activate(0, gate[j]), [j])
+        def cell(unit: Unit) -> None:
+            T.buffer_store(at.new, at.activate(0, unit.sums[0]), [unit.place])
+
+        at.product(0, at.h, cell)
+
+
+Cells: TypeAlias = LstmCell | GruCell | RnnCell
 
 
 def _one(at: Step) -> Any:

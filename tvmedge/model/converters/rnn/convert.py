@@ -12,11 +12,11 @@ from tvm import relax, tirx
 
 from tvmedge.model.converters.node import Node
 from tvmedge.model.converters.rnn.attributes import Attributes
-from tvmedge.model.converters.rnn.cells import GruCell, LstmCell, RnnCell
+from tvmedge.model.converters.rnn.cells import Cells, GruCell, LstmCell, RnnCell
+from tvmedge.model.converters.rnn.description import ATTRIBUTE, described
 from tvmedge.model.converters.rnn.kernel import recurrent_kernel
 from tvmedge.model.converters.rnn.layer import Layer
 from tvmedge.model.converters.rnn.shapes import hidden_size
-from tvmedge.model.converters.rnn.tiles import tiles
 from tvmedge.model.converters.rnn.weights import Weights
 
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
@@ -43,7 +43,7 @@ def rnn(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
 def _layer(
     bb: relax.BlockBuilder,
     node: Node,
-    cell: LstmCell | GruCell | RnnCell,
+    cell: Cells,
     functions: Sequence[str],
 ) -> relax.Expr:
     attributes = Attributes.read(node.attributes, functions)
@@ -58,14 +58,15 @@ def _layer(
         lens = given.pop("sequence_lens", None)
         given = {name: bb.normalize(relax.op.astype(e, dtype)) for name, e in given.items()}
         given |= {} if lens is None else {"sequence_lens": lens}
-    cuts = tuple(tiles(len(part) * hidden) for part in cell.parts)
-    weights = Weights(bb, cell.parts, cuts, hidden)
+    weights = Weights(bb, cell, hidden)
 
-    operands = {"x": _projected(bb, weights, given, gates, cell.separate)}
-    operands |= {f"r{part}": weights.packed(given["R"], part) for part in range(len(cuts))}
-    if "B" in given:
-        operands |= {f"b{part}": weights.rows(given["B"], part, gates) for part in cell.separate}
+    operands = {"x": _projected(bb, weights, given)}
+    operands |= {f"r{part}": weights.packed(given["R"], part) for part in range(len(cell.parts))}
+    if "B" in given and cell.separate:
+        operands["b0"] = weights.own_bias(given["B"], 0)
     operands |= {name: given[name] for name in INPUTS[4:] if name in given}
+    if "P" in given:
+        operands["P"] = weights.whole_blocks(given["P"], 3)
 
     steps, batch = _outer_sizes(given["X"], attributes)
     layer = Layer(
@@ -75,10 +76,10 @@ def _layer(
         batch=_open(batch, "batch"),
         hidden=hidden,
         dtype=dtype,
-        tiles=cuts,
         given={name: str(e.ty.dtype) for name, e in operands.items()},
     )
-    kernel = bb.add_func(recurrent_kernel(layer), node.op.lower())
+    plain = recurrent_kernel(layer).with_attr(ATTRIBUTE, described(layer))
+    kernel = bb.add_func(plain, node.op.lower())
     shapes = layer.outputs(steps, batch).values()
     call = relax.call_tir(
         kernel, list(operands.values()), [relax.TensorType(list(s), dtype) for s in shapes]
@@ -91,16 +92,12 @@ def _layer(
 
 
 def _projected(
-    bb: relax.BlockBuilder,
-    weights: Weights,
-    given: dict[str, relax.Expr],
-    gates: int,
-    separate: frozenset[int],
+    bb: relax.BlockBuilder, weights: Weights, given: dict[str, relax.Expr]
 ) -> relax.Expr:
     product = bb.normalize(relax.op.matmul(given["X"], weights.columns(given["W"])))
     if "B" not in given:
         return product
-    return bb.normalize(relax.op.add(product, weights.bias(given["B"], gates, separate)))
+    return bb.normalize(relax.op.add(product, weights.bias(given["B"])))
 
 
 def _outer_sizes(x: relax.Expr, attributes: Attributes) -> tuple[Any, Any]:

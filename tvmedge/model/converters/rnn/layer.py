@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tvmedge.model.converters.rnn.attributes import Attributes
-from tvmedge.model.converters.rnn.tiles import Tiles
+from tvmedge.model.converters.rnn.tile import LANES, blocks_of
 
 if TYPE_CHECKING:
     from tvmedge.model.converters.rnn.step import Step
@@ -18,19 +18,25 @@ Parts = tuple[tuple[int, ...], ...]
 class Cell(Protocol):
     """One step of a recurrent layer.
 
-    ``parts`` are the gates whose products with h are taken together, by their
-    place in W, R and B; of the ``separate`` parts the bias of R is an operand.
+    The gates of each of the ``parts`` are multiplied in one pass, by their place in W, R
+    and B. Sums of the ``separate`` gates start from their bias of R alone; the cell adds
+    what comes from x.
     """
 
-    parts: ClassVar[Parts]
-    has_c: ClassVar[bool]
+    @property
+    def parts(self) -> Parts:
+        """Gates by pass."""
+
+    @property
+    def has_c(self) -> bool:
+        """Whether there is a cell state."""
 
     @property
     def separate(self) -> frozenset[int]:
-        """The parts whose two biases must not be added up."""
+        """The gates whose two biases must not be added up."""
 
     def step(self, at: Step) -> None:
-        """Emit the step: from ``at.h``, the state before it, to the state after it."""
+        """Emit the step: from ``at.h``, the state before it, to ``at.new``."""
 
 
 @dataclass(frozen=True)
@@ -44,33 +50,51 @@ class Layer:
     batch: Any
     hidden: int
     dtype: str
-    tiles: tuple[Tiles, ...]
     given: Mapping[str, str]
+
+    @property
+    def directions(self) -> int:
+        return len(self.attributes.backward)
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of units."""
+        return blocks_of(self.hidden)
+
+    @property
+    def padded(self) -> int:
+        """Units of whole blocks."""
+        return self.blocks * LANES
 
     @property
     def columns(self) -> int:
         """Columns of the projected x of one direction."""
-        return sum(tile.padded for tile in self.tiles)
+        return sum(len(part) for part in self.cell.parts) * self.padded
+
+    def first_column(self, part: int) -> int:
+        """Where the columns of ``part`` begin among them."""
+        return sum(len(before) for before in self.cell.parts[:part]) * self.padded
 
     def inputs(self) -> dict[str, tuple[Any, ...]]:
         """The shapes of the operands."""
-        directions, steps, batch = len(self.attributes.backward), self.steps, self.batch
+        directions, steps, batch = self.directions, self.steps, self.batch
         first = (batch, steps) if self.attributes.batch_first else (steps, batch)
         shapes: dict[str, tuple[Any, ...]] = {
             "x": (*first, directions * self.columns),
             "sequence_lens": (batch,),
             "initial_h": self._state(batch),
             "initial_c": self._state(batch),
-            "P": (directions, 3 * self.hidden),
+            "P": (directions, 3 * self.padded),
         }
-        for part, tile in enumerate(self.tiles):
-            shapes[f"r{part}"] = (directions, tile.count, self.hidden, tile.width)
-            shapes[f"b{part}"] = (directions, tile.padded)
+        for part, gates in enumerate(self.cell.parts):
+            width = len(gates) * LANES
+            shapes[f"r{part}"] = (directions, self.blocks, self.hidden, width)
+            shapes[f"b{part}"] = (directions, self.blocks * width)
         return {name: shapes[name] for name in self.given}
 
     def outputs(self, steps: Any, batch: Any) -> dict[str, tuple[Any, ...]]:
         """The shapes of Y, Y_h and, with a cell state, Y_c."""
-        directions, hidden = len(self.attributes.backward), self.hidden
+        directions, hidden = self.directions, self.hidden
         by_batch = self.attributes.batch_first
         y = (batch, steps, directions, hidden) if by_batch else (steps, directions, batch, hidden)
         shapes = {"Y": y, "Y_h": self._state(batch)}
@@ -79,6 +103,6 @@ class Layer:
         return shapes
 
     def _state(self, batch: Any) -> tuple[Any, ...]:
-        directions = len(self.attributes.backward)
-        outer = (batch, directions) if self.attributes.batch_first else (directions, batch)
+        by_batch = self.attributes.batch_first
+        outer = (batch, self.directions) if by_batch else (self.directions, batch)
         return (*outer, self.hidden)
