@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from tests.operator_runs import node_model, run_compiled
 from tvmedge.errors import InputError
@@ -34,6 +34,23 @@ def test_clip_keeps_nan_and_a_bound_of_nan_bounds_nothing() -> None:
     proto = node_model("Clip", [SPECIAL, low, high], constants={1: low, 2: high})
     (y,) = run_compiled(proto, [SPECIAL])
     np.testing.assert_array_equal(y, np.minimum(SPECIAL, 2))
+
+
+@pytest.mark.parametrize("source", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("target", [np.int8, np.uint8, np.int16, np.int32, np.uint32, np.int64])
+def test_cast_cuts_off_and_wraps(source: type, target: type) -> None:
+    whole = np.array([0, 3.7, -3.7, 127, -129, 300.5, -1, 32768, 65504, -40000], np.float64)
+    large = np.array([2.0**31, -(2.0**31) - 300, 2.0**32 + 2560], np.float64)
+    numbers = whole if source is np.float16 else np.concatenate([whole, large])
+    numbers = numbers if target not in (np.int8, np.uint8, np.int16) else whole
+    x = np.concatenate([numbers, [np.nan, np.inf, -np.inf]]).astype(source)
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(target))
+    (y,) = run_compiled(node_model("Cast", [x], outputs=[kind], to=kind), [x])
+    want = [int(value) if np.isfinite(value) else 0 for value in x.astype(np.float64)]
+    bits = 8 * np.dtype(target).itemsize
+    np.testing.assert_array_equal(
+        y, np.array([v % 2**bits for v in want], f"u{bits // 8}").view(target)
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tvmedge.model.converters.arg_extremes import arg_extreme
 from tvmedge.model.converters.bit_cast import bit_cast
+from tvmedge.model.converters.cast import cast
 from tvmedge.model.converters.conv import conv
 from tvmedge.model.converters.cum_prod import cum_prod
 from tvmedge.model.converters.deform_conv import deform_conv
@@ -21,6 +22,7 @@ OPERATORS: Mapping[str, Converter] = {
     "ArgMax": arg_extreme,
     "ArgMin": arg_extreme,
     "BitCast": bit_cast,
+    "Cast": cast,
     "Clip": clip,
     "Conv": conv,
     "CumProd": cum_prod,
