@@ -9,16 +9,13 @@ a model whose every convolution has a bias.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tvm
 from tvm import relax
 
+from tvmedge.compiler.passes.constants import Array, array_of, transposed
 from tvmedge.compiler.passes.functions import rewrite
-
-Array = npt.NDArray[Any]
 
 
 class FoldViews:
@@ -34,7 +31,7 @@ def _reshape(array: Array, call: relax.Call) -> Array:
 
 def _permute(array: Array, call: relax.Call) -> Array:
     axes = call.attrs.axes
-    return np.transpose(array, None if axes is None else [int(axis) for axis in axes])
+    return transposed(array, None if axes is None else [int(axis) for axis in axes])
 
 
 VIEWS: dict[str, Callable[[Array, relax.Call], Array]] = {
@@ -71,7 +68,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         argument = self.known.get(value.args[0], value.args[0])
         if not isinstance(argument, tvm.ir.GenericConst) or not _static(value):
             return None
-        array = np.asarray(argument.value.numpy())
+        array = array_of(argument)
         if array.dtype.name != str(argument.ty.dtype):
             return None  # a type that numpy lacks
         # Named, as relax.const makes float32 of float64.

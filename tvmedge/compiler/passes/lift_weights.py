@@ -21,6 +21,8 @@ import numpy.typing as npt
 import tvm
 from tvm import relax
 
+from tvmedge.compiler.passes.constants import array_of
+
 MIN_BYTES = 4096
 
 
@@ -99,7 +101,7 @@ class _Lifter(relax.PyExprMutator):  # type: ignore[misc]
     def visit_generic_const_(self, op: tvm.ir.GenericConst) -> relax.Expr:
         if not isinstance(op.ty, relax.TensorType):
             return op
-        array = op.value.numpy()
+        array = array_of(op)
         if array.nbytes < MIN_BYTES:
             return op
         name = _content_name(array)
@@ -123,5 +125,5 @@ class _Lifter(relax.PyExprMutator):  # type: ignore[misc]
 
 def _content_name(array: npt.NDArray[np.generic]) -> str:
     digest = hashlib.sha256(f"{array.dtype}{array.shape}".encode())
-    digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(array.reshape(-1).view(np.uint8))
     return "w_" + digest.hexdigest()[:32]

@@ -11,8 +11,10 @@ open; float32 only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import tvm
 from tvm import relax
 
@@ -22,6 +24,8 @@ from tvmedge.compiler.passes.blocked.layout import Size, Sizes, constant, float_
 from tvmedge.compiler.passes.functions import rewrite
 from tvmedge.schedules.rules.cpu.tiles import OPEN_COLUMNS, Tile, product_tile
 from tvmedge.targeting.core import Core
+
+Weights: TypeAlias = npt.NDArray[np.float32]
 
 FEW = 4  # rows for which a copy in whole blocks costs as much as the product
 
@@ -60,21 +64,19 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         self,
         data: relax.Expr,
         shape: Sizes,
-        weight: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+        weight: Weights,
     ) -> relax.Expr:
         reduced, columns = weight.shape
         block = self.core.block
         blocks = -(-columns // block)
-        whole = np.zeros((reduced, blocks * block), weight.dtype)
-        whole[:, :columns] = weight
         alone = len(shape) > 2 and shape[-2] == 1
         tile = self._tile(blocks, shape[-3] if alone else shape[-2])
         wide = block * (tile.vectors if self.core.lane_operand else 1)
-        packed = whole.reshape(reduced, -1, wide).transpose(1, 0, 2)
+        packed = _packed(weight, blocks * block // wide, wide)
         result = self.builder_.call_te(
             lambda x, w: dense(x, w, tile.columns, block),
             data,
-            relax.const(np.ascontiguousarray(packed)),
+            relax.const(packed),
             primfunc_name_hint="dense",
             primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
         )
@@ -101,3 +103,14 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
     def _tile(self, blocks: int | None, rows: Size) -> Tile:
         known = rows if isinstance(rows, int) else None
         return product_tile(self.core, blocks, known, ragged=True)
+
+
+def _packed(weight: Weights, strips: int, wide: int) -> Weights:
+    """[K, N] -> [strips, K, wide], what lies beyond N zero."""
+    reduced, columns = weight.shape
+    result = np.empty((strips, reduced, wide), weight.dtype)
+    for strip in range(strips):
+        part = weight[:, strip * wide : (strip + 1) * wide]
+        result[strip, :, : part.shape[1]] = part
+        result[strip, :, part.shape[1] :] = 0
+    return result

@@ -15,6 +15,7 @@ from tvm import relax, sym, te, tirx
 from tvmedge.compiler.kernels import moves
 from tvmedge.compiler.kernels.blocks import Blocks, Index, only_where
 from tvmedge.compiler.kernels.window import sizes_of
+from tvmedge.compiler.passes.constants import array_of
 from tvmedge.targeting.core import Core
 
 Size: TypeAlias = int | tvm.ir.Expr
@@ -92,10 +93,10 @@ def image_sizes(expr: relax.Expr) -> tuple[Batch, ...] | None:
 
 
 def constant(expr: relax.Expr) -> npt.NDArray[np.float32] | None:
-    """The array of a float32 constant."""
+    """The array of a float32 constant, not to be written to."""
     if not isinstance(expr, tvm.ir.GenericConst) or static_shape(expr) is None:
         return None
-    return np.asarray(expr.value.numpy())
+    return array_of(expr)
 
 
 @dataclass(frozen=True)
