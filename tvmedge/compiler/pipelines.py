@@ -15,6 +15,7 @@ from tvm.relax import transform
 
 from tvmedge.compiler.passes.blocked import BlockChannels
 from tvmedge.compiler.passes.fold_affine import FoldAffine
+from tvmedge.compiler.passes.fold_constants import FoldConstants
 from tvmedge.compiler.passes.fold_symmetric import FoldSymmetric
 from tvmedge.compiler.passes.fold_views import FoldViews
 from tvmedge.compiler.passes.in_place import InPlace
@@ -52,7 +53,7 @@ def unscheduled_kernels(core: Core, winograd: Winograd = Winograd.F4) -> tuple[P
                 transform.DecomposeOpsForInference(),
                 transform.CanonicalizeBindings(),
                 FoldViews(),
-                transform.FoldConstant(),
+                FoldConstants(),
                 transform.DeadCodeElimination(),
             ),
         ),
@@ -74,7 +75,7 @@ def unscheduled_kernels(core: Core, winograd: Winograd = Winograd.F4) -> tuple[P
             (
                 Legalize(core),
                 transform.AnnotateTIROpPattern(),
-                transform.FoldConstant(),
+                FoldConstants(),
             ),
         ),
         Phase(

@@ -70,11 +70,11 @@ def fold_rows(rows: Rows, fold: Fold, lanes: int) -> te.Tensor:
     together = min(SUMS, vectors)
     steps = vectors // together
     starts = range(0, vectors * width, width)
-    read = [_shifted(_of(rows), start) for start in starts]
-    if steps > 1:
+    in_sums = steps * together if steps > 1 else 0
+    read = [_shifted(_of(rows), start) for start in starts[in_sums:]]
+    if in_sums:
         sums = _in_lanes(rows, fold, steps, together * width)
-        in_sums = [_shifted(_of(sums), start) for start in starts[:together]]
-        read = [*in_sums, *read[steps * together :]]
+        read = [*(_shifted(_of(sums), start) for start in starts[:together]), *read]
     value = _level(rows, fold, read, width)
     done = vectors * width
     while width > 1:

@@ -1,6 +1,8 @@
-"""A mutator over every Relax function of a module that is still in the graph's own terms."""
+"""Rewriting every Relax function of a module that is still in the graph's own terms."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Collection
 
 import tvm
 from tvm import relax
@@ -20,3 +22,29 @@ def rewrite(module: tvm.IRModule, mutator: relax.PyExprMutator) -> tvm.IRModule:
     for variable, function in graph_functions(module):
         mutator.builder_.update_func(variable, mutator.visit_expr(function))
     return mutator.builder_.get()
+
+
+Handler = Callable[[relax.BlockBuilder, relax.Call], relax.Expr]
+
+
+def rewrite_calls(
+    module: tvm.IRModule, operators: Collection[str], handler: Handler
+) -> tvm.IRModule:
+    """``module`` with each call of ``operators`` as ``handler`` gives it: another expression,
+    or the call itself, whose arguments are rewritten already."""
+    return rewrite(module, _Calls(module, operators, handler))
+
+
+@relax.expr_functor.mutator
+class _Calls(relax.PyExprMutator):  # type: ignore[misc]
+    def __init__(
+        self, module: tvm.IRModule, operators: Collection[str], handler: Handler
+    ) -> None:
+        super().__init__(module)
+        self.operators, self.handler = operators, handler
+
+    def visit_call_(self, call: relax.Call) -> relax.Expr:
+        call = self.visit_expr_post_order(call)
+        if not isinstance(call.op, tvm.ir.Op) or call.op.name not in self.operators:
+            return call
+        return self.handler(self.builder_, call)

@@ -66,7 +66,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         shape: Sizes,
         weight: Weights,
     ) -> relax.Expr:
-        reduced, columns = weight.shape
+        columns = weight.shape[1]
         block = self.core.block
         blocks = -(-columns // block)
         alone = len(shape) > 2 and shape[-2] == 1
@@ -107,8 +107,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
 
 def _packed(weight: Weights, strips: int, wide: int) -> Weights:
     """[K, N] -> [strips, K, wide], what lies beyond N zero."""
-    reduced, columns = weight.shape
-    result = np.empty((strips, reduced, wide), weight.dtype)
+    result = np.empty((strips, weight.shape[0], wide), weight.dtype)
     for strip in range(strips):
         part = weight[:, strip * wide : (strip + 1) * wide]
         result[strip, :, : part.shape[1]] = part
