@@ -26,7 +26,11 @@ def test_what_only_constants_make_is_a_constant() -> None:
     given = _added(op.concat([relax.const(HALVES[:1]), relax.const(HALVES[1:])]))
     folded = FoldConstants()(relax.transform.CanonicalizeBindings()(given))
     bindings = folded["main"].body.blocks[0].bindings
-    added = next(b.value for b in bindings if getattr(b.value, "op", None) == op.add(*[relax.const(0.0)] * 2).op)
+    added = next(
+        b.value
+        for b in bindings
+        if getattr(b.value, "op", None) == op.add(*[relax.const(0.0)] * 2).op
+    )
     np.testing.assert_array_equal(added.args[1].value.numpy(), HALVES)
 
 

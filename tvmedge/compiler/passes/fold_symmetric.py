@@ -21,7 +21,7 @@ from tvm import relax, te, tirx
 
 from tvmedge.compiler.passes.blocked.layout import constant, image_sizes
 from tvmedge.compiler.passes.exact import rounds
-from tvmedge.compiler.passes.functions import rewrite
+from tvmedge.compiler.passes.functions import rewrite_calls
 from tvmedge.targeting.core import Core
 
 Array = npt.NDArray[np.float32]
@@ -36,19 +36,18 @@ class FoldSymmetric:
     core: Core
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        return module if rounds(module) else rewrite(module, _Mutator(module, self.core))
+        return (
+            module
+            if rounds(module)
+            else rewrite_calls(module, ("relax.nn.conv1d",), _Fold(self.core))
+        )
 
 
-@relax.expr_functor.mutator
-class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
-    def __init__(self, module: tvm.IRModule, core: Core) -> None:
-        super().__init__(module)
-        self.core = core
+@dataclass(frozen=True)
+class _Fold:
+    core: Core
 
-    def visit_call_(self, call: relax.Call) -> relax.Expr:
-        call = self.visit_expr_post_order(call)
-        if not isinstance(call.op, tvm.ir.Op) or call.op.name != "relax.nn.conv1d":
-            return call
+    def __call__(self, builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
         weight, result = constant(call.args[1]), image_sizes(call)
         if weight is None or result is None or not _plain(call):
             return call
@@ -57,25 +56,25 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         evens = _evens(rows) if ins == 1 and kernel > 1 else None
         if evens is None or outs < ENOUGH * self.core.lanes:
             return call
-        stride = int(call.attrs.strides[0])
         parts = [
-            self._half(call.args[0], part, sign, stride, result[2])
+            _half(builder, call, part, sign, result[2])
             for part, sign in ((rows[:evens], 1), (rows[evens:], -1))
             if len(part)
         ]
         return parts[0] if len(parts) == 1 else relax.op.concat(parts, axis=1)
 
-    def _half(
-        self, data: relax.Expr, rows: Array, sign: int, stride: int, places: int
-    ) -> relax.Var:
-        kernel = rows.shape[1]
-        half = rows[:, 1 : kernel // 2 + 1].copy()
-        if kernel % 2 == 0:
-            half[:, -1] /= 2  # its own partner: added to itself
-        paired = self.builder_.emit_te(
-            lambda x: pairs(x, kernel, sign, stride, places), data, primfunc_name_hint="pairs"
-        )
-        return self.builder_.emit(relax.op.nn.conv1d(paired, relax.const(half[..., None])))
+
+def _half(
+    builder: relax.BlockBuilder, call: relax.Call, rows: Array, sign: int, places: int
+) -> relax.Var:
+    kernel, stride = rows.shape[1], int(call.attrs.strides[0])
+    half = rows[:, 1 : kernel // 2 + 1].copy()
+    if kernel % 2 == 0:
+        half[:, -1] /= 2  # its own partner: added to itself
+    paired = builder.emit_te(
+        lambda x: pairs(x, kernel, sign, stride, places), call.args[0], primfunc_name_hint="pairs"
+    )
+    return builder.emit(relax.op.nn.conv1d(paired, relax.const(half[..., None])))
 
 
 def pairs(data: te.Tensor, kernel: int, sign: int, stride: int, places: int) -> te.Tensor:

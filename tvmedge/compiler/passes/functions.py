@@ -37,9 +37,7 @@ def rewrite_calls(
 
 @relax.expr_functor.mutator
 class _Calls(relax.PyExprMutator):  # type: ignore[misc]
-    def __init__(
-        self, module: tvm.IRModule, operators: Collection[str], handler: Handler
-    ) -> None:
+    def __init__(self, module: tvm.IRModule, operators: Collection[str], handler: Handler) -> None:
         super().__init__(module)
         self.operators, self.handler = operators, handler
 

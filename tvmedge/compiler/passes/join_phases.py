@@ -23,7 +23,7 @@ from tvm import relax
 
 from tvmedge.compiler.kernels.phases import Phases
 from tvmedge.compiler.passes.blocked.layout import constant, image_sizes
-from tvmedge.compiler.passes.functions import rewrite
+from tvmedge.compiler.passes.functions import rewrite_calls
 from tvmedge.targeting.core import Core
 
 Array = npt.NDArray[np.float32]
@@ -40,19 +40,14 @@ class JoinPhases:
     core: Core
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        return rewrite(module, _Mutator(module, self.core))
+        return rewrite_calls(module, CONVOLUTIONS, _Join(self.core))
 
 
-@relax.expr_functor.mutator
-class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
-    def __init__(self, module: tvm.IRModule, core: Core) -> None:
-        super().__init__(module)
-        self.core = core
+@dataclass(frozen=True)
+class _Join:
+    core: Core
 
-    def visit_call_(self, call: relax.Call) -> relax.Expr:
-        call = self.visit_expr_post_order(call)
-        if not isinstance(call.op, tvm.ir.Op) or call.op.name not in CONVOLUTIONS:
-            return call
+    def __call__(self, builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
         shape, result = image_sizes(call.args[0]), image_sizes(call)
         weight, attrs = constant(call.args[1]), call.attrs
         if shape is None or result is None or weight is None:
@@ -70,7 +65,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         if not pays or min(itertools.chain(*pads)) < 0:
             return call
         sides = [front for front, _ in pads] + [back for _, back in pads]
-        emit = self.builder_.emit
+        emit = builder.emit
         convolution = CONVOLUTIONS[call.op.name]
         joined = relax.const(_joined(weight, axes, groups))
         sums = emit(convolution(call.args[0], joined, padding=sides, groups=groups))

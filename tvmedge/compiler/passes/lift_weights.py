@@ -125,5 +125,5 @@ class _Lifter(relax.PyExprMutator):  # type: ignore[misc]
 
 def _content_name(array: npt.NDArray[np.generic]) -> str:
     digest = hashlib.sha256(f"{array.dtype}{array.shape}".encode())
-    digest.update(array.reshape(-1).view(np.uint8))
+    digest.update(array.reshape(-1).view(np.uint8).data)
     return "w_" + digest.hexdigest()[:32]

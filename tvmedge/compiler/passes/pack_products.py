@@ -21,7 +21,7 @@ from tvm import relax
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.product import dense, matmul
 from tvmedge.compiler.passes.blocked.layout import Size, Sizes, constant, float_shape, same
-from tvmedge.compiler.passes.functions import rewrite
+from tvmedge.compiler.passes.functions import rewrite_calls
 from tvmedge.schedules.rules.cpu.tiles import OPEN_COLUMNS, Tile, product_tile
 from tvmedge.targeting.core import Core
 
@@ -37,31 +37,27 @@ class PackProducts:
     core: Core
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        return rewrite(module, _Mutator(module, self.core))
+        return rewrite_calls(module, ("relax.matmul",), _Pack(self.core))
 
 
-@relax.expr_functor.mutator
-class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
-    def __init__(self, module: tvm.IRModule, core: Core) -> None:
-        super().__init__(module)
-        self.core = core
+@dataclass(frozen=True)
+class _Pack:
+    core: Core
 
-    def visit_call_(self, call: relax.Call) -> relax.Expr:
-        call = self.visit_expr_post_order(call)
-        if not isinstance(call.op, tvm.ir.Op) or call.op.name != "relax.matmul":
-            return call
+    def __call__(self, builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
         left, right = (float_shape(arg) for arg in call.args)
         if left is None or right is None or len(left) < 2 or len(right) < 2:
             return call
         weight = constant(call.args[1])
         if weight is not None and weight.ndim == 2:
-            return self._dense(call.args[0], left, weight)
+            return self._dense(builder, call.args[0], left, weight)
         if len(right) == 2 or same(left[:-2], right[:-2]):
-            return self._matmul(call, left[-2], right[-1])
+            return self._matmul(builder, call, left[-2], right[-1])
         return call
 
     def _dense(
         self,
+        builder: relax.BlockBuilder,
         data: relax.Expr,
         shape: Sizes,
         weight: Weights,
@@ -73,7 +69,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         tile = self._tile(blocks, shape[-3] if alone else shape[-2])
         wide = block * (tile.vectors if self.core.lane_operand else 1)
         packed = _packed(weight, blocks * block // wide, wide)
-        result = self.builder_.call_te(
+        result = builder.call_te(
             lambda x, w: dense(x, w, tile.columns, block),
             data,
             relax.const(packed),
@@ -85,7 +81,9 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         axis = len(shape) - 1
         return relax.op.strided_slice(result, axes=[axis], begin=[0], end=[columns])
 
-    def _matmul(self, call: relax.Call, rows: Size, columns: Size) -> relax.Expr:
+    def _matmul(
+        self, builder: relax.BlockBuilder, call: relax.Call, rows: Size, columns: Size
+    ) -> relax.Expr:
         block = self.core.block
         known = isinstance(columns, int)
         ragged = not known or columns % block
@@ -93,7 +91,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
             return call
         step = block if known else max(block, OPEN_COLUMNS)
         tile = self._tile(-(-columns // block) if known else None, rows).columns
-        return self.builder_.call_te(
+        return builder.call_te(
             lambda x, y: matmul(x, y, tile, step, block),
             *call.args,
             primfunc_name_hint="matmul",

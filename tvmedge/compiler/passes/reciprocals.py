@@ -13,7 +13,7 @@ from tvm import relax
 
 from tvmedge.compiler.passes.blocked.layout import constant
 from tvmedge.compiler.passes.exact import rounds
-from tvmedge.compiler.passes.functions import rewrite
+from tvmedge.compiler.passes.functions import rewrite_calls
 
 
 class Reciprocals:
@@ -22,21 +22,16 @@ class Reciprocals:
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
         if rounds(module):
             return module
-        return rewrite(module, _Mutator(module))
+        return rewrite_calls(module, ("relax.divide",), _multiplied)
 
 
-@relax.expr_functor.mutator
-class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
-    def visit_call_(self, call: relax.Call) -> relax.Expr:
-        call = self.visit_expr_post_order(call)
-        if not isinstance(call.op, tvm.ir.Op) or call.op.name != "relax.divide":
-            return call
-        divisor = constant(call.args[1])
-        if divisor is None:
-            return call
-        with np.errstate(divide="ignore", over="ignore"):
-            inverse = (1 / divisor.astype(np.float64)).astype(np.float32)
-        smallest = np.finfo(np.float32).tiny
-        if not np.isfinite(inverse).all() or (np.abs(inverse) < smallest).any():
-            return call
-        return relax.op.multiply(call.args[0], relax.const(inverse))
+def _multiplied(builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+    divisor = constant(call.args[1])
+    if divisor is None:
+        return call
+    with np.errstate(divide="ignore", over="ignore"):
+        inverse = (1 / divisor.astype(np.float64)).astype(np.float32)
+    smallest = np.finfo(np.float32).tiny
+    if not np.isfinite(inverse).all() or (np.abs(inverse) < smallest).any():
+        return call
+    return relax.op.multiply(call.args[0], relax.const(inverse))
