@@ -70,10 +70,16 @@ class BuiltCandidate:
         """
         temporary = Path(tempfile.gettempdir())
         with disk_errors(temporary), tempfile.TemporaryDirectory(prefix="tvmedge-link-") as name:
-            given, made = Path(name) / "kernel.o", Path(name) / "kernel.so"
-            given.write_bytes(self.code)
-            zig_shared(made, [given])
+            made = Path(name) / "kernel.so"
+            self.link(made)
             return made.read_bytes()
+
+    def link(self, library: Path) -> None:
+        """``library()`` as a file. Raises as it does."""
+        given = library.with_suffix(".o")
+        given.write_bytes(self.code)
+        zig_shared(library, [given])
+        given.unlink()
 
 
 def built(func: tvm.tirx.PrimFunc, target: tvm.target.Target) -> BuiltCandidate:
