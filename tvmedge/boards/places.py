@@ -95,15 +95,19 @@ class Remote:
 
     def __init__(self, session: Any) -> None:
         self.session = session
+        self._loaded = 0
         self.device = cpu_device(session)
         self._bind = _optional(session, "tvmedge.server.bind")
         self.keeps_tensors = self._bind is not None
 
     def load(self, code: memoryview) -> Any:
         """Upload the library into the session's work directory and load it there."""
-        self.session.get_function("tvm.rpc.server.upload")(_LIBRARY, bytes(code))
-        module = global_function("rpc.LoadRemoteModule")(self.session, _LIBRARY)
-        self.session.get_function("tvm.rpc.server.remove")(_LIBRARY)
+        # Each by another name: a loader that still has one of the name takes that.
+        name = f"model{self._loaded}.so"
+        self._loaded += 1
+        self.session.get_function("tvm.rpc.server.upload")(name, bytes(code))
+        module = global_function("rpc.LoadRemoteModule")(self.session, name)
+        self.session.get_function("tvm.rpc.server.remove")(name)
         return module
 
     def weight(self, array: np.ndarray) -> Any:

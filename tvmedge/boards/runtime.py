@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ POOLED = 2
 SPIN = "2000"
 """How often an idle thread looks for work before it sleeps, about 1 ms: longer than between two
 kernels. TVM's own 300,000 keep a core busy for 0.16 s after every run."""
+# How TVM says that the other end hung up in the middle of a call.
+_LOST = re.compile(r"code == RPCCode::|Channel closes before|SockChannel::|Pipe (read|write) error")
+_NOISE = re.compile(r"^(RPCError: )?Error caught from RPC call:|^Check failed: \(.*\) is false:")
+CONNECTION_CLOSED = "the connection was closed"
 _SESSION = 128
 """Device types of RPC session N are those of the board plus N + 1 times this."""
 
@@ -60,3 +65,13 @@ def cpu_device(session: Any = None) -> Any:
         return tvm_ffi.device(CPU, 0)
     index: int = global_function("rpc.SessTableIndex")(session)
     return tvm_ffi.device(CPU + _SESSION * (index + 1), 0)
+
+
+def error_line(error: Exception) -> str:
+    """What an error of TVM's says, without the trace of where in TVM it was;
+    ``CONNECTION_CLOSED`` where the other end hung up."""
+    text = str(error)
+    if _LOST.search(text):
+        return CONNECTION_CLOSED
+    lines = (_NOISE.sub("", line).strip() for line in text.splitlines())
+    return next(filter(None, lines), type(error).__name__)

@@ -7,7 +7,6 @@ then; the session that started it reports it. Run as ``python -m tvmedge.boards.
 from __future__ import annotations
 
 import os
-import re
 import select
 import shutil
 import signal
@@ -35,15 +34,12 @@ from tvmedge.boards.messages import (
 from tvmedge.boards.model import Model
 from tvmedge.boards.pipes import ChannelClosed
 from tvmedge.boards.places import Place, open_place
-from tvmedge.boards.runtime import load_runtime
+from tvmedge.boards.runtime import error_line, load_runtime
 from tvmedge.bundle import Bundle, Form, read_bundle, tensorfile
 from tvmedge.errors import BoardError, InputError, TvmEdgeError
 
 _TENSORS_LIMIT = 4 << 30
 _GRACE_S = 2.0
-# How TVM says that the other end hung up in the middle of a call.
-_LOST = re.compile(r"code == RPCCode::|Channel closes before|SockChannel::|Pipe (read|write) error")
-_NOISE = re.compile(r"^(RPCError: )?Error caught from RPC call:|^Check failed: \(.*\) is false:")
 FOLDER_VARIABLE = "TVMEDGE_SESSION_DIR"
 """The session's private folder, removed by the worker if the session cannot any more."""
 
@@ -122,7 +118,7 @@ def main() -> None:
         except TvmEdgeError as error:
             reply, pieces = Failed(str(error), int(error.exit_code)), []
         except Exception as error:  # whatever it was, the session must hear of it
-            reply, pieces = Failed(_one_line(error), int(BoardError.exit_code)), []
+            reply, pieces = Failed(error_line(error), int(BoardError.exit_code)), []
         channel.send(reply, pieces)
     worker.close()
     _reap()
@@ -156,15 +152,6 @@ def _reap() -> None:
             time.sleep(0.002)
     except ChildProcessError:
         return
-
-
-def _one_line(error: Exception) -> str:
-    """What an error of TVM's says, without the trace of where in TVM it was."""
-    text = str(error)
-    if _LOST.search(text):
-        return "the connection was closed"
-    lines = (_NOISE.sub("", line).strip() for line in text.splitlines())
-    return next(filter(None, lines), type(error).__name__)
 
 
 if __name__ == "__main__":

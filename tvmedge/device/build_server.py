@@ -50,6 +50,21 @@ def build_kernel_server(triple: str) -> Path:
     return _small_server("kernel", triple)
 
 
+def build_tensor_call(triple: str) -> Path:
+    """What makes a kernel in C's convention a function of TVM's, as an object to link with it.
+
+    Raises:
+        ToolError: the compiler is missing or fails, or the disk is full.
+    """
+    source = device_sources() / "tensor_call.c"
+    made = cache_dir("server") / f"tensor-call-{triple}-{_key(triple, [source])}.o"
+    if not made.is_file():
+        flags = [f"--target={triple}", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror", "-c"]
+        with atomic_path(made) as temporary:
+            zig_cc([*flags, f"-I{_headers()}", str(source), "-o", str(temporary)], source.name)
+    return made
+
+
 def _small_server(name: str, triple: str) -> Path:
     """``<name>_server.c`` as a program."""
     sources = [device_sources() / file for file in (f"{name}_server.c", "packets.h")]

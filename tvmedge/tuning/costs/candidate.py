@@ -62,8 +62,14 @@ class BuiltCandidate:
         """Hex sha256 of the code: schedules may differ and yet come to the same."""
         return hashlib.sha256(self.code).hexdigest()
 
-    def library(self) -> bytes:
-        """A shared library; C's own functions stay for its loader to find (20 ms).
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Bytes of each buffer that it takes."""
+        return (*(argument.nbytes for argument in self.arguments), *self.scratch)
+
+    def library(self, *others: Path) -> bytes:
+        """A shared library, ``others`` linked in; C's own functions stay for its loader to
+        find (20 ms).
 
         Raises:
             ToolError: zig is missing or failed, or the disk is full.
@@ -71,14 +77,14 @@ class BuiltCandidate:
         temporary = Path(tempfile.gettempdir())
         with disk_errors(temporary), tempfile.TemporaryDirectory(prefix="tvmedge-link-") as name:
             made = Path(name) / "kernel.so"
-            self.link(made)
+            self.link(made, *others)
             return made.read_bytes()
 
-    def link(self, library: Path) -> None:
+    def link(self, library: Path, *others: Path) -> None:
         """``library()`` as a file. Raises as it does."""
         given = library.with_suffix(".o")
         given.write_bytes(self.code)
-        zig_shared(library, [given])
+        zig_shared(library, [given, *others])
         given.unlink()
 
 

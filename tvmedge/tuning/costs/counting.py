@@ -68,12 +68,9 @@ class CountingBoard:
             self._counter.file.unlink()
 
     def _load(self, candidate: BuiltCandidate, library: bytes) -> int:
-        sizes = [*(argument.nbytes for argument in candidate.arguments), *candidate.scratch]
-        address = self._board.load(library, SYMBOL, sizes)
-        for index, argument in enumerate(candidate.arguments):
-            if argument.nbytes:
-                self._board.fill(index, argument.sample())
-        return address
+        """Tensors stay zeros: QEMU multiplies other numbers ten times slower, and what these
+        kernels execute does not depend on them."""
+        return self._board.load(library, SYMBOL, candidate.sizes)
 
 
 def counting_boards(

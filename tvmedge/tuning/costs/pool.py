@@ -46,16 +46,15 @@ class BoardPool(Generic[B]):
     def run(self, job: Callable[[B], T]) -> T:
         """``job`` on the next board that is idle.
 
-        A board that goes away under a job is started again, and the job with it, once.
+        A job whose board goes away is tried once more; two boards lost are one too many.
 
         Raises:
             CandidateError: the kernel crashed or hung, or is refused.
             BoardError: no board is left.
         """
-        again = True
-        while True:
+        ends: list[str] = []
+        while len(ends) < 2:
             name = self._take()
-            board = None
             try:
                 board = self._board(name)
                 if board is not None:
@@ -66,14 +65,14 @@ class BoardPool(Generic[B]):
                 self._ended(name)
                 if self._board(name) is not None:
                     raise CandidateError(str(error)) from error
+                ends.append(str(error))
             except BoardError as error:
                 self._ended(name)
-                if self._board(name) is not None:
-                    if not again:
-                        raise CandidateError(f"ends the board: {error}") from error
-                    again = False
+                self._board(name)
+                ends.append(str(error))
             finally:
                 self._give_back(name)
+        raise CandidateError(f"ends the board: {ends[-1]}")
 
     def close(self) -> None:
         """End all boards."""
