@@ -70,7 +70,7 @@ class Kernels:
         place = device.dlpack_device_type(), device.index
         evaluate = make(self._module, _FUNCTION, *place, *limits)
         seconds = np.frombuffer(bytes(evaluate(*self._tensors)), "<f8")
-        return (seconds * calls * 1e3).tobytes()
+        return bytes((seconds * calls * 1e3).tobytes())
 
 
 def main(arguments: list[str]) -> None:
