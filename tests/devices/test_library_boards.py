@@ -169,8 +169,10 @@ def test_a_real_model_passes_its_check_on_emulated_arm(name: str, tmp_path: Path
         (struct.pack("<Q", 1 << 40), "impossible size"),
         (struct.pack("<Q", 2) + b"R0", "no library is loaded"),
         (struct.pack("<Q", 2) + b"L0", "too short"),
-        (struct.pack("<QBHHHQ", 82, 76, 1, 1, 0, 0) + b"x" * 67, "without end"),
-        (struct.pack("<QBHHHQ", 17, 76, 9999, 1, 0, 0) + b"p\n", "too large"),
+        (struct.pack("<QBHHHHQ", 84, 76, 1, 1, 1, 0, 0) + b"x" * 67, "without end"),
+        (struct.pack("<QBHHHHQ", 19, 76, 9999, 1, 1, 0, 0) + b"p\n", "too large"),
+        (struct.pack("<QBHHHHQ", 19, 76, 1, 1, 65, 0, 0) + b"p\n", "impossible number of threads"),
+        (struct.pack("<QBHHHHQ", 19, 76, 1, 1, 2, 3, 0) + b"p\n", "impossible number of threads"),
     ],
 )
 def test_the_server_survives_what_it_is_sent(sent: bytes, says: str) -> None:

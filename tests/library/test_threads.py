@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.library_runs import Buffer, Loaded, Scheduled, library_of, same, sche
 from tests.onnx_models import model, save, tensor
 from tvmedge.bundle import Form, write_bundle
 from tvmedge.cli import main
+from tvmedge.compiler import library
 from tvmedge.compiler.compile import CompileOptions, compile_frontend, open_frontend
 from tvmedge.compiler.forms import FormChoice
 from tvmedge.errors import InputError
@@ -23,6 +26,7 @@ from tvmedge.model.load import load
 from tvmedge.targeting import target
 
 THREADS = 3
+POOL = Path(library.__file__).with_name("pool.h")
 OK, MISSING, UNALIGNED, _, TOO_MANY = range(5)
 
 
@@ -55,7 +59,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Scheduled:
 @pytest.fixture(scope="module")
 def loaded(net: Scheduled, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     made = library_of(net, threads=THREADS)
-    assert any(part.parallel and part.own for parts in made.parts.values() for part in parts)
+    assert any(part.extent and part.own for parts in made.parts.values() for part in parts)
     return Loaded(made.sources(), net.spec, tmp_path_factory.mktemp("lib"))
 
 
@@ -95,6 +99,12 @@ def _tasks() -> dict[str, str]:
     }
 
 
+def _nanoseconds(tasks: set[str]) -> list[int]:
+    """What each of these threads has spent on a processor."""
+    paths = (Path(f"/proc/self/task/{task}/schedstat") for task in sorted(tasks))
+    return [int(path.read_text().split()[0]) for path in paths]
+
+
 @pytest.mark.parametrize("threads", [None, 1, 2, THREADS])
 def test_any_number_of_threads_gives_the_vms_results(
     want: list[list[np.ndarray]], loaded: Loaded, threads: int | None
@@ -124,6 +134,9 @@ def test_threads_sleep_between_runs_and_are_joined(loaded: Loaded) -> None:
         while any(_tasks()[task] != "S" for task in ours) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert {_tasks()[task] for task in ours} == {"S"}
+        spent = _nanoseconds(ours)
+        time.sleep(0.1)
+        assert _nanoseconds(ours) == spent
     assert not ours & set(_tasks())
 
 
@@ -145,3 +158,18 @@ def test_bundles_run_on_the_threads_asked_for(tmp_path: Path) -> None:
     assert main(["run", str(path), "--check", "--threads", "3"]) == 2
     with pytest.raises(InputError, match="pthreads"):
         compile_frontend(frontend, target("pixel-8"), options)
+
+
+@pytest.mark.parametrize("sanitizer", [None, "thread"])
+def test_a_pool_runs_every_iteration_once(tmp_path: Path, sanitizer: str | None) -> None:
+    """With a system compiler, which has ThreadSanitizer."""
+    compiler = shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("gcc is not installed")
+    source, program = Path(__file__).with_name("pool_stress.c"), str(tmp_path / "stress")
+    options = ["-std=gnu2x", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{POOL.parent}"]
+    options += [f"-fsanitize={sanitizer}"] if sanitizer else []
+    subprocess.run([compiler, *options, str(source), "-o", program, "-lpthread"], check=True)
+    most = "2" if sanitizer else "4"  # threads: it takes seconds for each
+    done = subprocess.run([program, most], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -6,7 +6,8 @@ import ctypes
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -85,14 +86,19 @@ class LibraryModel:
         return tuple(samples)
 
     def _started_pool(self, info: LibraryInfo) -> int:
-        """A pool of as many threads as TVM_NUM_THREADS says, else of all that there may be."""
-        threads = min(info.threads, os.cpu_count() or 1)
-        if (asked := os.environ.get("TVM_NUM_THREADS", "")).isdecimal():
-            threads = max(1, min(int(asked), info.threads))
+        """A pool of as many threads as were asked for, else of one a core; none (NULL) for
+        one thread."""
+        threads = asked_threads(info) or min(info.threads, len(os.sched_getaffinity(0)))
+        if threads == 1:
+            return 0
         start = self._functions[f"{info.prefix}_pool_start"]
         start.argtypes = [ctypes.c_void_p, ctypes.c_int]
         if code := start(_address(self._pool), threads):
             raise BoardError(f"the library's threads did not start: {_described(code)}")
+        # They sleep on memory of this object.
+        stop = self._functions[f"{info.prefix}_pool_stop"]
+        stop.argtypes = [ctypes.c_void_p]
+        weakref.finalize(self, _stop, stop, self._pool)
         return _address(self._pool)
 
     def _once(self) -> None:
@@ -115,11 +121,21 @@ class LibraryModel:
         return _address(content)
 
 
+def asked_threads(info: LibraryInfo) -> int | None:
+    """TVM_NUM_THREADS, as far as a library can use so many; None where it is not set."""
+    asked = os.environ.get("TVM_NUM_THREADS", "")
+    return max(1, min(int(asked), info.threads)) if asked.isdecimal() else None
+
+
 def aligned(nbytes: int) -> np.ndarray:
     """Bytes that begin on a multiple of what libraries ask for."""
     memory = np.zeros(max(nbytes, 1) + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + max(nbytes, 1)]
+
+
+def _stop(stop: Callable[[int], None], pool: np.ndarray) -> None:
+    stop(_address(pool))
 
 
 def _load(code: memoryview) -> ctypes.CDLL:

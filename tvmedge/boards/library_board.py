@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from tvmedge.boards.library import asked_threads
 from tvmedge.bundle import Bundle
 from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError
@@ -16,6 +17,7 @@ from tvmedge.shapes import resolve
 from tvmedge.types import TensorSpec
 
 _LENGTH = struct.Struct("<Q")
+_HEAD = struct.Struct("<HHHHQ")
 _LOST = "the connection was closed"
 
 
@@ -25,8 +27,9 @@ class LibraryBoard:
     The session kills all of it when a call takes too long, so nothing here waits in vain.
     """
 
-    def __init__(self, bundle: Bundle, command: Sequence[str]) -> None:
-        """Start ``command`` (the relay and the board's own) and load the library there.
+    def __init__(self, bundle: Bundle, command: Sequence[str], threads: int | None) -> None:
+        """Start ``command`` (the relay and the board's own) and load the library there, to run on
+        so many threads, None for one a core.
 
         Raises:
             BoardError: the board ended, or refused the library or its weights.
@@ -46,8 +49,10 @@ class LibraryBoard:
             os.close(end)
         info = bundle.manifest.code.library
         assert info is not None
-        counts = len(self._signature.inputs), len(self._signature.outputs), int(info.threads > 1)
-        head = struct.pack("<HHHQ", *counts, info.workspace_bytes) + info.prefix.encode() + b"\n"
+        counts = len(self._signature.inputs), len(self._signature.outputs), info.threads
+        asked = threads or asked_threads(info) or 0
+        head = _HEAD.pack(*counts, asked, info.workspace_bytes)
+        head += info.prefix.encode() + b"\n"
         self._ask(b"L", [head, bundle.code()])
         if bundle.manifest.code.weights:
             self._ask(b"W", [bundle.weights_file()])

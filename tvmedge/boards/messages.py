@@ -24,9 +24,11 @@ class LocalPlace(msgspec.Struct, frozen=True, tag=True):
 
 
 class PipePlace(msgspec.Struct, frozen=True, tag=True):
-    """Run on a board behind a command that TVM's pipe client starts (the relay)."""
+    """Run on a board behind a command that TVM's pipe client starts (the relay); ``threads`` are
+    a library's (the server of TVM's VM has them in its command), None for one a core."""
 
     command: tuple[str, ...]
+    threads: int | None = None
 
 
 class TcpPlace(msgspec.Struct, frozen=True, tag=True):

@@ -33,7 +33,7 @@ from tvmedge.boards.messages import (
     Times,
 )
 from tvmedge.boards.process import WorkerProcess
-from tvmedge.bundle import Bundle, read_bundle, require_runnable_here, tensorfile
+from tvmedge.bundle import Bundle, LibraryInfo, read_bundle, require_runnable_here, tensorfile
 from tvmedge.bundle.compat import architecture
 from tvmedge.bundle.malformed import MalformedError
 from tvmedge.dtypes import carrier, out_of_range
@@ -66,7 +66,7 @@ _ERRORS: dict[int, Callable[[str], TvmEdgeError]] = {
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """How to run: ``threads`` for kernels (None: TVM's choice, or TVM_NUM_THREADS),
+    """How to run: ``threads`` for kernels (None: TVM_NUM_THREADS, or one a core),
     ``timeout_s`` the longest that one run may take, in seconds (opening gets at
     least 30), ``target`` the board to emulate (None: the bundle's own)."""
 
@@ -178,7 +178,7 @@ class Session:
         # -I -S: neither the user's packages nor the environment, and a quick start.
         start = [sys.executable, "-I", "-S", relay.__file__]
         limits = [str(self._process.report), str(_PACKET_LIMIT), str(_READY_S)]
-        return PipePlace((*start, *limits, *command))
+        return PipePlace((*start, *limits, *command), options.threads)
 
     def _ask(
         self,
@@ -232,12 +232,10 @@ def _board_command(address: BoardAddress, bundle: Bundle, options: SessionOption
         InputError: the bundle's code does not run there.
     """
     library = bundle.manifest.code.library
-    most = 1 if library is None or address.kind is BoardKind.EMULATED else library.threads
-    if library is not None and (options.threads or 1) > most:
-        raise InputError(
-            f"'{bundle.path}' uses at most {most} threads on --board {address}: run it with "
-            f"--threads {most}, or compile it with --threads {options.threads} or --form vm."
-        )
+    if options.threads is not None and options.threads < 1:
+        raise InputError(f"--threads {options.threads}: give 1 or more.")
+    if library is not None:
+        _require_library_runs(address, bundle, library, options)
     if address.kind is BoardKind.LOCAL:
         require_runnable_here(bundle)
     if address.kind is not BoardKind.EMULATED:
@@ -251,6 +249,21 @@ def _board_command(address: BoardAddress, bundle: Bundle, options: SessionOption
     if library:
         return command
     return command + (["--threads", str(options.threads)] if options.threads else [])
+
+
+def _require_library_runs(
+    address: BoardAddress, bundle: Bundle, library: LibraryInfo, options: SessionOptions
+) -> None:
+    if address.kind is BoardKind.TVM:
+        raise InputError(
+            f"'{bundle.path}' is a freestanding library, which a TVM RPC server cannot run: "
+            "compile it with --form vm."
+        )
+    if (options.threads or 1) > library.threads:
+        raise InputError(
+            f"'{bundle.path}' uses at most {library.threads} threads: run it with "
+            f"--threads {library.threads}, or compile it with --threads {options.threads}."
+        )
 
 
 def _advice(message: str) -> str:

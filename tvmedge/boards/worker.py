@@ -36,7 +36,7 @@ from tvmedge.boards.pipes import ChannelClosed
 from tvmedge.boards.places import Place, open_place
 from tvmedge.boards.runtime import error_line, load_runtime
 from tvmedge.bundle import Bundle, Form, read_bundle, tensorfile
-from tvmedge.errors import BoardError, InputError, TvmEdgeError
+from tvmedge.errors import BoardError, TvmEdgeError
 
 _TENSORS_LIMIT = 4 << 30
 _GRACE_S = 2.0
@@ -92,12 +92,8 @@ def _library(
 ) -> LibraryModel | LibraryBoard:
     if isinstance(place, LocalPlace):
         return LibraryModel(bundle)
-    if isinstance(place, PipePlace):
-        return LibraryBoard(bundle, place.command)
-    raise InputError(
-        f"'{bundle.path}' is a freestanding library, which a TVM RPC server cannot run: "
-        "compile it with --form vm."
-    )
+    assert isinstance(place, PipePlace), "sessions refuse libraries on TVM's servers"
+    return LibraryBoard(bundle, place.command, place.threads)
 
 
 def main() -> None:

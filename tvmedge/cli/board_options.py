@@ -22,7 +22,7 @@ class BoardOptions:
     board: str = "local"
     "local, emulated, or tvm://HOST:PORT[/KEY] (open servers only: it is not authenticated)."
     threads: int | None = None
-    "Threads for kernels; default: TVM_NUM_THREADS, or what TVM finds."
+    "Threads for kernels; default: TVM_NUM_THREADS, or one a core."
     timeout: float = 120.0
     "Seconds that one run may take before the board is given up."
     emulate: Annotated[str | None, Parameter(name="--emulate")] = None

@@ -20,7 +20,7 @@ from tvmedge.types import Winograd
 if TYPE_CHECKING:
     import tvm
 
-    from tvmedge.bundle import CodeInfo
+    from tvmedge.bundle import CodeInfo, LibraryInfo
     from tvmedge.scheduling.engine import Choice, Scheduled
     from tvmedge.scheduling.recorded import Applied
     from tvmedge.scheduling.verify import Verified
@@ -45,12 +45,13 @@ class Options:
     dump_ir: Path | None = None
     "Folder that receives the IR after every phase, one subfolder a target."
     form: Form | None = None
-    """library: freestanding C, which needs no runtime and runs on one core (static models without
-    branches); vm: code for TVM's Relax VM, the default where that has a runtime."""
+    """library: freestanding C, which needs no runtime, the default of static models without
+    branches; vm: code for TVM's Relax VM, which takes the others."""
     max_workspace_kb: int | None = None
     "Refuse a library that needs more memory for its activations, in KiB."
-    threads: int = 1
-    "The most threads that a library may use; it has a pool of its own for more than one."
+    threads: int | None = None
+    """The most threads that a library may use, by default as many as the target has cores; 1 makes
+    one without a pool, which needs no pthreads."""
     sdk: Path | None = None
     """Folder that receives, one subfolder a target, what an app takes: header, .so, .a, weights,
     an example and its CMakeLists.txt."""
@@ -142,7 +143,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
             output.say(f"  {line}")
         code = contents.code
         if code.library is not None:
-            output.say(f"  a freestanding library, workspace {code.library.workspace_bytes} bytes")
+            output.say(f"  {_library(code.library)}")
         elif code.vm_because:
             output.say(f"  code for TVM's VM, no freestanding library: {code.vm_because}")
         output.say(f"  {_memory(code)}")
@@ -162,6 +163,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
                 "activation_bytes": code.activation_bytes,
                 "activation_bound": code.activation_bound,
                 "workspace_bytes": code.library and code.library.workspace_bytes,
+                "threads": code.library and code.library.threads,
                 "kernels": {
                     "total": contents.code.kernels_total,
                     "tuned": contents.code.kernels_tuned,
@@ -174,6 +176,11 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
     output.document(
         "compile", {"model": str(model), "import_seconds": round(import_s, 3), "bundles": bundles}
     )
+
+
+def _library(info: LibraryInfo) -> str:
+    threads = f"up to {info.threads} threads" if info.threads > 1 else "one thread"
+    return f"a freestanding library for {threads}, workspace {info.workspace_bytes} bytes"
 
 
 def _memory(code: CodeInfo) -> str:

@@ -28,15 +28,15 @@ _SHOWN = 4
 
 @dataclass(frozen=True)
 class FormChoice:
-    """``form`` None: a library if possible where there is no runtime for the VM, else the VM,
-    which uses all cores. ``max_workspace`` bounds a library's workspace,
-    in bytes; ``sdk`` says where to write the library for developers, ``threads``
-    how many a library may use."""
+    """``form`` None: a library wherever the model can be one, else the VM.
+    ``max_workspace`` bounds a library's workspace, in bytes; ``sdk`` says where to
+    write the library for developers; ``threads`` is the most that a run of the
+    library may use, None as many as the target has cores."""
 
     form: Form | None = None
     max_workspace: int | None = None
     sdk: Sdk | None = None
-    threads: int = 1
+    threads: int | None = None
 
     @property
     def needs_library(self) -> bool:
@@ -45,7 +45,7 @@ class FormChoice:
             self.form is Form.LIBRARY
             or self.max_workspace is not None
             or self.sdk is not None
-            or self.threads > 1
+            or self.threads is not None
         )
 
 
@@ -66,18 +66,16 @@ def code_of(
         CheckError: the library needs more workspace than allowed.
         ToolError: the linker failed or the disk is full.
     """
-    wants_vm = choice.form is None and not choice.needs_library and not spec.compile_only
-    if wants_vm or choice.form is Form.VM:
+    if choice.form is Form.VM:
         if choice.needs_library:
             raise InputError(
                 "--max-workspace-kb, --sdk and --threads are for libraries: compile with "
                 "--form library."
             )
         return vm_code(lifted, spec, dump)
-    _require_threads(choice.threads, spec)
     name, signature = named
     target = tvm.target.Target(dict(spec.tvm))
-    naming = Naming(prefix_of(name), f"{name} for {spec.name}", choice.threads)
+    naming = Naming(prefix_of(name), f"{name} for {spec.name}", _threads(choice.threads, spec))
     try:
         made = compile_library(lifted, signature, target, naming)
     except NotStraightLineError as error:
@@ -89,19 +87,24 @@ def code_of(
         folder = choice.sdk.folder / f"{name}-{spec.name}"
         write_sdk(folder, made, spec.toolchain, choice.sdk)
     file = shared_library(made.sources(), spec.toolchain)
-    info = LibraryInfo(naming.prefix, made.layout.nbytes, choice.threads)
+    info = LibraryInfo(naming.prefix, made.layout.nbytes, naming.threads)
     memory = Memory(made.layout.nbytes, made.layout.lower_bound)
     return Code(file, made.weights, len(made.parts), info, memory=memory)
 
 
-def _require_threads(threads: int, spec: TargetSpec) -> None:
-    if not 1 <= threads <= MAX_THREADS:
-        raise InputError(f"--threads {threads}: a library takes 1 to {MAX_THREADS}.")
-    if threads > 1 and "-nostdlib" in spec.toolchain.flags:
+def _threads(asked: int | None, spec: TargetSpec) -> int:
+    """How many threads a library for a target is made for."""
+    lacks_pthreads = "-nostdlib" in spec.toolchain.flags
+    if asked is None:
+        return 1 if lacks_pthreads else min(spec.board.cores, MAX_THREADS)
+    if not 1 <= asked <= MAX_THREADS:
+        raise InputError(f"--threads {asked}: a library takes 1 to {MAX_THREADS}.")
+    if asked > 1 and lacks_pthreads:
         raise InputError(
             f"A library for {spec.name} has one thread: threads need pthreads, for which there are "
             f"no headers of {spec.toolchain.triple} here; leave --threads out."
         )
+    return asked
 
 
 def require_workspace(layout: Layout, limit: int | None) -> None:

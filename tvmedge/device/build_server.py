@@ -70,8 +70,9 @@ def _small_server(name: str, triple: str) -> Path:
     sources = [device_sources() / file for file in (f"{name}_server.c", "packets.h")]
     server = cache_dir("server") / f"tvmedge-{name}-server-{triple}-{_key(triple, sources)}"
     if not server.is_file():
-        # libm is there for what is loaded to find.
-        libraries = ["-ldl", "-Wl,--no-as-needed", "-lm"]
+        # libm is there for what is loaded to find, libpthread because C libraries that have one
+        # want it from the start.
+        libraries = ["-ldl", "-Wl,--no-as-needed", "-lm", "-lpthread"]
         options = [f"--target={triple}", *_FLAGS, str(sources[0]), *libraries]
         with atomic_path(server) as temporary:
             zig_cc([*options, "-o", str(temporary)], f"the server for {triple}")

@@ -1,7 +1,8 @@
 // Runs freestanding libraries on a board: load, weights, run, time. Packets (packets.h):
 //
-//   'L' inputs:u16 outputs:u16 pool:u16 workspace:u64 prefix '\n' library    load this library,
-//                                          whose io has a pool of threads (left NULL) or not
+//   'L' inputs:u16 outputs:u16 most:u16 threads:u16 workspace:u64 prefix '\n' library
+//                                          load this library, made for so many threads at most (1:
+//                                          its io has no pool); run on threads of them (0: one a core)
 //   'W' weights                                                     give it its weights
 //   'R' inputs, one after the other                                 run; answered by the outputs
 //   'T' repetitions:u32                                             run so often; ms of each, f64
@@ -9,6 +10,7 @@
 #include "packets.h"
 
 enum { kPrefixMax = 64, kTensorsMax = 1024, kRepetitionsMax = 1000000 };
+enum { kThreadsMax = 64, kPoolBytes = 4096 };
 
 // The same in every library's header, under its own prefix.
 typedef struct {
@@ -20,7 +22,7 @@ typedef struct {
 } Tensor;
 
 typedef struct {
-  int inputs, outputs, pool;
+  int inputs, outputs, most;
   const Tensor *tensors[2];             // of inputs, of outputs
   void *io[kTensorsMax + 2];            // inputs, outputs, pool, weights
   void *workspace;
@@ -34,8 +36,22 @@ static void *find(void *library, const char *prefix, const char *name) {
   return dlsym(library, symbol);
 }
 
+// A pool for the library, if it is made for more than one thread. Says what is wrong, or NULL.
+static const char *start_pool(Model *model, void *library, const char *prefix, int threads) {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  int wanted = threads > 0 ? threads : cores < 1 ? 1 : cores < model->most ? (int)cores : model->most;
+  if (model->most == 1 || wanted == 1) return NULL;
+  int (*start)(void *, int) = NULL;
+  *(void **)&start = find(library, prefix, "pool_start");
+  if (start == NULL) return "it has no pool of threads";
+  void *pool = memory(kPoolBytes);
+  if (start(pool, wanted) != 0) return "its threads did not start";
+  model->io[model->inputs + model->outputs] = pool;
+  return NULL;
+}
+
 static void load(Model *model, uint64_t left) {
-  uint16_t counts[3];
+  uint16_t counts[4];
   uint64_t workspace;
   char prefix[kPrefixMax + 1] = {0};
   if (left < sizeof counts + sizeof workspace) end(kExitSession, "a packet too short");
@@ -43,8 +59,11 @@ static void load(Model *model, uint64_t left) {
   take(&workspace, sizeof workspace);
   left -= sizeof counts + sizeof workspace;
   take_name(prefix, kPrefixMax, &left);
-  if (counts[0] + counts[1] > kTensorsMax || counts[2] > 1 || workspace > kPacketMax * 16) {
+  if (counts[0] + counts[1] > kTensorsMax || workspace > kPacketMax * 16) {
     end(kExitSession, "a model too large");
+  }
+  if (counts[2] < 1 || counts[2] > kThreadsMax || counts[3] > counts[2]) {
+    end(kExitSession, "an impossible number of threads");
   }
   void *library = open_library(left);
   if (library == NULL) {
@@ -55,7 +74,7 @@ static void load(Model *model, uint64_t left) {
   *(void **)&model->check = find(library, prefix, "check_weights");
   model->inputs = counts[0];
   model->outputs = counts[1];
-  model->pool = counts[2];
+  model->most = counts[2];
   model->tensors[0] = find(library, prefix, "inputs");
   model->tensors[1] = find(library, prefix, "outputs");
   if (model->run == NULL || model->tensors[0] == NULL || model->tensors[1] == NULL) {
@@ -68,7 +87,13 @@ static void load(Model *model, uint64_t left) {
     model->io[model->inputs + i] = memory(model->tensors[1][i].bytes);
   }
   model->workspace = memory(workspace);
-  answer(0, 0);
+  const char *wrong = start_pool(model, library, prefix, counts[3]);
+  if (wrong == NULL) {
+    answer(0, 0);
+  } else {
+    model->run = NULL;
+    refuse(wrong);
+  }
 }
 
 static void set_weights(Model *model, uint64_t bytes) {
@@ -78,7 +103,7 @@ static void set_weights(Model *model, uint64_t bytes) {
     refuse("the weights are not those the library was made for");
     return;
   }
-  model->io[model->inputs + model->outputs + model->pool] = weights;
+  model->io[model->inputs + model->outputs + (model->most > 1)] = weights;
   answer(0, 0);
 }
 

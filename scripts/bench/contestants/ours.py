@@ -69,12 +69,13 @@ class TvmEdge(Contestant):
 
 
 class TvmEdgeLibrary(TvmEdge):
-    """The same model as a freestanding library, which has one thread."""
+    """The same model as a freestanding library."""
 
     name = "tvmedge-library"
     form = "library"
 
     def prepare(self) -> None:
+        os.environ["TVM_NUM_THREADS"] = str(self.threads)
         from tvmedge import bundle
         from tvmedge.boards.library import LibraryModel
 

@@ -72,7 +72,7 @@ class Driver:
         for call in self._program.calls:
             for part in self._parts[call.kernel]:
                 count = len(call.arguments) + len(part.scratch) + len(part.own)
-                kinds = ["const void *"] * count + ["int32_t"] * (2 * part.parallel)
+                kinds = ["const void *"] * count + ["int32_t"] * (2 if part.extent else 0)
                 lines[part.symbol] = f"void {part.symbol}({', '.join(kinds) or 'void'});"
         return list(lines.values())
 
@@ -96,6 +96,12 @@ class Driver:
         names = {"p": interface.prefix, "P": interface.upper}
         return [_POOL % names, *self._tasks()]
 
+    def _entered(self) -> tuple[str, str]:
+        """What a run does before and after its calls to have the pool's threads."""
+        if self._interface.threads == 1:
+            return "", ""
+        return "  Pool *pool = pool_enter(io->pool);\n", "\n  pool_leave(pool);"
+
     def _wrong(self) -> str:
         members = [m.name for m in self._interface.members if m.nbytes]
         members += ["weights"] if self._interface.external else []
@@ -115,19 +121,21 @@ class Driver:
             to, source = self._address(copy.output), self._address(copy.source)
             if copy.output.nbytes:
                 lines.append(f"  memcpy({to}, {source}, {copy.output.nbytes});")
+        enter, leave = self._entered()
         return _RUN % {
             "p": self._interface.prefix,
             "P": self._interface.upper,
             "weights": f"  {_WEIGHTS}\n" if self._interface.external else "",
-            "calls": "\n".join(lines),
+            "calls": enter + "\n".join(lines) + leave,
         }
 
     def _call(self, index: int, call: Call) -> str:
         """What runs a kernel: its parts one after the other."""
         p = self._interface.prefix
+        frame = f"&(const {p}_frame){{io, work}}"
         return " ".join(
-            f"pool_run(io->pool, {_task(p, index, part)}, &(const {p}_frame){{io, work}});"
-            if part.parallel
+            f"pool_run(pool, {_task(p, index, part)}, {frame}, {part.extent});"
+            if part.extent
             else f"{part.symbol}({', '.join(self._arguments(index, call, part))});"
             for part in self._parts[call.kernel]
         )
@@ -137,13 +145,14 @@ class Driver:
         p = self._interface.prefix
         weights = f"  {_WEIGHTS}\n" if self._interface.external else ""
         return [
-            f"static void {_task(p, index, part)}(const void *given, int task, int tasks) {{\n"
+            f"static void {_task(p, index, part)}(const void *given, int task, int begin,"
+            f" int end) {{\n"
             f"  const {p}_frame *frame = given;\n  const {p}_io *io = frame->io;\n"
-            f"  unsigned char *work = frame->work;\n{weights}  (void)io, (void)work;\n"
-            f"  {part.symbol}({', '.join(self._arguments(index, call, part))}, task, tasks);\n}}"
+            f"  unsigned char *work = frame->work;\n{weights}  (void)io, (void)work, (void)task;\n"
+            f"  {part.symbol}({', '.join(self._arguments(index, call, part))}, begin, end);\n}}"
             for index, call in enumerate(self._program.calls)
             for part in self._parts[call.kernel]
-            if part.parallel
+            if part.extent
         ]
 
     def _arguments(self, index: int, call: Call, part: Part) -> list[str]:

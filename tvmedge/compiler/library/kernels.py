@@ -11,20 +11,20 @@ from pathlib import Path
 import tvm
 
 from tvmedge.compiler.library.lower import lower
-from tvmedge.compiler.library.parts import OWN, PARALLEL
+from tvmedge.compiler.library.parts import EXTENT, OWN
 from tvmedge.compiler.library.scratch import SCRATCH
 
 
 @dataclass(frozen=True)
 class Part:
     """A function of the object file: it takes the kernel's tensors, buffers of ``scratch``
-    bytes, buffers of ``own`` bytes that each task has for itself, and, if ``parallel``, its task
-    and the number of tasks."""
+    bytes, buffers of ``own`` bytes that each task has for itself, and, where it has an ``extent``,
+    which of so many iterations it is to do."""
 
     symbol: str
     scratch: tuple[int, ...]
     own: tuple[int, ...] = ()
-    parallel: bool = False
+    extent: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _part(symbol: str, function: tvm.tirx.PrimFunc) -> Part:
         symbol,
         tuple(int(size) for size in attrs[SCRATCH]),
         tuple(int(size) for size in attrs.get(OWN, ())),
-        bool(int(attrs.get(PARALLEL, 0))),
+        int(attrs.get(EXTENT, 0)),
     )
 
 

@@ -1,8 +1,8 @@
 """A kernel in parts that a pool of threads runs one after the other.
 
 before: kernel(x, y):  pad = alloc(); parallel i in 8: pad[i] = ..; parallel j in 6: y[j] = ..
-after:  kernel_0(x, y, pad, task, tasks):  for i in this task's share of 8: pad[i] = ..
-        kernel_1(x, y, pad, task, tasks):  for j in this task's share of 6: y[j] = ..
+after:  kernel_0(x, y, pad, begin, end):  for i from begin to end: pad[i] = ..    (of 8)
+        kernel_1(x, y, pad, begin, end):  for j from begin to end: y[j] = ..      (of 6)
 
 What is between parallel loops is a part for one thread. Memory that a loop allocates is each
 task's own, and so a pointer of the task's.
@@ -11,6 +11,7 @@ task's own, and so a pointer of the task's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from tvm import tirx
 from tvm_ffi import structural_map
@@ -22,8 +23,12 @@ OWN = "tvmedge.own"
 """The attribute with the sizes in bytes of pointers that each task has its own of; they come
 after those of ``SCRATCH``."""
 
-PARALLEL = "tvmedge.parallel"
-"""The attribute that says whether a part takes its task and the number of tasks at its end."""
+EXTENT = "tvmedge.extent"
+"""The attribute with the number of iterations of a part that takes the first and the end of those
+it is to do; 0 where it takes neither."""
+
+
+_DECLARATIONS = (tirx.AllocBuffer, tirx.DeclBuffer, tirx.Bind)
 
 
 def parts(kernel: str, function: tirx.PrimFunc) -> list[tirx.PrimFunc]:
@@ -32,20 +37,22 @@ def parts(kernel: str, function: tirx.PrimFunc) -> list[tirx.PrimFunc]:
     shared = Scratch(kernel)
     if not any(map(_is_parallel, steps)) or any(map(_keeps_a_value, steps)):
         body = rewritten(function.body, shared.rewrite)
-        return [_part(function, [body], shared, None, None)]
-    declared: list[tirx.Stmt] = []
-    made: list[tuple[list[tirx.Stmt], Scratch | None, tuple[tirx.Var, tirx.Var] | None]] = []
-    for step in steps:
-        if isinstance(step, tirx.AllocBuffer):
-            declared.append(shared.taken(step))
-        elif isinstance(step, tirx.DeclBuffer | tirx.Bind):
-            declared.append(step)
-        elif _is_parallel(step):
-            own, tasks = Scratch(kernel), _tasks()
-            made.append(([*declared, _share(step, own, *tasks)], own, tasks))
-        else:
-            made.append(([*declared, rewritten(step, shared.rewrite)], None, None))
-    return [_part(function, body, shared, own, tasks) for body, own, tasks in made]
+        return [_part(function, [body], shared)]
+    declared: list[tirx.Stmt] = [
+        shared.taken(step) if isinstance(step, tirx.AllocBuffer) else step
+        for step in steps
+        if isinstance(step, _DECLARATIONS)
+    ]
+    made: list[tuple[list[tirx.Stmt], _Loop | None]] = []
+    for step in (step for step in steps if not isinstance(step, _DECLARATIONS)):
+        if _is_parallel(step):
+            loop = _Loop(Scratch(kernel), int(step.extent))
+            made.append(([_between(step, loop)], loop))
+            continue
+        if not made or made[-1][1]:
+            made.append(([], None))
+        made[-1][0].append(rewritten(step, shared.rewrite))
+    return [_part(function, [*declared, *body], shared, loop) for body, loop in made]
 
 
 def _flat(statement: tirx.Stmt) -> Iterator[tirx.Stmt]:
@@ -57,7 +64,11 @@ def _flat(statement: tirx.Stmt) -> Iterator[tirx.Stmt]:
 
 
 def _is_parallel(statement: tirx.Stmt) -> bool:
-    return isinstance(statement, tirx.For) and statement.kind == tirx.ForKind.PARALLEL
+    return (
+        isinstance(statement, tirx.For)
+        and statement.kind == tirx.ForKind.PARALLEL
+        and isinstance(statement.extent, tirx.IntImm)
+    )
 
 
 def _keeps_a_value(statement: tirx.Stmt) -> bool:
@@ -73,32 +84,31 @@ def _keeps_a_value(statement: tirx.Stmt) -> bool:
     return bool(reads)
 
 
-def _tasks() -> tuple[tirx.Var, tirx.Var]:
-    return tirx.Var("task", "int32"), tirx.Var("tasks", "int32")
+@dataclass(frozen=True)
+class _Loop:
+    """A parallel loop that became a part: ``own`` memory of its tasks, its number of iterations,
+    and the arguments that say which are to be done."""
+
+    own: Scratch
+    extent: int
+    begin: tirx.Var = field(default_factory=lambda: tirx.Var("begin", "int32"))
+    end: tirx.Var = field(default_factory=lambda: tirx.Var("end", "int32"))
 
 
-def _share(loop: tirx.For, own: Scratch, task: tirx.Var, tasks: tirx.Var) -> tirx.For:
-    """The iterations of one task: as many as the others have, or what is left."""
+def _between(loop: tirx.For, part: _Loop) -> tirx.For:
+    """The iterations that the arguments ask for."""
     dtype = str(loop.loop_var.ty.dtype)
-    mine, all_tasks = task.astype(dtype), tasks.astype(dtype)
-    zero, one = tirx.const(0, dtype), tirx.const(1, dtype)
-    # Of what is not negative: floordiv would bind variables, and the same ones twice.
-    chunk = tirx.truncdiv(loop.extent + all_tasks - one, all_tasks)
-    count = tirx.max(zero, tirx.min(chunk, loop.extent - mine * chunk))
-    body = rewritten(loop.body, own.rewrite)
-    return tirx.For(
-        loop.loop_var, loop.min + mine * chunk, count, tirx.ForKind.SERIAL, body, None, {}
-    )
+    begin, end = part.begin.astype(dtype), part.end.astype(dtype)
+    body = rewritten(loop.body, part.own.rewrite)
+    first = loop.min + begin
+    return tirx.For(loop.loop_var, first, end - begin, tirx.ForKind.SERIAL, body, None, {})
 
 
 def _part(
-    function: tirx.PrimFunc,
-    body: list[tirx.Stmt],
-    shared: Scratch,
-    own: Scratch | None,
-    tasks: tuple[tirx.Var, tirx.Var] | None,
+    function: tirx.PrimFunc, body: list[tirx.Stmt], shared: Scratch, loop: _Loop | None = None
 ) -> tirx.PrimFunc:
-    others = [*shared.pointers, *(own.pointers if own else ()), *(tasks or ())]
+    own = loop.own if loop else Scratch(shared.kernel)
+    others = [*shared.pointers, *own.pointers, *((loop.begin, loop.end) if loop else ())]
     made = plain(function, body, others)
-    made = made.with_attr(SCRATCH, shared.sizes).with_attr(OWN, own.sizes if own else [])
-    return made.with_attr(PARALLEL, tirx.IntImm("int32", int(tasks is not None)))
+    made = made.with_attr(SCRATCH, shared.sizes).with_attr(OWN, own.sizes)
+    return made.with_attr(EXTENT, tirx.IntImm("int32", loop.extent if loop else 0))
