@@ -68,3 +68,19 @@ def save(proto: onnx.ModelProto, path: Path) -> Path:
     """Write ``proto`` and return its path."""
     onnx.save(proto, path)
     return path
+
+
+def wide_net() -> onnx.ModelProto:
+    """A convolution, a depthwise one (whose tasks pad planes of their own), softmax: all large
+    enough to be worth threads."""
+    rng = np.random.default_rng(2)
+    weights = {
+        "w": rng.standard_normal((64, 3, 3, 3)).astype(np.float32),
+        "d": rng.standard_normal((64, 1, 5, 5)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], pads=[1] * 4),
+        helper.make_node("Conv", ["c", "d"], ["e"], pads=[2] * 4, group=64),
+        helper.make_node("Softmax", ["e"], ["y"], axis=1),
+    ]
+    return model(nodes, [tensor("x", [1, 3, 64, 64])], [tensor("y", [1, 64, 64, 64])], weights)

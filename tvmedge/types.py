@@ -60,6 +60,14 @@ class Latency:
     samples_ms: tuple[float, ...]
 
 
+class Form(str, Enum):
+    """What the code is: TVM's Relax VM enters ``VM`` at function ``main``; ``LIBRARY``
+    (of bundles since 1.2) is freestanding C and needs no runtime."""
+
+    VM = "vm"
+    LIBRARY = "library"
+
+
 class Winograd(Enum):
     """Which of Winograd's algorithms a 3x3 convolution may run by, where they are estimated
     to be faster. Largest error of an output beside direct sums, of the largest output:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.devices.parts import SIZE
-from tests.onnx_models import conv_net, save
+from tests.devices.parts import SIZE, alive
+from tests.onnx_models import conv_net, save, wide_net
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import (
@@ -27,7 +27,7 @@ from tvmedge.bundle import (
     write_bundle,
 )
 from tvmedge.cli import main
-from tvmedge.compiler.compile import CompileOptions, compile_frontend, open_frontend
+from tvmedge.compiler.compile import CompileOptions, compile_frontend, compile_model, open_frontend
 from tvmedge.compiler.forms import FormChoice
 from tvmedge.device.build_server import build_library_server
 from tvmedge.device.zig import zig_cc
@@ -153,11 +153,33 @@ def test_a_real_model_passes_its_check_on_emulated_arm(name: str, tmp_path: Path
     path = tmp_path / "net.tvmedge"
     write_bundle(path, contents)
     assert main(["run", str(path), "--check", "--board", "emulated"]) == 0
-    assert main(["profile", str(path), "--board", "emulated"]) == 0
+    assert main(["profile", str(path), "--board", "emulated", "--threads", "2"]) == 0
     others = {weight: array + 1 for weight, array in contents.weights.items()}
     write_bundle(path, dataclasses.replace(contents, weights=others))
     with pytest.raises(BoardError, match="weights are not those"):
         open_session(parse_address("emulated"), path)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param("raspberry-pi-4b", marks=pytest.mark.slow), "raspberry-pi-2"]
+)
+def test_an_emulated_board_runs_on_threads(name: str, tmp_path: Path) -> None:
+    """As many as asked for, which give the same."""
+    spec = target(name)
+    _require_emulator(spec)
+    contents = compile_model(load(save(wide_net(), tmp_path / "net.onnx")), spec)
+    path = tmp_path / "net.tvmedge"
+    write_bundle(path, contents)
+    tasks, outputs = [], []
+    for threads in (1, 3):
+        options = SessionOptions(threads=threads)
+        with open_session(parse_address("emulated"), path, options) as session:
+            outputs.append(session.run(contents.check_inputs)["y"])
+            ours = alive(str(session._process.report.parent))
+            boards = [task for pid in ours for task in Path(f"/proc/{pid}/task").iterdir()]
+            tasks.append(len(boards))
+    assert tasks[1] == tasks[0] + 2
+    np.testing.assert_array_equal(*outputs)
 
 
 @pytest.mark.parametrize(

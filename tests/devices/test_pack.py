@@ -20,11 +20,12 @@ from tvmedge.compiler.compile import compile_model
 from tvmedge.device import build_server as building
 from tvmedge.device import runtime_wheels, zig
 from tvmedge.device.folders import atomic_folder, sums_match
-from tvmedge.device.pack import SERVER, cached_board, pack_board
+from tvmedge.device.pack import LIBRARY_SERVER, SERVER, cached_board, pack_board
 from tvmedge.device.runtime_wheels import Wheel, cached_runtime, ensure_runtime
 from tvmedge.errors import BoardError, InputError, ToolError
 from tvmedge.model.load import load
 from tvmedge.targeting import TargetSpec, target
+from tvmedge.types import Form
 
 AARCH64 = "manylinux_2_28_aarch64"
 
@@ -51,6 +52,7 @@ def test_a_board_folder_is_complete_and_small(emulated_spec: TargetSpec, tmp_pat
     sizes = {file.path: file.size for file in report.files}
     assert set(sizes) == {
         SERVER,
+        LIBRARY_SERVER,
         "README",
         "SHA256SUMS",
         "lib/libtvm_ffi.so",
@@ -80,14 +82,41 @@ def test_a_copied_folder_serves(emulated_spec: TargetSpec, tmp_path: Path) -> No
     assert done.stdout == b"tvmedge-server 1\n"
 
 
-@pytest.mark.parametrize("name", ["raspberry-pi-2", "pixel-8"])
-def test_compile_only_targets_say_why(name: str, tmp_path: Path, no_downloads: None) -> None:
+@pytest.mark.parametrize(
+    ("name", "form", "why"),
+    [
+        ("raspberry-pi-2", Form.VM, "no board folder for TVM's VM"),
+        ("pixel-8", Form.VM, "no board folder for TVM's VM"),
+        ("pixel-8", None, "no C library of aarch64-linux-android"),
+    ],
+)
+def test_targets_without_a_folder_say_why(
+    name: str, form: Form | None, why: str, tmp_path: Path, no_downloads: None
+) -> None:
     spec = target(name)
     assert spec.runtime.reason
     with pytest.raises(InputError) as raised:
-        pack_board(spec, tmp_path / "board")
-    assert spec.runtime.reason in str(raised.value)
+        pack_board(spec, tmp_path / "board", form=form)
+    assert why in str(raised.value)
+    assert form is None or spec.runtime.reason in str(raised.value)
     assert not (tmp_path / "board").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("raspberry-pi-2", None), ("raspberry-pi-4b", Form.LIBRARY)]
+)
+def test_libraries_need_one_small_server(
+    name: str, form: Form | None, tmp_path: Path, no_downloads: None
+) -> None:
+    spec = target(name)
+    for _ in range(2):  # the second replaces the first
+        report = pack_board(spec, tmp_path / "board", form=form)
+    assert [file.path for file in report.files] == ["README", "SHA256SUMS", LIBRARY_SERVER]
+    assert report.total < 20_000
+    assert len((report.folder / "README").read_text().splitlines()) == 3
+    command = [*require_emulator(spec), str(report.folder / LIBRARY_SERVER)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert done.stdout == b"tvmedge-server 1\n"
 
 
 def test_an_earlier_folder_is_replaced(tmp_path: Path) -> None:

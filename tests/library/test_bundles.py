@@ -79,6 +79,14 @@ def test_compile_says_which_form(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main([*command, "--json"]) == 0
     (made,) = json.loads(capsys.readouterr().out)["bundles"]
     assert (made["form"], made["vm_because"]) == ("library", None)
+    assert made["threads"] == target("host").board.cores
+    for more, form, threads in (([], "library", 1), (["--form", "vm"], "vm", None)):
+        others = more or ["--threads", "1"]
+        assert main([*command[:6], *others, "--json"]) == 0
+        captured = capsys.readouterr()
+        (other,) = json.loads(captured.out)["bundles"]
+        assert (other["form"], other["threads"]) == (form, threads)
+        assert ("library for one thread" in captured.err) == (form == "library")
     kib = made["workspace_bytes"] // 1024
     assert main([*command, "--max-workspace-kb", str(kib + 1)]) == 0
     assert main([*command, "--max-workspace-kb", str(kib // 2)]) == 3
@@ -94,9 +102,10 @@ def test_what_cannot_be_a_library_is_refused_or_says_why(tmp_path: Path) -> None
     proto = model([relu], [tensor("x", ["n", 6])], [tensor("y", ["n", 6])])
     options = CompileOptions(form=FormChoice(None))
     frontend = open_frontend(load(save(proto, tmp_path / "open.onnx")), options)
-    made = compile_frontend(frontend, target("raspberry-pi-2"), options)
-    assert made.code.form is Form.VM
-    assert made.code.vm_because == "'x' has the open dimension n"
+    for name in ("host", "raspberry-pi-2"):
+        made = compile_frontend(frontend, target(name), options)
+        assert made.code.form is Form.VM
+        assert made.code.vm_because == "'x' has the open dimension n"
     with pytest.raises(InputError, match="open dimension n; compile it with --form vm"):
         asked = CompileOptions(form=FormChoice(Form.LIBRARY))
         compile_frontend(frontend, target("host"), asked)

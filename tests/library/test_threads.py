@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import helper
 
 from tests.library_runs import Buffer, Loaded, Scheduled, library_of, same, scheduled, vm_outputs
-from tests.onnx_models import model, save, tensor
+from tests.onnx_models import save, wide_net
 from tvmedge.bundle import Form, write_bundle
 from tvmedge.cli import main
 from tvmedge.compiler import library
@@ -30,29 +29,13 @@ POOL = Path(library.__file__).with_name("pool.h")
 OK, MISSING, UNALIGNED, _, TOO_MANY = range(5)
 
 
-def _net() -> object:
-    """A convolution, a depthwise one (whose tasks pad planes of their own), softmax: all large
-    enough to be worth threads."""
-    rng = np.random.default_rng(2)
-    weights = {
-        "w": rng.standard_normal((64, 3, 3, 3)).astype(np.float32),
-        "d": rng.standard_normal((64, 1, 5, 5)).astype(np.float32),
-    }
-    nodes = [
-        helper.make_node("Conv", ["x", "w"], ["c"], pads=[1] * 4),
-        helper.make_node("Conv", ["c", "d"], ["e"], pads=[2] * 4, group=64),
-        helper.make_node("Softmax", ["e"], ["y"], axis=1),
-    ]
-    return model(nodes, [tensor("x", [1, 3, 64, 64])], [tensor("y", [1, 64, 64, 64])], weights)
-
-
 def _input(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((1, 3, 64, 64)).astype("float32")
 
 
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory) -> Scheduled:
-    path = save(_net(), tmp_path_factory.mktemp("net") / "net.onnx")  # type: ignore[arg-type]
+    path = save(wide_net(), tmp_path_factory.mktemp("net") / "net.onnx")
     return scheduled(import_model(load(path), {}), target("host"))
 
 
@@ -150,7 +133,7 @@ def test_misuse_of_the_pool_has_a_code_each(loaded: Loaded) -> None:
 
 def test_bundles_run_on_the_threads_asked_for(tmp_path: Path) -> None:
     options = CompileOptions(form=FormChoice(Form.LIBRARY, threads=2))
-    frontend = open_frontend(load(save(_net(), tmp_path / "net.onnx")), options)  # type: ignore[arg-type]
+    frontend = open_frontend(load(save(wide_net(), tmp_path / "net.onnx")), options)
     path = tmp_path / "net.tvmedge"
     write_bundle(path, compile_frontend(frontend, target("host"), options))
     for threads in ("1", "2"):

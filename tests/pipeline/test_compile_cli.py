@@ -69,7 +69,7 @@ def test_the_same_inputs_give_the_same_bytes(net: Path, tmp_path: Path, target: 
 
 def test_the_ir_is_dumped_after_every_phase(net: Path, tmp_path: Path) -> None:
     dump = tmp_path / "ir"
-    assert _compile(net, tmp_path / "out", "--dump-ir", str(dump)) == 0
+    assert _compile(net, tmp_path / "out", "--dump-ir", str(dump), "--form", "vm") == 0
     names = sorted(p.name for p in (dump / "host").iterdir())
     assert names[0] == "00-simplify.py"
     assert [n.partition("-")[2] for n in names] == [

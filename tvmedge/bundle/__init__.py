@@ -13,7 +13,6 @@ if TYPE_CHECKING:
         CheckInfo,
         CodeInfo,
         FileInfo,
-        Form,
         LibraryInfo,
         Manifest,
         ModelInfo,
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     )
     from tvmedge.bundle.read import Bundle, read_bundle
     from tvmedge.bundle.write import BundleContents, write_bundle
+    from tvmedge.types import Form
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -48,7 +48,7 @@ __getattr__ = exports(
         "CheckInfo": "tvmedge.bundle.manifest",
         "CodeInfo": "tvmedge.bundle.manifest",
         "FileInfo": "tvmedge.bundle.manifest",
-        "Form": "tvmedge.bundle.manifest",
+        "Form": "tvmedge.types",
         "LibraryInfo": "tvmedge.bundle.manifest",
         "Manifest": "tvmedge.bundle.manifest",
         "ModelInfo": "tvmedge.bundle.manifest",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable
 
-from tvmedge.bundle.manifest import Form
 from tvmedge.bundle.read import Bundle
 from tvmedge.errors import InputError
+from tvmedge.types import Form
 
 
 def require_runnable_here(

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tvmedge.bundle.malformed import MalformedError
-from tvmedge.bundle.manifest import Form
 from tvmedge.dtypes import NAMES, carrier
 from tvmedge.errors import InputError
 from tvmedge.tensors.sizes import bind_sizes, resolved
-from tvmedge.types import TensorSpec
+from tvmedge.types import Form, TensorSpec
 
 if TYPE_CHECKING:
     import numpy as np

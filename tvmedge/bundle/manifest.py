@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
-from tvmedge.types import FixedInput, Signature
+from tvmedge.types import FixedInput, Form, Signature
 
 SCHEMA_VERSION = "1.2"
 """Major.minor. A reader takes its own major only; a higher minor may add keys
@@ -30,14 +29,6 @@ class TargetInfo:
     triple: str
     cpu: str
     features: tuple[str, ...]
-
-
-class Form(str, Enum):
-    """What the code is: TVM's Relax VM enters ``VM`` at function ``main``; ``LIBRARY``
-    (since 1.2) is freestanding C and needs no runtime."""
-
-    VM = "vm"
-    LIBRARY = "library"
 
 
 @dataclass(frozen=True)

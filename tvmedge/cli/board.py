@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from tvmedge.cli.output import Output
 from tvmedge.targeting import target as find_target
+from tvmedge.types import Form
 
 app = App(name="board", help="Prepare the files that turn a device into a board.")
 
@@ -19,6 +20,7 @@ def pack(
     /,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    form: Form | None = None,
     extra: Annotated[bool, Parameter(negative=())] = False,
     output: Output | None = None,
 ) -> None:
@@ -30,6 +32,9 @@ def pack(
         A target's name (see 'tvmedge targets').
     out
         The folder to write.
+    form
+        library: our small server alone, for freestanding libraries; vm: TVM's runtime and its
+        server; both by default, as far as the target has a runtime.
     extra
         Include TVM's library with sorting and random numbers (1.3 MB), which
         models with TopK, Sort or NonMaxSuppression need.
@@ -38,11 +43,11 @@ def pack(
 
     from tvmedge.device.pack import pack_board
 
-    report = pack_board(find_target(target), out, extra=extra)
+    report = pack_board(find_target(target), out, form=form, extra=extra)
     for file in report.files:
         output.say(f"{file.size:>9}  {file.path}")
     output.say(f"{report.total:>9}  bytes in {report.folder}")
-    if not extra:
+    if not extra and any(file.path.startswith("lib/") for file in report.files):
         output.say("Left out: sorting and random numbers; --extra adds them (1.3 MB).")
     output.document(
         "board pack",

@@ -84,10 +84,16 @@ def vm_code(lifted: Lifted, spec: TargetSpec, dump: IrDump | None = None) -> Cod
     unchecked = {"tirx.disable_assert": True}
     instruments = [watch.kernels()]
     with target, tvm.transform.PassContext(3, config=unchecked, instruments=instruments):
-        kernels = sum(isinstance(f, tvm.tirx.PrimFunc) for f in lifted.module.functions.values())
         lowered = run_phases(vm_lowering(), lifted.module, observe)
         executable = relax.build(lowered, target, relax_pipeline=None, tir_pipeline=tir_pipeline())
-    return Code(_export(executable, spec), lifted.weights, kernels, memory=watch.memory())
+    file = _export(executable, spec)
+    return Code(file, lifted.weights, kernel_count(lifted), memory=watch.memory())
+
+
+def kernel_count(lifted: Lifted) -> int:
+    """How many kernels were scheduled; where one only gives another shape to what it reads, a
+    call of it is left out later."""
+    return sum(isinstance(f, tvm.tirx.PrimFunc) for f in lifted.module.functions.values())
 
 
 def _export(executable: relax.VMExecutable, spec: TargetSpec) -> bytes:

@@ -9,7 +9,7 @@ import tvm
 
 from tvmedge.bundle import Form, LibraryInfo
 from tvmedge.bundle.consistency import MAX_THREADS
-from tvmedge.compiler.build import Code, vm_code
+from tvmedge.compiler.build import Code, kernel_count, vm_code
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.library.build import Naming, compile_library
 from tvmedge.compiler.library.interface import prefix_of
@@ -77,7 +77,7 @@ def code_of(
     target = tvm.target.Target(dict(spec.tvm))
     naming = Naming(prefix_of(name), f"{name} for {spec.name}", _threads(choice.threads, spec))
     try:
-        made = compile_library(lifted, signature, target, naming)
+        made = compile_library(lifted, signature, target, naming, dump.write if dump else None)
     except NotStraightLineError as error:
         if choice.needs_library:
             raise
@@ -89,7 +89,7 @@ def code_of(
     file = shared_library(made.sources(), spec.toolchain)
     info = LibraryInfo(naming.prefix, made.layout.nbytes, naming.threads)
     memory = Memory(made.layout.nbytes, made.layout.lower_bound)
-    return Code(file, made.weights, len(made.parts), info, memory=memory)
+    return Code(file, made.weights, kernel_count(lifted), info, memory=memory)
 
 
 def _threads(asked: int | None, spec: TargetSpec) -> int:

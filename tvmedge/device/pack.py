@@ -7,20 +7,28 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvmedge.device.build_server import build_server
+from tvmedge.device.build_server import build_library_server, build_server
 from tvmedge.device.folders import SUMS, atomic_folder, locked, sums_match, write_sums
 from tvmedge.device.runtime_wheels import RuntimeFiles, cached_runtime, ensure_runtime
 from tvmedge.errors import InputError, ToolError
 from tvmedge.resources import cache_dir, disk_errors
 from tvmedge.targeting import TargetSpec
+from tvmedge.types import Form
 
 SERVER = "tvmedge-server"
+LIBRARY_SERVER = "tvmedge-library-server"
 EXTRA = "lib/libtvm_runtime_extra.so"
 
-_README = """\
+_README_VM = """\
 Copy this folder to the board, for example: scp -r {folder} USER@BOARD:tvmedge-board
 Over ssh, without an open port, a host starts: ssh USER@BOARD tvmedge-board/tvmedge-server
 For other TVM clients run on the board: tvmedge-board/tvmedge-server --listen 127.0.0.1:9090
+"""
+
+_README_LIBRARY = """\
+Copy this folder to the board, for example: scp -r {folder} USER@BOARD:tvmedge-board
+Over ssh, without an open port, a host starts: ssh USER@BOARD tvmedge-board/tvmedge-library-server
+It runs freestanding libraries (tvmedge compile --form library) and needs the board's libc only.
 """
 
 
@@ -41,25 +49,34 @@ class PackReport:
     total: int
 
 
-def pack_board(spec: TargetSpec, out: Path, *, extra: bool = False) -> PackReport:
+def pack_board(
+    spec: TargetSpec, out: Path, *, form: Form | None = None, extra: bool = False
+) -> PackReport:
     """Write the board folder of a target to ``out``, replacing an earlier one.
 
-    ``extra`` includes the library with sorting and random numbers (1.3 MB), which
+    ``form`` says of which bundles it is to run the code: a library's takes our small server and
+    nothing else, the VM's a server and TVM's runtime; None is both, as far as the target has a
+    runtime. ``extra`` includes the library with sorting and random numbers (1.3 MB), which
     models with TopK or NonMaxSuppression need. Downloads TVM's wheel for the board
     when it is not cached.
 
     Raises:
-        InputError: the target has no runtime, or ``out`` holds something else.
+        InputError: the target cannot run that form, or ``out`` holds something else.
         ToolError: the download or the compiler fails, or the disk is full.
     """
-    tag = _platform(spec)
+    forms = _forms(spec, form)
     if out.exists() and not _replaceable(out):
         raise InputError(
             f"'{out}' exists and is not a board folder made by tvmedge: name another one."
         )
-    runtime = ensure_runtime(tag)
+    runtime = ensure_runtime(_platform(spec)) if Form.VM in forms else None
     # Not out.name alone: "." and "DIR/" have none.
-    _assemble(spec, runtime, out.resolve(), extra=extra)
+    with atomic_folder(out.resolve()) as fresh, disk_errors(out):
+        if runtime is not None:
+            _add_runtime(spec, runtime, fresh, extra=extra)
+        if Form.LIBRARY in forms:
+            _add(build_library_server(spec.toolchain.triple), fresh / LIBRARY_SERVER)
+        _add_readme(fresh, out.resolve().name, forms)
     sizes = ((path, path.stat().st_size) for path in sorted(out.rglob("*")) if path.is_file())
     files = tuple(PackedFile(path.relative_to(out).as_posix(), size) for path, size in sizes)
     return PackReport(out, files, sum(file.size for file in files))
@@ -88,28 +105,53 @@ def cached_board(spec: TargetSpec) -> Path:
     if not sums_match(folder):
         with locked(folder.with_name(f"{folder.name}.lock")):
             if not sums_match(folder):
-                _assemble(spec, runtime, folder, extra=True)
+                with atomic_folder(folder) as fresh, disk_errors(folder):
+                    _add_runtime(spec, runtime, fresh, extra=True)
+                    _add_readme(fresh, folder.name, frozenset({Form.VM}))
     return folder
 
 
-def _assemble(spec: TargetSpec, runtime: RuntimeFiles, out: Path, *, extra: bool) -> None:
-    server = build_server(spec.toolchain.triple, runtime)
-    with atomic_folder(out) as fresh, disk_errors(out):
-        shutil.copyfile(server, fresh / SERVER)
-        (fresh / SERVER).chmod(0o755)
-        for name, source in runtime.files.items():
-            if name != EXTRA or extra:
-                (fresh / name).parent.mkdir(exist_ok=True)
-                shutil.copyfile(source, fresh / name)
-        (fresh / "README").write_text(_README.format(folder=out.name), encoding="utf-8")
-        write_sums(fresh)
+def _forms(spec: TargetSpec, form: Form | None) -> frozenset[Form]:
+    """The forms that a folder is for."""
+    if form is Form.VM:
+        _platform(spec)
+    if form is not None:
+        forms = {form}
+    else:
+        forms = {Form.LIBRARY} if spec.compile_only else {Form.LIBRARY, Form.VM}
+    if Form.LIBRARY in forms and "-nostdlib" in spec.toolchain.flags:
+        raise InputError(
+            f"Target {spec.name} has no board folder: there is no C library of "
+            f"{spec.toolchain.triple} here to build a server with; its libraries are for apps "
+            "(tvmedge compile --sdk DIR)."
+        )
+    return frozenset(forms)
+
+
+def _add_runtime(spec: TargetSpec, runtime: RuntimeFiles, folder: Path, *, extra: bool) -> None:
+    _add(build_server(spec.toolchain.triple, runtime), folder / SERVER)
+    for name, source in runtime.files.items():
+        if name != EXTRA or extra:
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(source, folder / name)
+
+
+def _add(program: Path, copy: Path) -> None:
+    shutil.copyfile(program, copy)
+    copy.chmod(0o755)
+
+
+def _add_readme(folder: Path, name: str, forms: frozenset[Form]) -> None:
+    lines = _README_VM if Form.VM in forms else _README_LIBRARY
+    (folder / "README").write_text(lines.format(folder=name), encoding="utf-8")
+    write_sums(folder)
 
 
 def _platform(spec: TargetSpec) -> str:
     if spec.runtime.platform is None:
         raise InputError(
-            f"Target {spec.name} has no board folder, it is compile-only for TVM's VM: "
-            f"{spec.runtime.reason}; a bundle made with --form library needs no runtime."
+            f"Target {spec.name} has no board folder for TVM's VM: {spec.runtime.reason}; "
+            "a bundle made with --form library needs no runtime."
         )
     return spec.runtime.platform
 
@@ -119,5 +161,6 @@ def _replaceable(out: Path) -> bool:
     if not out.is_dir():
         return False
     names = {path.name for path in out.iterdir()}
-    ours = {SERVER, "lib", "licences", "README", SUMS}
-    return not names or (names <= ours and {SERVER, SUMS} <= names)
+    servers = {SERVER, LIBRARY_SERVER}
+    ours = {*servers, "lib", "licences", "README", SUMS}
+    return not names or (names <= ours and SUMS in names and bool(names & servers))

@@ -24,7 +24,7 @@ from tvmedge.compiler.library.symbols import foreign
 from tvmedge.compiler.library.walk import walk
 from tvmedge.compiler.library.weights import aligned_weights
 from tvmedge.compiler.passes.lift_weights import Lifted
-from tvmedge.compiler.pipelines import kernel_calls, run_phases
+from tvmedge.compiler.pipelines import Observer, kernel_calls, run_phases
 from tvmedge.types import Signature
 
 
@@ -98,15 +98,20 @@ class Compiled:
 
 
 def compile_library(
-    lifted: Lifted, signature: Signature, target: tvm.target.Target, naming: Naming
+    lifted: Lifted,
+    signature: Signature,
+    target: tvm.target.Target,
+    naming: Naming,
+    observe: Observer | None = None,
 ) -> Compiled:
-    """The library of a module whose kernels are scheduled and whose weights are lifted.
+    """The library of a module whose kernels are scheduled and whose weights are lifted;
+    ``observe`` is shown the module after each phase.
 
     Raises:
         NotStraightLineError: the model needs TVM's runtime.
     """
     with target, tvm.transform.PassContext(opt_level=3):
-        module = run_phases(kernel_calls(), lifted.module)
+        module = run_phases(kernel_calls(), lifted.module, observe)
         program = walk(module)
         symbols = _symbols(naming.prefix, program)
         kernels = _kernels(module, program, symbols, target, naming.threads)
