@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tvmedge.boards.emulated import require_emulator
+from tvmedge.boards.opencl import opencl_devices
 from tvmedge.device.runtime_wheels import cached_runtime
 from tvmedge.device.zig import zig_version
 from tvmedge.errors import ToolError, TvmEdgeError
@@ -37,6 +38,7 @@ def examine() -> tuple[Finding, ...]:
         _try("host target", True, lambda: str(target("host").tvm["mcpu"])),
         _try("zig linker", True, zig_version),
         _reference(),
+        _try("OpenCL", False, lambda: "; ".join(opencl_devices())),
         *(_emulator(name) for name in target_names() if target(name).emulator),
     )
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from importlib import metadata
 from pathlib import Path
 
+from tvmedge.device.built import build_key, headers
 from tvmedge.device.runtime_wheels import RuntimeFiles
-from tvmedge.device.zig import zig_cc, zig_version
-from tvmedge.errors import ToolError
+from tvmedge.device.zig import zig_cc
 from tvmedge.resources import atomic_path, cache_dir, device_sources
 
 _FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-Os", "-s", "-Wall", "-Wextra", "-Werror")
@@ -25,7 +23,7 @@ def build_server(triple: str, runtime: RuntimeFiles) -> Path:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
     sources = sorted(device_sources().glob("server*.[ch]"))
-    server = cache_dir("server") / f"tvmedge-server-{triple}-{_key(triple, sources)}"
+    server = cache_dir("server") / f"tvmedge-server-{triple}-{build_key(triple, _FLAGS, sources)}"
     if not server.is_file():
         with atomic_path(server) as temporary:
             zig_cc(_arguments(triple, sources, runtime, temporary), f"the server for {triple}")
@@ -68,7 +66,7 @@ def build_tensor_call(triple: str) -> Path:
 def _small_server(name: str, triple: str) -> Path:
     """``<name>_server.c`` as a program."""
     sources = [device_sources() / file for file in (f"{name}_server.c", "packets.h")]
-    server = cache_dir("server") / f"tvmedge-{name}-server-{triple}-{_key(triple, sources)}"
+    server = cache_dir("server") / f"tvmedge-{name}-server-{triple}-{build_key(triple, _FLAGS, sources)}"
     if not server.is_file():
         # libm is there for what is loaded to find, libpthread because C libraries that have one
         # want it from the start.
@@ -86,7 +84,7 @@ def _arguments(triple: str, sources: list[Path], runtime: RuntimeFiles, output: 
     return [
         f"--target={triple}",
         *_FLAGS,
-        f"-I{_headers()}",
+        f"-I{headers('tvm_ffi')}",
         f'-DTVMEDGE_VERSION="{metadata.version("tvmedge")}"',
         *code,
         "-Wl,--no-as-needed",
@@ -96,21 +94,3 @@ def _arguments(triple: str, sources: list[Path], runtime: RuntimeFiles, output: 
         "-o",
         str(output),
     ]
-
-
-def _key(triple: str, sources: list[Path]) -> str:
-    """Whatever the program depends on, as a short hash."""
-    digest = hashlib.sha256()
-    versions = [metadata.version(name) for name in ("tvmedge", "apache-tvm", "apache-tvm-ffi")]
-    for text in (triple, zig_version(), *versions, *_FLAGS):
-        digest.update(text.encode() + b"\0")
-    for source in sources:
-        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def _headers() -> Path:
-    spec = importlib.util.find_spec("tvm_ffi")
-    if spec is None or spec.origin is None:
-        raise ToolError("tvm_ffi is not installed: run 'pip install apache-tvm-ffi'.")
-    return Path(spec.origin).parent / "include"

@@ -39,6 +39,15 @@ def zig_cc(args: Sequence[str], what: str) -> None:
     _run(["cc", *args], what)
 
 
+def zig_cxx(args: Sequence[str], what: str) -> None:
+    """``zig_cc`` for C++, with zig's own C++ library.
+
+    Raises:
+        ToolError: ziglang is missing, the disk is full, or the compiler failed.
+    """
+    _run(["c++", *args], what)
+
+
 def zig_archive(archive: Path, objects: Sequence[Path]) -> None:
     """Put objects into a new static library; the same ones give the same bytes.
 
