@@ -65,7 +65,7 @@ def test_time_is_the_device_s_own(programs: Path, tmp_path: Path) -> None:
 
 
 def test_memory_that_is_not_there_is_an_error(programs: Path, tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="no room for 4398046511104 bytes on .*: out of memory"):
+    with pytest.raises(RuntimeError, match=r"no room for 4398046511104 bytes on .*: out of memory"):
         tvm.runtime.empty((1 << 40,), "float32", tvm.opencl(0))
     _run(exported(scaled(), tmp_path))
 
@@ -95,7 +95,7 @@ def test_a_kernel_that_does_not_build(programs: Path) -> None:
 
 
 def test_a_work_group_that_is_too_large(programs: Path, tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="wants groups of 65536 items, .* takes at most"):
+    with pytest.raises(RuntimeError, match=r"wants groups of 65536 items, .* takes at most"):
         _run(exported(scaled(1 << 17, 1 << 16), tmp_path), 1 << 17)
 
 
@@ -120,7 +120,7 @@ def test_built_programs_are_kept(programs: Path) -> None:
     damaged = kept.read_bytes()[:-40]
     kept.write_bytes(damaged)  # PoCL crashes on half a program
     loaded(module_bytes(source))["main_kernel"](1)
-    assert kept.read_bytes()[: len(damaged)] != damaged
+    assert kept.read_bytes() != damaged
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,11 @@ def _arguments(triple: str, runtime: RuntimeFiles, output: Path) -> list[str]:
         *_FLAGS,
         # What C++'s library has must not be taken for libstdc++'s, nor the other way round.
         f"-Wl,--version-script={_folder() / 'exports.map'}",
-        *(argument for package in ("tvm", "tvm_ffi") for argument in ("-isystem", headers(package))),
+        *(
+            argument
+            for package in ("tvm", "tvm_ffi")
+            for argument in ("-isystem", headers(package))
+        ),
         *(str(path) for path in sorted(_folder().glob("*.cc"))),
         *(str(path) for path in runtime.libraries if "extra" not in path.name),
         "-ldl",

@@ -55,18 +55,21 @@ def build_tensor_call(triple: str) -> Path:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
     source = device_sources() / "tensor_call.c"
-    made = cache_dir("server") / f"tensor-call-{triple}-{_key(triple, [source])}.o"
+    flags = [f"--target={triple}", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror", "-c"]
+    made = cache_dir("server") / f"tensor-call-{triple}-{build_key(triple, flags, [source])}.o"
     if not made.is_file():
-        flags = [f"--target={triple}", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror", "-c"]
         with atomic_path(made) as temporary:
-            zig_cc([*flags, f"-I{_headers()}", str(source), "-o", str(temporary)], source.name)
+            include = f"-I{headers('tvm_ffi')}"
+            zig_cc([*flags, include, str(source), "-o", str(temporary)], source.name)
     return made
 
 
 def _small_server(name: str, triple: str) -> Path:
     """``<name>_server.c`` as a program."""
     sources = [device_sources() / file for file in (f"{name}_server.c", "packets.h")]
-    server = cache_dir("server") / f"tvmedge-{name}-server-{triple}-{build_key(triple, _FLAGS, sources)}"
+    server = (
+        cache_dir("server") / f"tvmedge-{name}-server-{triple}-{build_key(triple, _FLAGS, sources)}"
+    )
     if not server.is_file():
         # libm is there for what is loaded to find, libpthread because C libraries that have one
         # want it from the start.
