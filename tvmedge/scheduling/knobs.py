@@ -27,6 +27,10 @@ class Knobs(Protocol):
     def pick(self, name: str, options: Sequence[D], default: D) -> D:
         """One of ``options``, ``default`` among them; a rule asks for each ``name`` once."""
 
+    def settle(self) -> None:
+        """The rule has asked all it will, and begins to change loops, which takes most of its
+        time. Who only wants the questions may raise an error here."""
+
 
 class Defaults:
     """The rule's own estimates: a schedule that nobody tuned."""
@@ -34,6 +38,9 @@ class Defaults:
     def pick(self, name: str, options: Sequence[D], default: D) -> D:
         """``default``."""
         return default
+
+    def settle(self) -> None:
+        """Nothing."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,10 @@ class Tracing:
         if len(options) > 1:
             self.asked.append(Asked(name, tuple(options), default, picked))
         return picked
+
+    def settle(self) -> None:
+        """As ``inner`` does."""
+        self._inner.settle()
 
     @property
     def decisions(self) -> Decisions:
@@ -88,6 +99,10 @@ class Fixed:
                 return option
         shown = ", ".join(map(str, options[:8])) + (", ..." if len(options) > 8 else "")
         raise StaleDecisionError(f"{name} = {self._decisions[name]} is none of {shown}")
+
+    def settle(self) -> None:
+        """Raises StaleDecisionError if the rule did not ask for some decision."""
+        self.require_used()
 
     def require_used(self) -> None:
         """Raise StaleDecisionError if the rule, having run, did not ask for some decision."""

@@ -112,16 +112,16 @@ def _compare(case: _Case, seed: int) -> tuple[float, str]:
         for form in (PLAIN, FAST):
             results[form] = tensors = [Guarded(a) if not isinstance(a, int) else a for a in given]
             library[form](*(t.tensor if isinstance(t, Guarded) else t for t in tensors))
-        error, fault = _judge(results[PLAIN], results[FAST], trial)
+        error, fault = judge(results[PLAIN], results[FAST], trial)
         worst = max(worst, error)
         if fault:
             return worst, fault
     return worst, ""
 
 
-def _judge(
-    plain: list[Guarded | int], fast: list[Guarded | int], trial: Trial
-) -> tuple[float, str]:
+def judge(plain: list[Guarded | int], fast: list[Guarded | int], trial: Trial) -> tuple[float, str]:
+    """The largest error of arguments after a run beside those of a plain one, and what is wrong
+    with them, if anything."""
     worst = 0.0
     for want, got in zip(plain, fast, strict=True):
         if isinstance(want, int) or isinstance(got, int):

@@ -38,11 +38,12 @@ class Columns:
         if len(places) != 1 or find(schedule, "lanes"):
             return None
         rows, columns = places.pop()
+        widths = _widths(columns, core.lanes)
+        width = knobs.pick("columns", widths, max(w for w in widths if w <= VECTORS * core.lanes))
+        knobs.settle()
         for block in blocks(schedule):
             inline(schedule, block, into_sums=True)
         *before, last = blocks(schedule)
-        widths = _widths(columns, core.lanes)
-        width = knobs.pick("columns", widths, max(w for w in widths if w <= VECTORS * core.lanes))
         tile = _tiles(schedule, last, rows, columns, width)
         if tile is None:
             return None

@@ -38,13 +38,14 @@ class Elementwise:
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for sums, and where vectors would be gathered or mostly empty."""
         schedule = s_tir.Schedule(func)
+        wide = knobs.pick("vectors", VECTORS, 1)
+        knobs.settle()
         for block in blocks(schedule):
             inline(schedule, block)
         rest = blocks(schedule)
         inner = [_side_by_side(schedule, block, core.lanes) for block in rest]
         if None in inner:
             return None
-        wide = knobs.pick("vectors", VECTORS, 1)
         for block, count in zip(rest, inner, strict=True):
             loops = schedule.get_loops(block)
             outer, within = loops[: -(count or 0)], loops[-(count or 0) :]

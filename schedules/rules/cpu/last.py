@@ -36,6 +36,7 @@ class Last:
         blocks = normalize_prim_func(schedule)
         if blocks is None:
             return None
+        knobs.settle()
         for block in blocks:
             if not inline(schedule, block.block_rv):
                 _schedule_block(schedule, block)

@@ -33,6 +33,8 @@ class Move:
         places = [at for at, block in enumerate(found) if _run(schedule, block)]
         if not places:
             return None
+        by_run = knobs.pick("run_by_run", (False, True), True)
+        knobs.settle()
         *before, main = found[: places[-1] + 1]
         run = math.gcd(*(_run(schedule, found[at]) for at in places))
         if not all(inline(schedule, block) for block in before):
@@ -44,7 +46,6 @@ class Move:
         if None in (extent(schedule, loop) for loop in (h, w, i)):
             return None
         i, within = schedule.split(i, [None, run])
-        by_run = knobs.pick("run_by_run", (False, True), True)
         schedule.reorder(n, c, h, *((i, w) if by_run else (w, i)), within)
         schedule.vectorize(within)
         schedule.parallel(schedule.fuse(n, c))

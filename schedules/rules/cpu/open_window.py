@@ -39,11 +39,12 @@ class OpenWindow:
         columns, block, taps = (extent(schedule, loop) for loop in (ow, i, kw))
         if block != core.lanes or taps is None:
             return None
-        kernel = anchor(schedule, main)
         width = window_width(core)
         if columns is not None:
             widths = [d for d in divisors(columns) if d <= core.registers]
             width = knobs.pick("columns", widths, max(d for d in widths if d <= width))
+        knobs.settle()
+        kernel = anchor(schedule, main)
         ow, ow_in = schedule.split(ow, [None, width])
         if kernel.pad is not None:
             pad_planes(schedule, kernel.pad, core)

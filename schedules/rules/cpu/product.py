@@ -11,7 +11,7 @@ after:  parallel ..., c / V:
 from __future__ import annotations
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.cpu.conv import pixels_first, split_inputs
+from tvmedge.schedules.rules.cpu.inner import picked_inner
 from tvmedge.schedules.rules.cpu.tiles import picked_tile, product_tile
 from tvmedge.schedules.steps.blocks import anchor, find
 from tvmedge.schedules.steps.elementwise import spread
@@ -35,22 +35,23 @@ class Product:
         if main is None:
             return None
         *lead, m, c, i, k = schedule.get_loops(main)
-        rows, blocks, block = (extent(schedule, loop) for loop in (m, c, i))
+        rows, blocks, block, reduced = (extent(schedule, loop) for loop in (m, c, i, k))
         if block != core.lanes:
             return None
-        kernel = anchor(schedule, main)
         tile = product_tile(core, blocks, rows)
         if blocks is not None:
             tile = picked_tile(knobs, core, tile, blocks, 1, rows)
-        m, m_in = schedule.split(m, [None, tile.columns])
-        c, c_in = schedule.split(c, [None, tile.vectors])
-        k, k_in, lanes = split_inputs(schedule, k, core, knobs)
-        order = (m_in, c_in) if pixels_first(core, knobs) else (c_in, m_in)
-        if kernel.pad is not None:
-            spread(schedule, kernel.pad)
+        inside = picked_inner(knobs, core, reduced)
         several = rows is None or rows > tile.columns
         rows_first = several and knobs.pick("rows_first", (False, True), False)
+        knobs.settle()
+        kernel = anchor(schedule, main)
+        m, m_in = schedule.split(m, [None, tile.columns])
+        c, c_in = schedule.split(c, [None, tile.vectors])
+        k, k_in, lanes = inside.split(schedule, k)
+        if kernel.pad is not None:
+            spread(schedule, kernel.pad)
         outer, inner = ((*lead, m), (c,)) if rows_first else ((*lead, c), (m,))
-        loops = Sums(outer, inner, (k,), (k_in,), (*order, i), lanes)
+        loops = Sums(outer, inner, (k,), (k_in,), (*inside.order((m_in,), c_in), i), lanes)
         keep_in_registers(schedule, kernel, loops, core.lanes)
         return Plan(schedule, f"{tile.vectors} vectors x {tile.columns} rows", tile.peak)

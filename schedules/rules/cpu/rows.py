@@ -37,6 +37,8 @@ class Rows:
         outers = {math.prod(shape(schedule, block)[:-1]) for block in folded}
         if len(outers) != 1 or find(schedule, "columns"):
             return None
+        wide = knobs.pick("vectors", VECTORS, 1)
+        knobs.settle()
         for block in blocks(schedule):
             inline(schedule, block, into_sums=True)
         *before, last = blocks(schedule)
@@ -47,7 +49,6 @@ class Rows:
             return None
         if any(not _one_row(schedule, block) for block in folded):
             return None
-        wide = knobs.pick("vectors", VECTORS, 1)
         one_pass(schedule, (*before, last), row, (core.lanes, wide * core.lanes), _sum)
         return Plan(schedule)
 

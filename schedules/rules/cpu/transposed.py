@@ -14,7 +14,8 @@ import math
 from dataclasses import replace
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.cpu.conv import pad_planes, pixels_first, split_inputs
+from tvmedge.schedules.rules.cpu.conv import pad_planes
+from tvmedge.schedules.rules.cpu.inner import picked_inner
 from tvmedge.schedules.rules.cpu.tiles import Room, picked_tile, register_tile
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
 from tvmedge.schedules.steps.elementwise import spread
@@ -41,15 +42,17 @@ class Transposed:
         outs, columns, block = (extent(schedule, loop) for loop in (oc, w, o))
         if outs is None or columns is None or block != core.lanes:
             return None
-        kernel = _by_phase(schedule, anchor(schedule, main))
         products = math.prod(extent(schedule, loop) or 0 for loop in (ic, jh, jw, ii))
         estimate = register_tile(core, outs, 1, columns, Room(products=products))
         tile = picked_tile(knobs, core, estimate, outs, 1, columns)
+        inner = picked_inner(knobs, core, extent(schedule, ii))
+        knobs.settle()
+        kernel = _by_phase(schedule, anchor(schedule, main))
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         w, w_in = schedule.split(w, [None, tile.columns])
-        ii, ii_in, lanes = split_inputs(schedule, ii, core, knobs)
-        sums = (w_in, oc_in) if pixels_first(core, knobs) else (oc_in, w_in)
-        loops = Sums((n, oc, h), (ph, w, pw), (ic, jh, jw, ii), (ii_in,), (*sums, o), lanes)
+        ii, ii_in, lanes = inner.split(schedule, ii)
+        sums = (*inner.order((w_in,), oc_in), o)
+        loops = Sums((n, oc, h), (ph, w, pw), (ic, jh, jw, ii), (ii_in,), sums, lanes)
         if kernel.pad is not None:
             pad_planes(schedule, kernel.pad, core)
         keep_in_registers(schedule, kernel, loops, core.lanes)

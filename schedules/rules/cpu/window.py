@@ -44,13 +44,22 @@ class Window:
         if None in sizes[1:] or sizes[4] != core.lanes:
             return None
         _, blocks, rows, columns, _, kh_size, kw_size = sizes
-        kernel = anchor(schedule, main)
         written_out = kw_size <= SMALL_WINDOW and kh_size * kw_size <= MOST_WRITTEN_OUT
         height, width = _picked(knobs, core, rows, columns, _tile(core, rows, columns, written_out))
         # LLVM writes out the rows of a small tile all the same, unless it has two planes.
         few = core.lane_operand and not written_out and 2 * height * width <= MOST_SUMS
         planes = 2 if few and blocks % 2 == 0 else 1
         planes = knobs.pick("planes", [d for d in divisors(blocks) if d <= MOST_PLANES], planes)
+        row_written_out = kw_size <= (SMALL_ROW if core.lane_operand else SMALL_WINDOW)
+        if kw_size > 1:
+            row_written_out = knobs.pick("row_written_out", (False, True), row_written_out)
+        if kh_size > 1:
+            written_out = knobs.pick("window_written_out", (False, True), written_out)
+        # Where data takes registers, each vector of it is used up before the next.
+        used_up = core.lane_operand and row_written_out
+        used_up = knobs.pick("data_used_up", (False, True), used_up)
+        knobs.settle()
+        kernel = anchor(schedule, main)
         n, c, oh, ow, i = schedule.get_loops(kernel.epilogue)
         c, c_in = schedule.split(c, [None, planes])
         oh, oh_in = schedule.split(oh, [None, height])
@@ -67,14 +76,6 @@ class Window:
         vectorize(schedule, i, core.lanes)
         depth = 3 if kernel.pad is not None else 2
         _, c, oh, ow, i, kh, kw = schedule.get_loops(main)[depth:]
-        row_written_out = kw_size <= (SMALL_ROW if core.lane_operand else SMALL_WINDOW)
-        if kw_size > 1:
-            row_written_out = knobs.pick("row_written_out", (False, True), row_written_out)
-        if kh_size > 1:
-            written_out = knobs.pick("window_written_out", (False, True), written_out)
-        # Where data takes registers, each vector of it is used up before the next.
-        used_up = core.lane_operand and row_written_out
-        used_up = knobs.pick("data_used_up", (False, True), used_up)
         schedule.reorder(kh, *((oh, ow, kw) if used_up else (kw, oh, ow)), c, i)
         if written_out:
             schedule.unroll(kh)

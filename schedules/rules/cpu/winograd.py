@@ -20,10 +20,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.cpu.conv import pixels_first, split_inputs
+from tvmedge.schedules.rules.cpu.inner import Inner, picked_inner
 from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, register_tile
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
-from tvmedge.schedules.steps.loops import unroll
+from tvmedge.schedules.steps.loops import extent, unroll
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
@@ -73,13 +73,15 @@ class Winograd:
         sizes = _sizes(schedule, main, stages)
         if sizes.lanes != core.lanes:
             return None
-        kernel = anchor(schedule, main)
         tile = register_tile(core, sizes.vectors, 1, sizes.tiles)
         tile = picked_tile(knobs, core, tile, tile.vectors, 1, sizes.tiles)
+        inner = picked_inner(knobs, core, extent(schedule, schedule.get_loops(stages.products)[-1]))
+        knobs.settle()
+        kernel = anchor(schedule, main)
         stage = min(_busy(blocks, core) for blocks in (sizes.ins, sizes.groups))
         whole = _busy(sizes.bands, core) > stage
         _back(schedule, kernel, stages, sizes, whole)
-        _products(schedule, stages.products, tile, core, knobs)
+        _products(schedule, stages.products, tile, inner, core.lanes)
         _images(schedule, kernel.pad, stages, sizes, whole)
         return Plan(schedule, f"F({sizes.outputs}x{sizes.outputs}), {tile}", tile.peak)
 
@@ -138,15 +140,15 @@ def _back(
 
 
 def _products(
-    schedule: s_tir.Schedule, products: Block, tile: Tile, core: Core, knobs: Knobs
+    schedule: s_tir.Schedule, products: Block, tile: Tile, inner: Inner, lanes: int
 ) -> None:
     *_, o, t, p, lane, ic, ii = schedule.get_loops(products)
     t, t_in = schedule.split(t, [None, tile.columns])
-    ii, ii_in, in_lanes = split_inputs(schedule, ii, core, knobs)
-    order = (t_in, o) if pixels_first(core, knobs) else (o, t_in)
-    loops = Sums((), (p, t), (ic, ii), (ii_in,), (*order, lane), in_lanes)
+    ii, ii_in, in_lanes = inner.split(schedule, ii)
+    sums = (*inner.order((t_in,), o), lane)
+    loops = Sums((), (p, t), (ic, ii), (ii_in,), sums, in_lanes)
     copy = schedule.cache_write(products, 0, "global")
-    keep_in_registers(schedule, Anchored(None, products, copy), loops, core.lanes)
+    keep_in_registers(schedule, Anchored(None, products, copy), loops, lanes)
 
 
 def _images(
