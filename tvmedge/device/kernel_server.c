@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 
 #define PROGRAM "tvmedge-kernel-server"
-#include "loader.h"
+#include "packets.h"
 
 enum { kSymbolMax = 64, kTensorsMax = 48, kRepetitionsMax = 1000000 };
 static const uint64_t kBytesMax = (uint64_t)4 << 30;
@@ -147,9 +147,11 @@ static void time_calls(const Loaded *kernel, uint64_t left) {
   if (repetitions > kRepetitionsMax) end(kExitSession, "too many repetitions");
   double *samples = memory(repetitions * sizeof *samples);
   for (uint32_t i = 0; i < repetitions; i++) {
-    double started = system_ms();
+    struct timespec from, to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
     call(kernel, calls);
-    samples[i] = system_ms() - started;
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    samples[i] = milliseconds(from, to);
   }
   answer(0, repetitions * sizeof *samples);
   give(samples, repetitions * sizeof *samples);
