@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tvmedge.model.load import Model, load
     from tvmedge.profiling.latency import profile_bundle as profile
     from tvmedge.targeting import TargetSpec, target, target_names
+    from tvmedge.tuning.tune import TuneOptions
+    from tvmedge.tuning.tune import tune_model as tune
 
 __all__ = [
     "Bundle",
@@ -36,6 +38,7 @@ __all__ = [
     "ModelReport",
     "RunRequest",
     "TargetSpec",
+    "TuneOptions",
     "compile",
     "inspect",
     "load",
@@ -44,6 +47,7 @@ __all__ = [
     "run",
     "target",
     "target_names",
+    "tune",
     "write_bundle",
 ]
 
@@ -57,6 +61,7 @@ __getattr__ = exports(
         "ModelReport": "tvmedge.model.inspect",
         "RunRequest": "tvmedge.boards.run",
         "TargetSpec": "tvmedge.targeting",
+        "TuneOptions": "tvmedge.tuning.tune",
         "compile": "tvmedge.compiler.compile:compile_model",
         "inspect": "tvmedge.model.inspect:inspect_model",
         "load": "tvmedge.model.load",
@@ -65,6 +70,7 @@ __getattr__ = exports(
         "run": "tvmedge.boards.run:run_bundle",
         "target": "tvmedge.targeting",
         "target_names": "tvmedge.targeting",
+        "tune": "tvmedge.tuning.tune:tune_model",
         "write_bundle": "tvmedge.bundle",
     },
 )

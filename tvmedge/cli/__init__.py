@@ -24,6 +24,7 @@ VERBS = {
     "targets": ("targets:targets", "List the devices that can be compiled for."),
     "inspect": ("inspect:inspect", "Say what a model needs and whether it compiles."),
     "compile": ("compile:compile_", "Compile an ONNX model into one bundle a target."),
+    "tune": ("tune:tune", "Search faster schedules of a model's kernels."),
     "records": ("records:app", "Look at tuned schedules, and move them between stores."),
     "run": ("run:run", "Run a bundle here or on a board, and check its results."),
     "profile": ("profile:profile", "Measure a bundle's cold start and latency."),

@@ -1,0 +1,248 @@
+"""``tvmedge tune MODEL -t TARGET``."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from tvmedge.cli.native_noise import native_noise_logged
+from tvmedge.cli.output import Output
+from tvmedge.errors import ExitCode, InputError
+from tvmedge.targeting import Family, TargetSpec, target
+from tvmedge.tuning.costs.choose import CostKind
+from tvmedge.types import Winograd
+
+if TYPE_CHECKING:
+    from tvmedge.records.store import Store
+    from tvmedge.tuning.costs.source import CostSource
+    from tvmedge.tuning.events import Event
+    from tvmedge.tuning.session import Session, TuneResult
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SHOWN = 12
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to tune for, and how long."""
+
+    target: Annotated[str, Parameter(name=["--target", "-t"])]
+    "The target's name (see 'tvmedge targets')."
+    trials: int = 512
+    "Candidates to try in all, those that --resume finds stored among them."
+    time: str | None = None
+    "When to end at the latest: 90s, 30m, 2h."
+    cost: CostKind = CostKind.TIME
+    """time: on this machine, or on --board; instructions: counted under QEMU; model: LLVM's model
+    of the processor. The last two need no board, and do not see caches."""
+    board: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    """Where time is measured, as of 'tvmedge run'; repeat for several boards of a kind, which are
+    used at the same time."""
+    records: str | None = None
+    "The record store: a file or an SQLAlchemy URL; by default the user's own."
+    seed: int = 0
+    "Of everything that chance decides."
+    resume: bool = False
+    "Take what earlier sessions with this seed stored for tried, and go on."
+    input: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "As of 'tvmedge compile': NAME:SHAPE or NAME=VALUE."
+    winograd: Winograd = Winograd.F4
+    "As of 'tvmedge compile'."
+    builders: int = 1
+    "Processes that compile candidates."
+    log: Path | None = None
+    "A file that receives every event as a line of JSON."
+
+
+@native_noise_logged()
+def tune(model: Path, /, *, options: Options, output: Output | None = None) -> int:
+    """Search faster schedules of a model's kernels, for 'tvmedge compile' to apply.
+
+    Parameters
+    ----------
+    model
+        The ONNX file.
+    """
+    output = (output or Output()).start()
+    spec = target(options.target)
+    limit = _seconds(options.time)
+    if options.trials < 1 or options.builders < 1:
+        raise InputError("--trials and --builders have to be at least 1.")
+
+    from tvmedge.model.inputs import parse_inputs
+    from tvmedge.model.load import load
+    from tvmedge.tuning.events import EventLog
+    from tvmedge.tuning.session import How, Limits
+    from tvmedge.tuning.tune import TuneOptions, tune_model
+
+    given = parse_inputs(options.input)
+    how = How(
+        seed=options.seed,
+        builders=options.builders,
+        resume=options.resume,
+        limits=Limits(options.trials, limit),
+    )
+    with contextlib.ExitStack() as opened:
+        loaded = load(model)
+        store = opened.enter_context(_store(options.records))
+        source = opened.enter_context(_source(options, spec))
+        log = opened.enter_context(EventLog(options.log)) if options.log else None
+
+        def listen(event: Event) -> None:
+            if log is not None:
+                log(event)
+            _say(output, event)
+
+        def begin(session: Session) -> None:
+            opened.enter_context(stopping(session.stop))
+
+        result = tune_model(
+            loaded,
+            spec,
+            source,
+            store,
+            TuneOptions(given.shapes, given.values, options.winograd, how, listen, begin),
+        )
+        stopped = _summary(output, result, source, str(store.place))
+    output.document("tune", _document(model, options, source, result))
+    return ExitCode.INTERRUPTED if stopped else ExitCode.OK
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if match is None:
+        raise InputError(f"--time {text}: give a number and s, m or h, such as 30m.")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _store(records: str | None) -> Store:
+    from tvmedge.records.place import Place, default_file
+    from tvmedge.records.sources import NONE
+    from tvmedge.records.store import open_store
+
+    if records == NONE:
+        raise InputError("--records none: tuning needs a store to put what it finds in.")
+    return open_store(Place(default_file()) if records is None else records, create=True)
+
+
+def _source(options: Options, spec: TargetSpec) -> CostSource:
+    from tvmedge.boards.address import parse_address
+    from tvmedge.tuning.costs.choose import boardless, on_boards
+    from tvmedge.tuning.costs.wall_time import WallTime
+
+    if options.cost is not CostKind.TIME:
+        if options.board:
+            raise InputError(f"--cost {options.cost.value} needs no --board: leave one out.")
+        return boardless(options.cost, spec)
+    if options.board:
+        return on_boards(spec, [parse_address(board) for board in options.board])
+    if spec.family is not Family.HOST:
+        raise InputError(
+            f"Time for {spec.name} cannot be measured on this machine: give --board, or use --cost "
+            "instructions or --cost model."
+        )
+    return WallTime()
+
+
+@contextlib.contextmanager
+def stopping(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C sets ``stop``; the next one is as if this were not there."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before: dict[int, Any] = {}
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        before.update((number, signal.signal(number, asked)) for number in numbers)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(output: Output, event: Event) -> None:
+    """What a person wants to see go by: new bests, and what is wrong."""
+    from tvmedge.tuning.events import Began, Tried
+
+    if isinstance(event, Began):
+        output.say(
+            f"{len(event.tasks)} kernels to tune for {event.target} by {event.cost}"
+            + (f", which ignores {event.blind}" if event.blind else "")
+        )
+        for kernel, why in event.skipped.items():
+            output.say(f"  not tuned: {kernel}, {why}")
+    elif isinstance(event, Tried) and event.of_task:
+        if event.status == "wrong":
+            output.say(f"  trial {event.trial}: {event.kernel}: wrong results: {event.reason}")
+        elif event.cost is not None and event.cost == event.best:
+            output.say(f"  trial {event.trial}: {event.kernel}: {event.cost:.3g}")
+
+
+def _summary(output: Output, result: TuneResult, source: CostSource, place: str) -> bool:
+    """Says what came of it; whether it was stopped."""
+    from tvmedge.tuning.session import STOPPED
+
+    gained = [t for t in result.tasks if t.untuned and t.best and t.best < t.untuned]
+    gained.sort(key=lambda t: ((t.best or 0) - (t.untuned or 0)) * t.task.calls)
+    for one in gained[:_SHOWN]:
+        assert one.untuned is not None
+        assert one.best is not None
+        output.say(
+            f"  {one.task.kernels[0]}: {one.untuned:.3g} -> {one.best:.3g} {source.unit} "
+            f"({one.best / one.untuned:.2f}x), {one.trials} trials"
+        )
+    if len(gained) > _SHOWN:
+        output.say(f"  and {len(gained) - _SHOWN} more")
+    share = result.best / result.untuned if result.untuned else 1.0
+    output.say(
+        f"kernels' sum {result.untuned:.4g} -> {result.best:.4g} {source.unit} ({share:.3f}x) in "
+        f"{result.trials} trials, {result.seconds:.0f} s: {result.because}"
+    )
+    stopped = result.because == STOPPED
+    again = ": run the same command with --resume to go on" if stopped else ""
+    output.say(f"stored in {place}{again}")
+    return stopped
+
+
+def _document(
+    model: Path, options: Options, source: CostSource, result: TuneResult
+) -> dict[str, Any]:
+    return {
+        "model": str(model),
+        "target": options.target,
+        "cost": {"source": source.name, "unit": source.unit, "ignores": source.blind},
+        "seed": options.seed,
+        "trials": result.trials,
+        "seconds": round(result.seconds, 3),
+        "because": result.because,
+        "untuned": result.untuned,
+        "best": result.best,
+        "tasks": [
+            {
+                "workload": one.task.key.workload,
+                "kernels": list(one.task.kernels),
+                "calls": one.task.calls,
+                "trials": one.trials,
+                "untuned": one.untuned,
+                "best": one.best,
+                "because": one.because,
+            }
+            for one in result.tasks
+        ],
+    }

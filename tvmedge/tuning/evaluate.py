@@ -1,0 +1,104 @@
+"""One candidate from decisions to a verdict: built, measured, and, if it leads, checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from tvmedge.records.types import Status
+from tvmedge.targeting import TargetSpec
+from tvmedge.tuning.build import Built, Job, build
+from tvmedge.tuning.check import fault
+from tvmedge.tuning.costs.source import CandidateError, Cost, CostSource
+from tvmedge.tuning.space import Candidate
+from tvmedge.tuning.workers import WorkerDiedError, WorkError
+
+T = TypeVar("T")
+
+_CHECK_S = 120.0  # unscheduled kernels are slow
+
+
+class Builders(Protocol):
+    """Where candidates are compiled: processes here, or a cluster's executor."""
+
+    def submit(self, work: Callable[..., T], *args: Any) -> Future[T]:
+        """``work(*args)`` somewhere; it fails with WorkError or WorkerDiedError."""
+
+
+class Checker(Protocol):
+    """Where candidates are checked: a process here, as they may crash."""
+
+    def call(self, work: Callable[..., T], *args: Any, seconds: float) -> T:
+        """``work(*args)``; it fails with WorkError or WorkerDiedError."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a candidate; ``cost`` unless it failed or is wrong, which ``reason`` says.
+
+    ``code`` is what was measured.
+    """
+
+    status: Status
+    cost: Cost | None = None
+    reason: str = ""
+    code: Built | None = None
+
+
+class Evaluator:
+    """Judges candidates for ``spec`` by what ``source`` measures."""
+
+    def __init__(
+        self, spec: TargetSpec, source: CostSource, places: tuple[Builders, Checker], seed: int
+    ) -> None:
+        self._spec = spec
+        self._source = source
+        self._builders, self._checker = places
+        self._seed = seed
+        self._costs: dict[str, Cost] = {}
+
+    def start(self, kernel: str, candidate: Candidate) -> Future[Built]:
+        """Begin to build a candidate of the kernel (``build.as_text``)."""
+        return self._builders.submit(build, Job(kernel, self._spec, candidate))
+
+    def finish(
+        self, kernel: str, candidate: Candidate, started: Future[Built], best: float = math.inf
+    ) -> Outcome:
+        """The verdict on a candidate that was started; one that costs less than ``best`` is
+        compared with the unscheduled kernel first.
+
+        Raises:
+            BoardError: nothing can be measured any more.
+            ToolError: a tool is missing, or the disk is full.
+        """
+        try:
+            made = started.result()
+            cost = self._costs.get(made.code.digest) or self._source.measure(made.code)
+        except (WorkError, CandidateError) as error:
+            return Outcome(Status.FAILED, reason=str(error))
+        except WorkerDiedError as error:
+            return Outcome(Status.FAILED, reason=f"the build {error}")
+        self._costs[made.code.digest] = cost
+        if cost.value < best:
+            wrong = self._wrong(Job(kernel, self._spec, candidate))
+            if wrong:
+                return Outcome(Status.WRONG, reason=wrong, code=made)
+        return Outcome(Status.MEASURED, cost, code=made)
+
+    def again(self, made: Built) -> Cost | None:
+        """Measure code once more; None if it fails now."""
+        try:
+            return self._source.measure(made.code)
+        except CandidateError:
+            return None
+
+    def _wrong(self, job: Job) -> str:
+        try:
+            return self._checker.call(fault, job, self._seed, seconds=_CHECK_S)
+        except WorkerDiedError as error:
+            return str(error)
+        except WorkError as error:
+            return f"cannot be checked: {error}"

@@ -1,0 +1,323 @@
+"""A tuning session: tries candidates where the most is to be won, until nothing much is.
+
+Trial 0 of each task is its untuned schedule, so that each task's share of the model's cost is
+known and nothing tuned is slower than untuned. Everything tried is stored as it is known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from tvmedge.records.store import Store, Wanted
+from tvmedge.records.types import Key, Record, Status
+from tvmedge.targeting import TargetSpec
+from tvmedge.targeting.core import core_of
+from tvmedge.tuning.build import Built
+from tvmedge.tuning.costs.source import Cost, CostSource
+from tvmedge.tuning.evaluate import Builders, Checker, Evaluator, Outcome
+from tvmedge.tuning.events import Began, Ended, Listen, TaskDone, TaskInfo, Tried
+from tvmedge.tuning.running import Running
+from tvmedge.tuning.search import Search, Strategy
+from tvmedge.tuning.space import Candidate, Space
+from tvmedge.tuning.tasks import Task, Tasks
+from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, Workers
+
+BUILD_S = 60.0
+_ROUNDS = 5  # of measuring a leader again beside the untuned schedule
+_LEADERS = 4  # measured again before a task's winner is believed
+
+EXHAUSTED = "its space has no more"
+ENOUGH = "little more is to be won"
+TRIALS = "all trials are made"
+TIME = "the time is up"
+STOPPED = "it was stopped"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to end: after ``trials`` of the whole model, after ``seconds``, or when one trial is
+    expected to win less than ``threshold`` of the model's cost."""
+
+    trials: int = 512
+    seconds: float | None = None
+    threshold: float = 1e-5
+
+
+@dataclass(frozen=True)
+class How:
+    """How to search: ``batch`` candidates are proposed at a time and built by ``builders``
+    processes; ``resume`` takes what is stored from the seed's earlier sessions for tried."""
+
+    seed: int = 0
+    strategy: Strategy = Strategy.EVOLUTION
+    batch: int = 8
+    builders: int = 1
+    resume: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """A task's cost for one call, untuned and tuned; None where nothing could be measured."""
+
+    task: Task
+    trials: int
+    untuned: float | None
+    best: float | None
+    because: str
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """``untuned`` and ``best`` are sums over the model's kernels as often as they are called, in
+    the source's unit; ``because`` says why the session ended."""
+
+    tasks: tuple[TaskResult, ...]
+    trials: int
+    untuned: float
+    best: float
+    seconds: float
+    because: str
+
+
+class Session:
+    """Tunes the ``tasks`` of a model named ``model`` for ``spec``."""
+
+    def __init__(
+        self,
+        named: tuple[str, Tasks],
+        spec: TargetSpec,
+        source: CostSource,
+        store: Store,
+        how: How,
+        listen: Listen = lambda event: None,
+    ) -> None:
+        self._model, self._tasks = named
+        self._spec = spec
+        self._source = source
+        self._store = store
+        self._how = how
+        self._listen = listen
+        self._trials = 0
+        self._stored = _known(store, self._tasks.tasks, how.seed) if how.resume else {}
+        self.stop = threading.Event()
+        """Set it to end after the candidate in hand."""
+
+    def run(self, builders: Builders | None = None, checker: Checker | None = None) -> TuneResult:
+        """Search until a limit is reached; ``builders`` and ``checker`` are processes here by
+        default.
+
+        Raises:
+            BoardError: nothing can be measured any more. What was measured is stored.
+            ToolError: a tool is missing or a disk is full.
+        """
+        self._started = time.monotonic()
+        with contextlib.ExitStack() as opened:
+            if builders is None:
+                builders = opened.enter_context(Workers(self._how.builders, BUILD_S))
+            if checker is None:
+                checker = opened.enter_context(contextlib.closing(Worker()))
+            places = builders, checker
+            self._evaluator = Evaluator(self._spec, self._source, places, self._how.seed)
+            return self._run()
+
+    def _run(self) -> TuneResult:
+        self._listen(self._began())
+        core = core_of(self._spec)
+        running = [self._open(task, Space(task.func, core)) for task in self._tasks.tasks]
+        self._attempt([(one, first) for one in running for first in one.search.first()])
+        for one in running:
+            if one.trials and one.best[-1] is None:
+                one.because = "its untuned schedule cannot be measured"
+        because = self._search(running)
+        results = tuple(self._close(one, because) for one in running)
+        untuned = sum((one.untuned or 0.0) * one.task.calls for one in results)
+        best = sum((one.best or 0.0) * one.task.calls for one in results)
+        seconds = self._seconds()
+        self._listen(Ended(seconds, self._trials, untuned, best, because))
+        return TuneResult(results, self._trials, untuned, best, seconds, because)
+
+    def _open(self, task: Task, space: Space) -> Running:
+        seed = f"{self._how.seed}:{task.key.workload}"
+        return Running(task, Search(space, seed, self._how.strategy))
+
+    def _search(self, running: list[Running]) -> str:
+        """Batches for the task that promises most, until there is none; why it ended."""
+        while not (because := self._ended()):
+            waiting = [one for one in running if not one.because]
+            if not waiting:
+                return ENOUGH
+            most = max(waiting, key=lambda one: one.gain())
+            total = sum(one.total for one in running)
+            candidates = most.search.propose(self._how.batch)
+            if most.gain() <= self._how.limits.threshold * total:
+                most.because = ENOUGH
+            elif not candidates:
+                most.because = EXHAUSTED
+            else:
+                self._attempt([(most, candidate) for candidate in candidates])
+        return because
+
+    def _attempt(self, pairs: Iterable[tuple[Running, Candidate]]) -> None:
+        """Build all, and take them in order, so that what is tried next does not depend on
+        which was built first."""
+        started = [(one, candidate, self._start(one, candidate)) for one, candidate in pairs]
+        for one, candidate, building in started:
+            if not self._ended():
+                self._try(one, candidate, building)
+            elif building is not None:
+                building.cancel()
+
+    def _start(self, one: Running, candidate: Candidate) -> Future[Built] | None:
+        """A build, unless it is known what would become of it."""
+        if (one.task.key, candidate) in self._stored:
+            return None
+        return self._evaluator.start(one.text, candidate)
+
+    def _try(self, one: Running, candidate: Candidate, building: Future[Built] | None) -> None:
+        if building is None:
+            record, code = self._stored[one.task.key, candidate], None
+        else:
+            best = one.best[-1] if one.best and one.best[-1] is not None else math.inf
+            outcome = self._evaluator.finish(one.text, candidate, building, best)
+            record, code = self._record(one, candidate, outcome), outcome.code
+            self._store.put(record)
+        one.note(candidate, record, code)
+        self._trials += 1
+        self._listen(self._tried(one, record, stored=building is None))
+
+    def _close(self, one: Running, because: str) -> TaskResult:
+        if not self._source.deterministic and not self.stop.is_set():
+            self._confirm(one)
+        best = None if one.leader is None else one.leader.cost
+        untuned = None if one.first is None else one.first.cost
+        result = TaskResult(one.task, one.trials, untuned, best, one.because or because)
+        name, workload = one.task.kernels[0], one.task.key.workload
+        self._listen(
+            TaskDone(self._seconds(), workload, name, result.trials, untuned, best, result.because)
+        )
+        return result
+
+    def _confirm(self, one: Running) -> None:
+        """Measure the leader again beside the untuned schedule, in turns: one lucky
+        measurement of many must not win."""
+        confirmed: set[Candidate] = set()
+        for _ in range(_LEADERS):
+            leader, first = one.leader, one.first
+            if leader is None or first is None or leader is first:
+                return
+            if candidate_of(leader) in confirmed:
+                return
+            for record in self._measured_again(one, leader, first):
+                confirmed.add(candidate_of(record))
+                one.correct(record)
+                self._store.put(record)
+
+    def _measured_again(self, one: Running, *records: Record) -> list[Record]:
+        codes = [self._code(one, candidate_of(record)) for record in records]
+        costs: list[list[Cost]] = [[] for _ in records]
+        for _ in range(_ROUNDS):
+            for code, found in zip(codes, costs, strict=True):
+                cost = None if code is None else self._evaluator.again(code)
+                if cost is not None:
+                    found.append(cost)
+        return [_corrected(record, found) for record, found in zip(records, costs, strict=True)]
+
+    def _code(self, one: Running, candidate: Candidate) -> Built | None:
+        if candidate not in one.code:
+            with contextlib.suppress(WorkError, WorkerDiedError):
+                one.code[candidate] = self._evaluator.start(one.text, candidate).result()
+        return one.code.get(candidate)
+
+    def _ended(self) -> str:
+        limits = self._how.limits
+        if self.stop.is_set():
+            return STOPPED
+        if limits.seconds is not None and self._seconds() >= limits.seconds:
+            return TIME
+        return TRIALS if self._trials >= limits.trials else ""
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _record(self, one: Running, candidate: Candidate, outcome: Outcome) -> Record:
+        cost = outcome.cost
+        return Record(
+            key=one.task.key,
+            kernel=one.task.kernels[0],
+            rule=candidate.rule,
+            decisions=candidate.decisions,
+            status=outcome.status,
+            cost=None if cost is None else cost.value,
+            unit="" if cost is None else cost.unit,
+            spread=None if cost is None else cost.spread,
+            reason=outcome.reason,
+            schedule="" if outcome.code is None else outcome.code.schedule,
+            seed=self._how.seed,
+            trial=one.trials,
+        )
+
+    def _began(self) -> Began:
+        tasks = tuple(TaskInfo(t.key.workload, t.kernels, t.calls) for t in self._tasks.tasks)
+        source = self._source
+        return Began(
+            self._model,
+            self._spec.name,
+            source.name,
+            source.unit,
+            source.blind,
+            self._how.seed,
+            self._how.limits.trials,
+            tasks,
+            self._tasks.skipped,
+        )
+
+    def _tried(self, one: Running, record: Record, *, stored: bool) -> Tried:
+        return Tried(
+            self._seconds(),
+            self._trials - 1,
+            one.trials - 1,
+            record.key.workload,
+            record.kernel,
+            record.rule,
+            dict(record.decisions),
+            record.status.value,
+            record.cost,
+            record.spread,
+            one.best[-1],
+            record.reason,
+            stored,
+        )
+
+
+def candidate_of(record: Record) -> Candidate:
+    """What a record says of."""
+    return Candidate(record.rule, record.decisions)
+
+
+def _known(
+    store: Store, tasks: Iterable[Task], seed: int
+) -> Mapping[tuple[Key, Candidate], Record]:
+    """What sessions with this seed stored of these tasks."""
+    return {
+        (task.key, candidate_of(record)): record
+        for task in tasks
+        for record in store.find(Wanted(workload=task.key.workload, cost=task.key.cost))
+        if record.key == task.key and record.seed == seed
+    }
+
+
+def _corrected(record: Record, costs: list[Cost]) -> Record:
+    if not costs:
+        return dataclasses.replace(
+            record, status=Status.FAILED, cost=None, spread=None, reason="it failed later"
+        )
+    best = min(costs, key=lambda cost: cost.value)
+    return dataclasses.replace(record, cost=best.value, spread=best.spread)

@@ -1,0 +1,97 @@
+"""What there is to tune in a model: its kernels, as compile would schedule them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import tvm
+from tvm import relax, tirx
+from tvm.s_tir.stmt import SBlockRealize
+from tvm.tirx.buffer import BufferType
+
+from tvmedge.compiler.pipelines import run_phases, unscheduled_kernels
+from tvmedge.records.types import Key
+from tvmedge.scheduling.workload import key_of
+from tvmedge.targeting import TargetSpec
+from tvmedge.targeting.core import core_of
+from tvmedge.types import Winograd
+
+
+@dataclass(frozen=True)
+class Task:
+    """Kernels of one workload: ``func``, unscheduled, is the first of ``kernels``, and all of
+    them are called ``calls`` times in a run of the model (those in a loop once)."""
+
+    key: Key
+    kernels: tuple[str, ...]
+    calls: int
+    func: tirx.PrimFunc
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """All that can be tuned, and why other kernels cannot, by their name."""
+
+    tasks: tuple[Task, ...]
+    skipped: dict[str, str]
+
+
+def tasks_of(
+    module: tvm.IRModule, spec: TargetSpec, cost: str, winograd: Winograd = Winograd.F4
+) -> Tasks:
+    """The tasks of an imported model, measured by the cost source ``cost``.
+
+    Raises:
+        ToolError: there is no zig.
+    """
+    with tvm.target.Target(dict(spec.tvm)), tvm.transform.PassContext(opt_level=3):
+        module = run_phases(unscheduled_kernels(core_of(spec), winograd), module)
+    calls = _calls(module)
+    skipped: dict[str, str] = {}
+    groups: dict[Key, list[tuple[str, tirx.PrimFunc]]] = {}
+    for variable, func in module.functions_items():
+        name = str(variable.name_hint)
+        if not isinstance(func, tirx.PrimFunc) or not calls[name]:
+            continue
+        if why := _untunable(func):
+            skipped[name] = why
+        else:
+            groups.setdefault(key_of(func, spec, cost), []).append((name, func))
+    tasks = tuple(
+        Task(
+            key,
+            tuple(name for name, _ in group),
+            sum(calls[name] for name, _ in group),
+            group[0][1],
+        )
+        for key, group in groups.items()
+    )
+    return Tasks(tasks, skipped)
+
+
+def _untunable(func: tirx.PrimFunc) -> str:
+    if func.attrs.get("tirx.is_scheduled", False) or not isinstance(func.body, SBlockRealize):
+        return "it is code of its own, not in blocks"
+    for param in func.params:
+        if not isinstance(param.ty, BufferType):
+            return f"its parameter {param} is no tensor"
+        if not all(isinstance(size, tirx.IntImm) for size in param.ty.shape):
+            return "its sizes are open"
+    return ""
+
+
+def _calls(module: tvm.IRModule) -> Counter[str]:
+    """How often each kernel is called in the text of the model."""
+    found: Counter[str] = Counter()
+
+    def visit(expr: relax.Expr) -> None:
+        if isinstance(expr, relax.Call):
+            found.update(
+                str(arg.name_hint) for arg in expr.args[:1] if isinstance(arg, tvm.ir.GlobalVar)
+            )
+
+    for _, func in module.functions_items():
+        if isinstance(func, relax.Function):
+            relax.analysis.post_order_visit(func, visit)
+    return found

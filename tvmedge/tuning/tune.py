@@ -1,0 +1,58 @@
+"""``tvmedge.tune``: a model's kernels, searched for the cheapest schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tvmedge.model.failures import failures_named
+from tvmedge.model.importer import import_model
+from tvmedge.model.inputs import Shapes, Values
+from tvmedge.model.load import Model
+from tvmedge.model.prepare.bind_values import bind_values
+from tvmedge.records.store import Store
+from tvmedge.targeting import TargetSpec
+from tvmedge.tuning.costs.source import CostSource
+from tvmedge.tuning.events import Listen
+from tvmedge.tuning.session import How, Session, TuneResult
+from tvmedge.tuning.tasks import tasks_of
+from tvmedge.types import Winograd
+from tvmedge.versions import require_tvm
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """``shapes``, ``values`` and ``winograd`` as they will be compiled with; ``how`` to search;
+    ``listen`` hears every event; ``begin`` is given the session before it runs, to stop it."""
+
+    shapes: Shapes = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
+    winograd: Winograd = Winograd.F4
+    how: How = field(default_factory=How)
+    listen: Listen = lambda event: None
+    begin: Callable[[Session], None] = lambda session: None
+
+
+def tune_model(
+    model: Model,
+    spec: TargetSpec,
+    source: CostSource,
+    store: Store,
+    options: TuneOptions | None = None,
+) -> TuneResult:
+    """Search schedules of the kernels of ``model`` for ``spec`` that cost less by ``source``,
+    which is open, and keep everything tried in ``store``.
+
+    Raises:
+        InputError: inputs or nodes that cannot be compiled, all named.
+        BoardError: nothing can be measured any more. What was measured is stored.
+        ToolError: a tool is missing or a disk is full.
+    """
+    require_tvm()
+    options = options or TuneOptions()
+    imported = import_model(bind_values(model, options.values), options.shapes)
+    with failures_named(model, f"tuned for {spec.name}"):
+        tasks = tasks_of(imported.module, spec, source.name, options.winograd)
+    session = Session((model.name, tasks), spec, source, store, options.how, options.listen)
+    options.begin(session)
+    return session.run()
