@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.onnx_models import conv_net, save
+from tests.small_disk import small_disk
 from tvmedge.bundle import read_bundle
 from tvmedge.cli import main
 from tvmedge.targeting import target_names
@@ -128,15 +129,9 @@ def test_a_file_that_is_no_model(
     assert "bad.onnx" in error and error.count("\n") == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 @pytest.mark.parametrize("full", ["out", "tmp"])
 def test_a_full_disk_leaves_nothing_behind(net: Path, tmp_path: Path, full: str) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(disk)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount a tmpfs")
-    try:
+    with small_disk(tmp_path / "disk", 8) as disk:
         out = disk if full == "out" else tmp_path / "out"
         command = [*COMPILE, str(net), "-t", "host", "--input", "in:0:1x3x16x16", "-o", str(out)]
         environment = {**os.environ, "TMPDIR": str(disk if full == "tmp" else tmp_path)}
@@ -147,8 +142,6 @@ def test_a_full_disk_leaves_nothing_behind(net: Path, tmp_path: Path, full: str)
         assert "space" in done.stderr and done.stderr.count("\n") == 1
         assert not list(disk.iterdir())
         assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3])

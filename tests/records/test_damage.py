@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.records.examples import record
+from tests.small_disk import small_disk
 from tvmedge.cli import main
 from tvmedge.errors import InputError, ToolError
 from tvmedge.records import connect
@@ -89,7 +87,7 @@ def test_a_locked_store_is_waited_for_and_then_named(
 
 
 def test_a_full_disk_is_named_and_what_was_stored_stays(tmp_path: Path) -> None:
-    with _small_disk(tmp_path / "disk") as disk:
+    with small_disk(tmp_path / "disk", 320) as disk:
         path = disk / "records.db"
         with open_store(str(path), create=True) as store:
             stored = 0
@@ -104,18 +102,6 @@ def test_a_full_disk_is_named_and_what_was_stored_stays(tmp_path: Path) -> None:
         with pytest.raises(ToolError, match=r"full disk"):
             open_store(str(disk / "second.db"), create=True)
         assert not (disk / "second.db").exists()
-
-
-@contextlib.contextmanager
-def _small_disk(folder: Path) -> Iterator[Path]:
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=320k", "none", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
-        pytest.skip("this machine lets nobody mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.small_disk import small_disk
 from tests.unit.test_bundle_roundtrip import sample
 from tvmedge.bundle import BundleContents, container, write_bundle
 from tvmedge.bundle.malformed import MalformedError
@@ -52,23 +50,8 @@ def test_an_interrupt_half_way_leaves_the_old_bundle(
     assert names(tmp_path) == ["net.tvmedge"]
 
 
-@contextlib.contextmanager
-def tiny_disk(folder: Path) -> Iterator[Path]:
-    """A file system of 256 KiB, in the way that this machine permits."""
-    folder.mkdir()
-    if os.geteuid() == 0 and shutil.which("mount"):
-        mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-        if subprocess.run(mount, capture_output=True, check=False).returncode == 0:
-            try:
-                yield folder
-            finally:
-                subprocess.run(["umount", str(folder)], check=True)
-            return
-    pytest.skip("mounting a small tmpfs needs root with CAP_SYS_ADMIN")
-
-
 def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
-    with tiny_disk(tmp_path / "disk") as disk:
+    with small_disk(tmp_path / "disk", 256) as disk:
         with pytest.raises(ToolError, match=r"^No space left on disk while writing '.*big") as info:
             write_bundle(disk / "big.tvmedge", replace(sample(), library=bytes(1 << 20)))
         assert info.value.exit_code == ExitCode.TOOL

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from types import TracebackType
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Engine, delete, exc, func, insert, select
@@ -62,12 +61,7 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._engine.dispose()
 
     def put(self, *records: Record) -> None:
