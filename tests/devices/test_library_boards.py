@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import struct
 import subprocess
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 from tests.devices.parts import SIZE, alive
 from tests.onnx_models import conv_net, save, wide_net
 from tvmedge.boards.address import parse_address
+from tvmedge.boards.emulated import require_emulator
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import (
     BundleContents,
@@ -30,8 +30,8 @@ from tvmedge.cli import main
 from tvmedge.compiler.compile import CompileOptions, compile_frontend, compile_model, open_frontend
 from tvmedge.compiler.forms import FormChoice
 from tvmedge.device.build_server import build_library_server
-from tvmedge.device.zig import zig_cc
-from tvmedge.errors import BoardError, InputError
+from tvmedge.device.zig import zig_archive, zig_cc
+from tvmedge.errors import BoardError, InputError, ToolError
 from tvmedge.model.load import load
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.types import Signature, TensorSpec
@@ -39,13 +39,16 @@ from tvmedge.types import Signature, TensorSpec
 pytestmark = pytest.mark.usefixtures("clean")
 IN, OUT = "input/x:0", "output/y:0"
 COPY, TRAP, SEGFAULT, HANG, REFUSE = range(5)
-BOARDS = [("local", "host"), ("emulated", "raspberry-pi-4b"), ("emulated", "raspberry-pi-2")]
+EMULATED = ["raspberry-pi-4b", "raspberry-pi-2", "cortex-m7", "cortex-m55", "hexagon-v67"]
+BOARDS = [("local", "host"), *(("emulated", name) for name in EMULATED)]
 
 
 def _require_emulator(spec: TargetSpec) -> None:
-    emulator = spec.emulator
-    if emulator and not (shutil.which(emulator.program) and Path(emulator.sysroot).is_dir()):
-        pytest.skip(f"{emulator.program} or {emulator.sysroot} is not installed")
+    if spec.emulator:
+        try:
+            require_emulator(spec)
+        except ToolError as error:
+            pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +67,22 @@ def make_library(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
 
 
 def _trouble(spec: TargetSpec, folder: Path) -> BundleContents:
-    library = folder / f"{spec.name}.so"
+    loader = spec.toolchain.loader
+    library = folder / (f"{spec.name}.so" if loader else f"{spec.name}.o")
     source = str(Path(__file__).with_name("trouble_library.c"))
-    options = ["-target", spec.toolchain.triple, "-shared", "-fPIC", "-O1"]
+    options = ["-target", spec.toolchain.triple, *spec.toolchain.flags, "-fPIC", "-O1"]
+    options += ["-shared"] if loader else ["-c"]
     zig_cc([*options, source, "-o", str(library)], "a test library")
+    if not loader:
+        library = library.with_suffix(".a")
+        zig_archive(library, [library.with_suffix(".o")])
     x, kind = np.zeros(SIZE, "float32"), ((SIZE,), "float32")
+    code, info = f"code/model{library.suffix}", LibraryInfo("trouble", 0)
     return BundleContents(
         model=ModelInfo("trouble", "0" * 64, "Apache-2.0"),
         target=TargetInfo(spec.name, spec.family.value, str(spec.tvm["mtriple"]), "generic", ()),
         signature=Signature((TensorSpec(IN, *kind),), (TensorSpec(OUT, *kind),)),
-        code=CodeInfo("code/model.so", Form.LIBRARY, (), 1, 0, LibraryInfo("trouble", 0)),
+        code=CodeInfo(code, Form.LIBRARY, (), 1, 0, info),
         check=CheckInfo("numpy", 1e-4),
         versions={"tvmedge": "0"},
         records_sha256=None,
@@ -109,7 +118,7 @@ def test_a_library_runs(board: tuple[str, str], make_library: Callable[[str], Pa
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
-        (TRAP, r"running.* \(signal SIG(ILL|TRAP)\)|\(signal SIGTRAP\) while running"),
+        (TRAP, r"running.* \(signal SIG(ILL|TRAP|SEGV)\)|\(signal SIGTRAP\) while running"),
         (SEGFAULT, r"The model crashed while running on board '.*' \(signal SIGSEGV\)"),
         (REFUSE, "refused its arguments"),
     ],
@@ -141,10 +150,11 @@ def test_a_serial_library_takes_no_threads(make_library: Callable[[str], Path]) 
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param("raspberry-pi-4b", marks=pytest.mark.slow), "raspberry-pi-2"]
+    "name",
+    [pytest.param("raspberry-pi-4b", marks=pytest.mark.slow), *EMULATED[1:]],
 )
-def test_a_real_model_passes_its_check_on_emulated_arm(name: str, tmp_path: Path) -> None:
-    """Armv7 has no TVM runtime at all."""
+def test_a_compiled_model_passes_its_check_on_emulated_boards(name: str, tmp_path: Path) -> None:
+    """Most of them have no TVM runtime at all."""
     spec = target(name)
     _require_emulator(spec)
     options = CompileOptions(form=FormChoice(Form.LIBRARY))
@@ -153,7 +163,8 @@ def test_a_real_model_passes_its_check_on_emulated_arm(name: str, tmp_path: Path
     path = tmp_path / "net.tvmedge"
     write_bundle(path, contents)
     assert main(["run", str(path), "--check", "--board", "emulated"]) == 0
-    assert main(["profile", str(path), "--board", "emulated", "--threads", "2"]) == 0
+    threads = "2" if spec.board.cores > 1 else "1"
+    assert main(["profile", str(path), "--board", "emulated", "--threads", threads]) == 0
     others = {weight: array + 1 for weight, array in contents.weights.items()}
     write_bundle(path, dataclasses.replace(contents, weights=others))
     with pytest.raises(BoardError, match="weights are not those"):

@@ -19,7 +19,7 @@ int trouble_run(void **io, void *workspace) {
   float *y = io[1];
   (void)workspace;
   if (x[0] == 1) __builtin_trap();
-  if (x[0] == 2) *(volatile int *)8 = 1;
+  if (x[0] == 2) *(volatile int *)0xfffffff0 = 1;  // of no board
   while (x[0] == 3) *(volatile float *)y = 1;
   if (x[0] == 4) return 2;
   for (int i = 0; i < kSize; i++) y[i] = x[i];

@@ -18,12 +18,12 @@ from tvmedge.targeting import Family, TargetSpec, host_cpu, target, target_names
 # What LLVM selects by itself. Crypto, JavaScript conversion and system features
 # show up in a CPU's list too, but only intrinsics that nobody writes reach them.
 SELECTED = set(
-    "neon lse rdm rcpc dotprod fullfp16 fp16fml complxnum i8mm bf16 sve sve2 sme".split()  # noqa: SIM905
+    "neon lse rdm rcpc dotprod fullfp16 fp16fml complxnum i8mm bf16 sve sve2 sme mve mve.fp".split()  # noqa: SIM905
 )
 ARM64 = [
     name for name in target_names() if str(target(name).tvm["mtriple"]).startswith("aarch64-linux")
 ]
-DEVICES = [name for name in target_names() if target(name).family is Family.ARM_CPU]
+DEVICES = [name for name in target_names() if target(name).family is not Family.HOST]
 
 
 def llvm_features(**keys: object) -> set[str]:
@@ -81,6 +81,21 @@ def test_features_are_those_of_llvm_and_every_core_has_them(name: str) -> None:
     assert enabled & SELECTED <= set(spec.features) <= enabled
     for core in spec.board.clusters:
         assert set(spec.features) <= llvm_features(mtriple=triple, mcpu=core), core
+
+
+def test_helium_computes_floats_in_vectors() -> None:
+    assert re.search(r"\bvfma\.f32\s+q\d", assembly(target("cortex-m55")))
+    assert not re.search(r"\bv\S+\s+q\d", assembly(target("cortex-m7")))
+
+
+def test_libcalls_of_bare_metal_are_arms() -> None:
+    """A triple of three parts makes LLVM call __fixsfdi, which zig's runtime lacks."""
+    a = te.placeholder((8,), name="a")
+    out = te.compute((8,), lambda i: a[i].astype("int64"), name="out")
+    kernel = te.create_prim_func([a, out]).with_attr("global_symbol", "kernel")
+    for name in ("cortex-m7", "cortex-m55"):
+        made = tvm.compile(tvm.IRModule({"kernel": kernel}), Target(dict(target(name).tvm)))
+        assert "__aeabi_f2lz" in str(made.mod.inspect_source("asm"))
 
 
 def test_levels_are_those_of_llvm() -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tvmedge import resources
+from tvmedge.device import picolibc
 from tvmedge.errors import InputError
 from tvmedge.targeting import (
     Family,
@@ -26,9 +27,13 @@ from tvmedge.targeting import (
     target,
     target_names,
 )
+from tvmedge.targeting.core import core_of
 from tvmedge.targeting.files import File
 
 PROMISED = [
+    "cortex-m55",
+    "cortex-m7",
+    "hexagon-v67",
     "host",
     "jetson-orin",
     "pixel-8",
@@ -129,6 +134,20 @@ def test_big_and_little_clusters_and_phones() -> None:
         assert "sve" not in phone.features
         assert "i8mm" in phone.features
     assert target("raspberry-pi-2").compile_only
+
+
+def test_what_loads_no_libraries() -> None:
+    for name in ("cortex-m7", "cortex-m55", "hexagon-v67"):
+        spec = target(name)
+        assert spec.compile_only and not spec.toolchain.loader
+        assert spec.toolchain.threads == (name == "hexagon-v67")
+    helium, scalar = core_of(target("cortex-m55")), core_of(target("cortex-m7"))
+    assert (helium.lanes, helium.registers) == (4, 8)
+    assert (scalar.lanes, scalar.registers) == (1, 32)
+    for name in ("cortex-m7", "cortex-m55"):
+        emulator = target(name).emulator
+        assert emulator is not None and emulator.machine is not None
+        assert emulator.machine.libc in picolibc.BUILDS
 
 
 @pytest.mark.parametrize("core", SHARED)

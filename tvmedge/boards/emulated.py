@@ -1,14 +1,23 @@
-"""A board imitated on this machine by QEMU's user mode."""
+"""A board imitated on this machine by QEMU: a Linux process, or a whole machine."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+from tvmedge.bundle import Bundle
 from tvmedge.device.build_server import build_kernel_server, build_library_server
+from tvmedge.device.linked_server import link_server
 from tvmedge.device.pack import SERVER, cached_board
+from tvmedge.device.picolibc import picolibc
 from tvmedge.errors import InputError, ToolError
-from tvmedge.targeting import TargetSpec
+from tvmedge.targeting import Emulator, TargetSpec
+
+# The program's own stdin and stdout, and no other way to the machine.
+_ALONE = (
+    *("-display", "none", "-monitor", "none", "-serial", "none"),
+    *("-semihosting-config", "enable=on,target=native", "-kernel"),
+)
 
 
 def require_emulator(spec: TargetSpec) -> list[str]:
@@ -24,27 +33,55 @@ def require_emulator(spec: TargetSpec) -> list[str]:
             f"Target {spec.name} cannot be emulated: run it with --board local or on the device."
         )
     program = shutil.which(emulator.program)
-    if program is None or not Path(emulator.sysroot).is_dir():
-        missing = emulator.program if program is None else f"the sysroot {emulator.sysroot}"
+    missing = emulator.program if program is None else _missing_sysroot(emulator)
+    if program is None or missing:
         raise ToolError(
             f"Cannot emulate {spec.name}, {missing} is not installed: "
             f"run 'apt-get install {' '.join(emulator.packages)}'."
         )
-    return [program, "-cpu", emulator.cpu, "-L", emulator.sysroot]
+    if emulator.machine is not None:
+        picolibc(emulator.machine.libc)
+        return [program, "-M", emulator.machine.name, *_ALONE]
+    sysroot = ["-L", emulator.sysroot] if emulator.sysroot else []
+    return [program, "-cpu", emulator.cpu, *sysroot]
 
 
-def library_command(spec: TargetSpec) -> list[str]:
+def _missing_sysroot(emulator: Emulator) -> str:
+    if emulator.sysroot is None or Path(emulator.sysroot).is_dir():
+        return ""
+    return f"the sysroot {emulator.sysroot}"
+
+
+def library_command(spec: TargetSpec, bundle: Bundle, folder: Path) -> list[str]:
     """The command that starts the server for freestanding libraries under QEMU.
+
+    Where the board loads no libraries it is linked with the bundle's, into ``folder``.
 
     Raises:
         InputError: the target has no emulator.
         ToolError: QEMU, the sysroot or zig is not on this machine.
     """
-    return [*require_emulator(spec), str(build_library_server(spec.toolchain.triple))]
+    command = require_emulator(spec)
+    if spec.toolchain.loader:
+        return [*command, str(build_library_server(spec.toolchain.triple))]
+    library = bundle.manifest.code.library
+    assert library is not None
+    program = folder / "tvmedge-server"
+    link_server(spec, bundle.code(), library.prefix, program)
+    return [*command, str(program)]
 
 
 def kernel_command(spec: TargetSpec) -> list[str]:
-    """The command that starts the server for single kernels under QEMU. Raises as above."""
+    """The command that starts the server for single kernels under QEMU.
+
+    Raises:
+        InputError: the target has no emulator, or loads no libraries.
+        ToolError: QEMU, the sysroot or zig is not on this machine.
+    """
+    if not spec.toolchain.loader:
+        raise InputError(
+            f"Target {spec.name} loads no libraries, so kernels are not tried alone there."
+        )
     return [*require_emulator(spec), str(build_kernel_server(spec.toolchain.triple))]
 
 

@@ -53,7 +53,8 @@ class LibraryBoard:
         asked = threads or asked_threads(info) or 0
         head = _HEAD.pack(*counts, asked, info.workspace_bytes)
         head += info.prefix.encode() + b"\n"
-        self._ask(b"L", [head, bundle.code()])
+        # A server that was linked with its library gets the head alone.
+        self._ask(b"L", [head] if bundle.manifest.code.archive else [head, bundle.code()])
         if bundle.manifest.code.weights:
             self._ask(b"W", [bundle.weights_file()])
         self._give(self._inputs)

@@ -34,17 +34,17 @@ _TRACES = ("File ", "!!!!!!!", "qemu: uncaught", "tvmedge-server: the session wa
 
 
 class WorkerProcess:
-    """One worker, its process group and its private folder.
+    """One worker, its process group and its private ``folder``.
 
     The board's command runs in the same group, so nothing outlives a ``kill``.
     """
 
     def __init__(self, threads: int | None) -> None:
         with disk_errors(Path(tempfile.gettempdir())):
-            self._folder = Path(tempfile.mkdtemp(prefix="tvmedge-session-"))
-        self.report = self._folder / "report"
-        self._stderr = self._folder / "stderr"
-        environment = os.environ | {"TMPDIR": str(self._folder), FOLDER_VARIABLE: str(self._folder)}
+            self.folder = Path(tempfile.mkdtemp(prefix="tvmedge-session-"))
+        self.report = self.folder / "report"
+        self._stderr = self.folder / "stderr"
+        environment = os.environ | {"TMPDIR": str(self.folder), FOLDER_VARIABLE: str(self.folder)}
         if threads is not None:
             environment["TVM_NUM_THREADS"] = str(threads)
         try:
@@ -57,12 +57,12 @@ class WorkerProcess:
                     bufsize=0,
                     env=environment,
                     # Not the user's: `-m` looks for modules there first.
-                    cwd=self._folder,
+                    cwd=self.folder,
                     # A group of its own: Ctrl-C is ours to handle, and killpg ends all.
                     start_new_session=True,
                 )
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -132,7 +132,7 @@ class WorkerProcess:
                 self._process.wait(seconds)
         if self._words:
             _log.debug("the worker's last words: %s", self._words)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _ending(self) -> str:
         """How the worker ended, after its channel closed."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from tvmedge.boards import relay
 from tvmedge.boards.address import BoardAddress, BoardKind
-from tvmedge.boards.emulated import emulator_command, library_command
+from tvmedge.boards.emulated import emulator_command, library_command, require_emulator
 from tvmedge.boards.messages import (
     Done,
     Failed,
@@ -101,9 +101,10 @@ class Session:
         self._signature = bundle.manifest.signature
         self._timeout_s = options.timeout_s
         threads = options.threads if address.kind is BoardKind.LOCAL else None
-        command = _board_command(address, bundle, options)
+        _require_fits(address, bundle, options)
         self._process = WorkerProcess(threads)
         try:
+            command = _board_command(address, bundle, options, self._process.folder)
             place = self._place(command, options)
             seconds = max(options.timeout_s, _LEAST_OPEN_S)
             self._ask(Open(str(bundle.path.resolve()), place), "loading", seconds)
@@ -225,11 +226,11 @@ class Session:
         return BoardError(f"Board '{self._address}' {ending} while {doing} the model{words}.")
 
 
-def _board_command(address: BoardAddress, bundle: Bundle, options: SessionOptions) -> list[str]:
-    """What starts the board's server; empty where nothing is to be started.
+def _require_fits(address: BoardAddress, bundle: Bundle, options: SessionOptions) -> None:
+    """Refuse what is known beforehand not to run there.
 
     Raises:
-        InputError: the bundle's code does not run there.
+        InputError: the bundle's code does not.
     """
     library = bundle.manifest.code.library
     if options.threads is not None and options.threads < 1:
@@ -238,17 +239,30 @@ def _board_command(address: BoardAddress, bundle: Bundle, options: SessionOption
         _require_library_runs(address, bundle, library, options)
     if address.kind is BoardKind.LOCAL:
         require_runnable_here(bundle)
+    if address.kind is BoardKind.EMULATED:
+        spec = _emulated(bundle, options)
+        wanted = architecture(bundle.manifest.target.triple.partition("-")[0])
+        board = architecture(spec.toolchain.triple.partition("-")[0])
+        require_emulator(spec)
+        if wanted != board:
+            raise InputError(f"'{bundle.path}' is for {wanted}, target {spec.name} is {board}.")
+
+
+def _emulated(bundle: Bundle, options: SessionOptions) -> TargetSpec:
+    return options.target or target(bundle.manifest.target.name)
+
+
+def _board_command(
+    address: BoardAddress, bundle: Bundle, options: SessionOptions, folder: Path
+) -> list[str]:
+    """What starts the board's server, which may be linked into ``folder``; empty where
+    nothing is to be started."""
     if address.kind is not BoardKind.EMULATED:
         return []
-    spec = options.target or target(bundle.manifest.target.name)
-    wanted = architecture(bundle.manifest.target.triple.partition("-")[0])
-    board = architecture(spec.toolchain.triple.partition("-")[0])
-    command = library_command(spec) if library else emulator_command(spec)
-    if wanted != board:
-        raise InputError(f"'{bundle.path}' is for {wanted}, target {spec.name} is {board}.")
-    if library:
-        return command
-    return command + (["--threads", str(options.threads)] if options.threads else [])
+    spec = _emulated(bundle, options)
+    if bundle.manifest.code.library is not None:
+        return library_command(spec, bundle, folder)
+    return emulator_command(spec) + (["--threads", str(options.threads)] if options.threads else [])
 
 
 def _require_library_runs(

@@ -63,4 +63,4 @@ def architecture(name: str) -> str:
         return "x86_64"
     if name == "arm64":
         return "aarch64"
-    return "arm" if name.startswith(("armv", "thumbv")) else name
+    return "arm" if name.startswith(("armv", "thumb")) else name

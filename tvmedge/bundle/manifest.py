@@ -63,6 +63,11 @@ class CodeInfo:
     activation_bytes: int | None = None
     activation_bound: int | None = None
 
+    @property
+    def archive(self) -> bool:
+        """Whether the library is to be linked with a program, as its board loads none."""
+        return self.file.endswith(".a")
+
 
 @dataclass(frozen=True)
 class CheckInfo:

@@ -42,6 +42,8 @@ from tvmedge.types import Signature, Winograd
 from tvmedge.versions import require_tvm, tvmedge_version
 
 CODE_FILE = "code/model.so"
+ARCHIVE_FILE = "code/model.a"
+"""Where the board loads no libraries."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def compile_frontend(
         ),
         signature=imported.signature,
         code=CodeInfo(
-            file=CODE_FILE,
+            file=CODE_FILE if spec.toolchain.loader else ARCHIVE_FILE,
             form=Form.VM if code.library is None else Form.LIBRARY,
             weights=tuple(code.weights),
             kernels_total=code.kernels,

@@ -14,7 +14,7 @@ from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.library.build import Naming, compile_library
 from tvmedge.compiler.library.interface import prefix_of
 from tvmedge.compiler.library.layout import Layout
-from tvmedge.compiler.library.link import shared_library
+from tvmedge.compiler.library.link import bundled_library
 from tvmedge.compiler.library.refused import NotStraightLineError
 from tvmedge.compiler.library.sdk import Sdk, write_sdk
 from tvmedge.compiler.memory import Memory
@@ -67,6 +67,11 @@ def code_of(
         ToolError: the linker failed or the disk is full.
     """
     if choice.form is Form.VM:
+        if not spec.toolchain.loader:
+            raise InputError(
+                f"Target {spec.name} takes libraries only: {spec.runtime.reason}; leave --form vm "
+                "out."
+            )
         if choice.needs_library:
             raise InputError(
                 "--max-workspace-kb, --sdk and --threads are for libraries: compile with "
@@ -79,6 +84,11 @@ def code_of(
     try:
         made = compile_library(lifted, signature, target, naming, dump.write if dump else None)
     except NotStraightLineError as error:
+        if not spec.toolchain.loader:
+            raise InputError(
+                f"Target {spec.name} takes freestanding libraries only, which the model cannot be: "
+                f"{error.node}."
+            ) from error
         if choice.needs_library:
             raise
         return dataclasses.replace(vm_code(lifted, spec, dump), vm_because=error.node)
@@ -86,7 +96,7 @@ def code_of(
     if choice.sdk is not None:
         folder = choice.sdk.folder / f"{name}-{spec.name}"
         write_sdk(folder, made, spec.toolchain, choice.sdk)
-    file = shared_library(made.sources(), spec.toolchain)
+    file = bundled_library(made.sources(), spec.toolchain)
     info = LibraryInfo(naming.prefix, made.layout.nbytes, naming.threads)
     memory = Memory(made.layout.nbytes, made.layout.lower_bound)
     return Code(file, made.weights, kernel_count(lifted), info, memory=memory)
@@ -94,12 +104,11 @@ def code_of(
 
 def _threads(asked: int | None, spec: TargetSpec) -> int:
     """How many threads a library for a target is made for."""
-    lacks_pthreads = "-nostdlib" in spec.toolchain.flags
     if asked is None:
-        return 1 if lacks_pthreads else min(spec.board.cores, MAX_THREADS)
+        return min(spec.board.cores, MAX_THREADS) if spec.toolchain.threads else 1
     if not 1 <= asked <= MAX_THREADS:
         raise InputError(f"--threads {asked}: a library takes 1 to {MAX_THREADS}.")
-    if asked > 1 and lacks_pthreads:
+    if asked > 1 and not spec.toolchain.threads:
         raise InputError(
             f"A library for {spec.name} has one thread: threads need pthreads, for which there are "
             f"no headers of {spec.toolchain.triple} here; leave --threads out."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tvmedge.device.runtime_wheels import RuntimeFiles
 from tvmedge.device.zig import zig_cc
 from tvmedge.resources import atomic_path, cache_dir, device_sources
 
-_FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-Os", "-s", "-Wall", "-Wextra", "-Werror")
+SERVER_FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-Os", "-s", "-Wall", "-Wextra", "-Werror")
 
 
 def build_server(triple: str, runtime: RuntimeFiles) -> Path:
@@ -23,7 +24,9 @@ def build_server(triple: str, runtime: RuntimeFiles) -> Path:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
     sources = sorted(device_sources().glob("server*.[ch]"))
-    server = cache_dir("server") / f"tvmedge-server-{triple}-{build_key(triple, _FLAGS, sources)}"
+    server = (
+        cache_dir("server") / f"tvmedge-server-{triple}-{build_key(triple, SERVER_FLAGS, sources)}"
+    )
     if not server.is_file():
         with atomic_path(server) as temporary:
             zig_cc(_arguments(triple, sources, runtime, temporary), f"the server for {triple}")
@@ -31,12 +34,12 @@ def build_server(triple: str, runtime: RuntimeFiles) -> Path:
 
 
 def build_library_server(triple: str) -> Path:
-    """The server for boards that run freestanding libraries: it needs libc and its loader.
+    """The server for boards that load freestanding libraries: it needs libc and its loader.
 
     Raises:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
-    return _small_server("library", triple)
+    return _small_server("library", ("library.h", "library_loaded.h"), triple)
 
 
 def build_kernel_server(triple: str) -> Path:
@@ -45,7 +48,7 @@ def build_kernel_server(triple: str) -> Path:
     Raises:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
-    return _small_server("kernel", triple)
+    return _small_server("kernel", (), triple)
 
 
 def build_tensor_call(triple: str) -> Path:
@@ -64,17 +67,17 @@ def build_tensor_call(triple: str) -> Path:
     return made
 
 
-def _small_server(name: str, triple: str) -> Path:
-    """``<name>_server.c`` as a program."""
-    sources = [device_sources() / file for file in (f"{name}_server.c", "packets.h")]
-    server = (
-        cache_dir("server") / f"tvmedge-{name}-server-{triple}-{build_key(triple, _FLAGS, sources)}"
-    )
+def _small_server(name: str, own: Sequence[str], triple: str) -> Path:
+    """``<name>_server.c`` as a program; it includes ``own`` and what both share."""
+    shared = ("packets.h", "system_linux.h", "loader.h")
+    sources = [device_sources() / file for file in (f"{name}_server.c", *own, *shared)]
+    key = build_key(triple, SERVER_FLAGS, sources)
+    server = cache_dir("server") / f"tvmedge-{name}-server-{triple}-{key}"
     if not server.is_file():
         # libm is there for what is loaded to find, libpthread because C libraries that have one
         # want it from the start.
         libraries = ["-ldl", "-Wl,--no-as-needed", "-lm", "-lpthread"]
-        options = [f"--target={triple}", *_FLAGS, str(sources[0]), *libraries]
+        options = [f"--target={triple}", *SERVER_FLAGS, str(sources[0]), *libraries]
         with atomic_path(server) as temporary:
             zig_cc([*options, "-o", str(temporary)], f"the server for {triple}")
     server.chmod(0o755)  # QEMU asks for it
@@ -86,7 +89,7 @@ def _arguments(triple: str, sources: list[Path], runtime: RuntimeFiles, output: 
     libraries = [str(path) for path in runtime.libraries if "extra" not in path.name]
     return [
         f"--target={triple}",
-        *_FLAGS,
+        *SERVER_FLAGS,
         f"-I{headers('tvm_ffi')}",
         f'-DTVMEDGE_VERSION="{metadata.version("tvmedge")}"',
         *code,

@@ -6,6 +6,7 @@ The machine's own package sources are used; lists and archives stay in the cache
 from __future__ import annotations
 
 import hashlib
+import platform
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -15,23 +16,39 @@ from tvmedge.device.folders import atomic_folder, locked
 from tvmedge.errors import ToolError
 from tvmedge.resources import cache_dir
 
+_EXTRACT = 'dpkg-deb --fsys-tarfile "$0" | tar -x -C "$@"'
 
-def unpacked(architecture: str, packages: Sequence[str]) -> Path:
-    """A folder that holds the files of ``packages``, downloaded at first use.
+
+def unpacked(architecture: str, packages: Sequence[str], only: Sequence[str] = ()) -> Path:
+    """A folder that holds the files of ``packages``, downloaded at first use; of some files
+    and folders ``only``, if any are named.
 
     Raises:
         ToolError: apt-get or dpkg-deb failed, or a package is not known.
     """
-    key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
-    folder = cache_dir("debian") / f"{architecture}-{key}"
+    folder = place(architecture, packages, only)
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not folder.is_dir():
             with atomic_folder(folder) as fresh, tempfile.TemporaryDirectory() as work:
-                _unpack(architecture, packages, Path(work), fresh)
+                _unpack(architecture, packages, Path(work), fresh, only)
     return folder
 
 
-def _unpack(architecture: str, packages: Sequence[str], work: Path, out: Path) -> None:
+def place(architecture: str, packages: Sequence[str], only: Sequence[str] = ()) -> Path:
+    """Where ``unpacked`` puts this; it need not be there."""
+    key = hashlib.sha256(" ".join([*packages, *only]).encode()).hexdigest()[:12]
+    return cache_dir("debian") / f"{architecture}-{key}"
+
+
+def native() -> str:
+    """Debian's name of this machine's architecture."""
+    machine = platform.machine()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def _unpack(
+    architecture: str, packages: Sequence[str], work: Path, out: Path, only: Sequence[str]
+) -> None:
     lists, status = work / "lists", work / "status"
     (lists / "partial").mkdir(parents=True)
     status.touch()
@@ -47,7 +64,7 @@ def _unpack(architecture: str, packages: Sequence[str], work: Path, out: Path) -
     _call([*apt, "update"], work)
     _call([*apt, "download", *packages], work)
     for archive in sorted(work.glob("*.deb")):
-        _call(["dpkg-deb", "-x", str(archive), str(out)], work)
+        _call(["sh", "-c", _EXTRACT, str(archive), str(out), *only], work)
 
 
 def _call(command: list[str], folder: Path) -> None:

@@ -9,40 +9,28 @@
 #define PROGRAM "tvmedge-library-server"
 #include "packets.h"
 
+#ifdef TVMEDGE_PREFIX
+#include "library_linked.h"
+#else
+#include "library_loaded.h"
+#endif
+
 enum { kPrefixMax = 64, kTensorsMax = 1024, kRepetitionsMax = 1000000 };
 enum { kThreadsMax = 64, kPoolBytes = 4096 };
 
-// The same in every library's header, under its own prefix.
 typedef struct {
-  const char *name;
-  const char *dtype;
-  const int64_t *shape;
-  int32_t rank;
-  size_t bytes;
-} Tensor;
-
-typedef struct {
+  Library library;  // without a `run` until one is loaded
   int inputs, outputs, most;
-  const Tensor *tensors[2];             // of inputs, of outputs
-  void *io[kTensorsMax + 2];            // inputs, outputs, pool, weights
+  void *io[kTensorsMax + 2];  // inputs, outputs, pool, weights
   void *workspace;
-  int (*run)(void *io, void *workspace);
-  int (*check)(const void *weights, size_t bytes);  // NULL where there are none
 } Model;
 
-static void *find(void *library, const char *prefix, const char *name) {
-  char symbol[kPrefixMax + 32];
-  snprintf(symbol, sizeof symbol, "%s_%s", prefix, name);
-  return dlsym(library, symbol);
-}
-
 // A pool for the library, if it is made for more than one thread. Says what is wrong, or NULL.
-static const char *start_pool(Model *model, void *library, const char *prefix, int threads) {
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  int wanted = threads > 0 ? threads : cores < 1 ? 1 : cores < model->most ? (int)cores : model->most;
+static const char *start_pool(Model *model, int threads) {
+  int cores = system_cores();
+  int wanted = threads > 0 ? threads : cores < model->most ? cores : model->most;
   if (model->most == 1 || wanted == 1) return NULL;
-  int (*start)(void *, int) = NULL;
-  *(void **)&start = find(library, prefix, "pool_start");
+  int (*start)(void *, int) = model->library.pool_start;
   if (start == NULL) return "it has no pool of threads";
   void *pool = memory(kPoolBytes);
   if (start(pool, wanted) != 0) return "its threads did not start";
@@ -59,39 +47,32 @@ static void load(Model *model, uint64_t left) {
   take(&workspace, sizeof workspace);
   left -= sizeof counts + sizeof workspace;
   take_name(prefix, kPrefixMax, &left);
-  if (counts[0] + counts[1] > kTensorsMax || workspace > kPacketMax * 16) {
+  if (counts[0] + counts[1] > kTensorsMax || workspace > kPacketMax * 16 ||
+      workspace > SIZE_MAX / 2) {
     end(kExitSession, "a model too large");
   }
   if (counts[2] < 1 || counts[2] > kThreadsMax || counts[3] > counts[2]) {
     end(kExitSession, "an impossible number of threads");
   }
-  void *library = open_library(left);
-  if (library == NULL) {
-    refuse(dlerror());
+  const char *wrong = library_open(&model->library, prefix, (size_t)left);
+  if (wrong != NULL) {
+    model->library.run = NULL;
+    refuse(wrong);
     return;
   }
-  *(void **)&model->run = find(library, prefix, "run");
-  *(void **)&model->check = find(library, prefix, "check_weights");
   model->inputs = counts[0];
   model->outputs = counts[1];
   model->most = counts[2];
-  model->tensors[0] = find(library, prefix, "inputs");
-  model->tensors[1] = find(library, prefix, "outputs");
-  if (model->run == NULL || model->tensors[0] == NULL || model->tensors[1] == NULL) {
-    model->run = NULL;
-    refuse("it is no library of tvmedge's");
-    return;
-  }
-  for (int i = 0; i < model->inputs; i++) model->io[i] = memory(model->tensors[0][i].bytes);
+  for (int i = 0; i < model->inputs; i++) model->io[i] = memory(model->library.tensors[0][i].bytes);
   for (int i = 0; i < model->outputs; i++) {
-    model->io[model->inputs + i] = memory(model->tensors[1][i].bytes);
+    model->io[model->inputs + i] = memory(model->library.tensors[1][i].bytes);
   }
   model->workspace = memory(workspace);
-  const char *wrong = start_pool(model, library, prefix, counts[3]);
+  wrong = start_pool(model, counts[3]);
   if (wrong == NULL) {
     answer(0, 0);
   } else {
-    model->run = NULL;
+    model->library.run = NULL;
     refuse(wrong);
   }
 }
@@ -99,7 +80,7 @@ static void load(Model *model, uint64_t left) {
 static void set_weights(Model *model, uint64_t bytes) {
   void *weights = memory(bytes);
   take(weights, bytes);
-  if (model->check == NULL || model->check(weights, bytes) != 0) {
+  if (model->library.check == NULL || model->library.check(weights, bytes) != 0) {
     refuse("the weights are not those the library was made for");
     return;
   }
@@ -109,21 +90,21 @@ static void set_weights(Model *model, uint64_t bytes) {
 
 static void run_once(Model *model, uint64_t left) {
   for (int i = 0; i < model->inputs; i++) {
-    size_t bytes = model->tensors[0][i].bytes;
+    size_t bytes = model->library.tensors[0][i].bytes;
     if (bytes > left) end(kExitSession, "inputs of another size");
     take(model->io[i], bytes);
     left -= bytes;
   }
   if (left != 0) end(kExitSession, "inputs of another size");
-  if (model->run(model->io, model->workspace) != 0) {
+  if (model->library.run(model->io, model->workspace) != 0) {
     refuse("the library refused its arguments");
     return;
   }
   uint64_t total = 0;
-  for (int i = 0; i < model->outputs; i++) total += model->tensors[1][i].bytes;
+  for (int i = 0; i < model->outputs; i++) total += model->library.tensors[1][i].bytes;
   answer(0, total);
   for (int i = 0; i < model->outputs; i++) {
-    give(model->io[model->inputs + i], model->tensors[1][i].bytes);
+    give(model->io[model->inputs + i], model->library.tensors[1][i].bytes);
   }
 }
 
@@ -133,13 +114,11 @@ static void time_runs(Model *model, uint64_t left) {
   take(&count, sizeof count);
   if (count > kRepetitionsMax) end(kExitSession, "too many repetitions");
   double *samples = memory(count * sizeof *samples);
-  int code = model->run(model->io, model->workspace);
+  int code = model->library.run(model->io, model->workspace);
   for (uint32_t i = 0; i < count && code == 0; i++) {
-    struct timespec from, to;
-    clock_gettime(CLOCK_MONOTONIC, &from);
-    code = model->run(model->io, model->workspace);
-    clock_gettime(CLOCK_MONOTONIC, &to);
-    samples[i] = milliseconds(from, to);
+    double started = system_ms();
+    code = model->library.run(model->io, model->workspace);
+    samples[i] = system_ms() - started;
   }
   if (code != 0) {
     refuse("the library refused its arguments");
@@ -156,9 +135,9 @@ int main(void) {
   for (;;) {
     uint8_t what;
     uint64_t length = next(&what);
-    if (what == 'L' && model.run == NULL) {
+    if (what == 'L' && model.library.run == NULL) {
       load(&model, length);
-    } else if (model.run == NULL) {
+    } else if (model.library.run == NULL) {
       end(kExitSession, "no library is loaded");
     } else if (what == 'W') {
       set_weights(&model, length);

@@ -1,15 +1,20 @@
 // What servers of code on a board share. Over stdin and stdout, both ways, a packet is a
 // little-endian 64-bit length and then that many bytes; an answer begins with a byte: 0, or 1 and
-// a sentence. PROGRAM is what a server calls itself. It needs libc and a dynamic loader.
+// a sentence. PROGRAM is what a server calls itself. It needs libc and a way to the host.
 #pragma once
 
-#include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+// system_open, system_read and system_write: the host; system_ms: time; system_cores.
+#ifdef __linux__
+#include "system_linux.h"
+#else
+#include "system_bare.h"
+#endif
 
 enum { kExitOk = 0, kExitSession = 4, kExitSetup = 6 };
 enum { kAlignment = 64 };
@@ -23,19 +28,17 @@ static _Noreturn void end(int code, const char *why) {
 static void take(void *to, size_t bytes) {
   char *at = to;
   while (bytes > 0) {
-    ssize_t got = read(0, at, bytes);
+    long got = system_read(at, bytes);
     if (got <= 0) end(kExitSession, "the connection ended inside a packet");
     at += got;
     bytes -= (size_t)got;
   }
 }
 
-static int out;
-
 static void give(const void *from, size_t bytes) {
   const char *at = from;
   while (bytes > 0) {
-    ssize_t put = write(out, at, bytes);
+    long put = system_write(at, bytes);
     if (put <= 0) end(kExitSession, "nobody reads the answer");
     at += put;
     bytes -= (size_t)put;
@@ -54,43 +57,15 @@ static void refuse(const char *why) {
 }
 
 static void *memory(size_t bytes) {
-  void *made = NULL;
-  if (posix_memalign(&made, kAlignment, bytes + kAlignment) != 0) end(kExitSetup, "out of memory");
-  return memset(made, 0, bytes + kAlignment);
+  size_t whole = (bytes / kAlignment + 1) * kAlignment;
+  void *made = aligned_alloc(kAlignment, whole);
+  if (made == NULL) end(kExitSetup, "out of memory");
+  return memset(made, 0, whole);
 }
 
-// A dynamic loader takes files only; this one is gone as soon as it is loaded.
-static void *open_library(size_t bytes) {
-  const char *folder = getenv("TMPDIR");
-  char path[4096];
-  snprintf(path, sizeof path, "%s/tvmedge-model-XXXXXX", folder != NULL ? folder : "/tmp");
-  char *content = memory(bytes);
-  take(content, bytes);
-  int file = mkstemp(path);
-  if (file < 0) end(kExitSetup, "cannot write the library into TMPDIR");
-  for (size_t done = 0; done < bytes;) {
-    ssize_t put = write(file, content + done, bytes - done);
-    if (put <= 0) {
-      unlink(path);
-      end(kExitSetup, "no space for the library in TMPDIR");
-    }
-    done += (size_t)put;
-  }
-  close(file);
-  free(content);
-  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  unlink(path);
-  return library;
-}
-
-static double milliseconds(struct timespec from, struct timespec to) {
-  return (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
-}
-
-// What a library might print must not reach the answers.
 static void start(void) {
-  out = dup(1);
-  if (out < 0 || dup2(2, 1) < 0) end(kExitSetup, "cannot set up its output");
+  const char *wrong = system_open();
+  if (wrong != NULL) end(kExitSetup, wrong);
   static const char ready[] = "tvmedge-server 1\n";
   give(ready, sizeof ready - 1);
 }
@@ -99,7 +74,7 @@ static void start(void) {
 // where there is none.
 static uint64_t next(uint8_t *what) {
   uint64_t length;
-  ssize_t first = read(0, &length, 1);
+  long first = system_read(&length, 1);
   if (first == 0) _exit(kExitOk);
   if (first < 0) end(kExitSession, "cannot read");
   take((char *)&length + 1, sizeof length - 1);

@@ -19,25 +19,46 @@ class Family(str, Enum):
 
     HOST = "host"
     ARM_CPU = "arm_cpu"
+    HEXAGON = "hexagon"
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """How to link: zig's target triple and extra linker flags."""
+    """How to link: zig's target triple and extra flags for it. Without a ``loader`` of
+    shared libraries a program is linked with its model."""
 
     triple: str
     flags: tuple[str, ...] = ()
+    loader: bool = True
+
+    @property
+    def threads(self) -> bool:
+        """Whether zig has pthreads for the triple."""
+        return "-nostdlib" not in self.flags and "freestanding" not in self.triple
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A whole board of QEMU's, for what runs without an operating system: its memory in
+    bytes, which begins at ``ram``, and the folder of picolibc's build for the core."""
+
+    name: str
+    ram: Count
+    ram_bytes: Count
+    libc: str
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """How to imitate the board here: QEMU's user-mode program and CPU model, and
-    the Debian packages that bring the program and the sysroot."""
+    """How to imitate the board here: QEMU's program and CPU model, where shared libraries or
+    a C library lie, and the Debian packages that bring all this. ``machine`` is for programs
+    that imitate a whole board, not a Linux process."""
 
     program: str
     cpu: str
-    sysroot: str
     packages: tuple[str, ...]
+    sysroot: str | None = None
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +76,8 @@ class CpuFacts:
 
     Cache sizes are of one cache; ``*_shared_by`` counts the cores that share it.
     ``fma_per_cycle`` counts fused multiply-adds of ``vector_bits`` that one core
-    starts in a cycle. The booleans say what the core's SIMD unit computes with.
+    starts in a cycle. The booleans say what the core's SIMD unit computes with. A core
+    that has none for floats has "vectors" of one: 32 bits.
     """
 
     count: Count

@@ -17,6 +17,16 @@ _HERE = Path(__file__).parent  # sha256.h and pool.h
 _OBJECT = ("-std=gnu23", "-O2", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-c")
 
 
+def bundled_library(sources: Sources, toolchain: Toolchain) -> bytes:
+    """What a bundle carries: for the board's loader, or an archive where it has none.
+
+    Raises:
+        ToolError: zig is missing or failed, or the disk is full.
+    """
+    make = shared_library if toolchain.loader else static_library
+    return make(sources, toolchain)
+
+
 def shared_library(sources: Sources, toolchain: Toolchain) -> bytes:
     """The library for a dynamic loader.
 

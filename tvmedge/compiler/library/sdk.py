@@ -38,7 +38,8 @@ def write_sdk(folder: Path, compiled: Compiled, toolchain: Toolchain, sdk: Sdk) 
     prefix = interface.prefix
     files = {f"{prefix}.h": made.files[f"{prefix}.h"]}
     files[f"lib{prefix}.a"] = static_library(made, toolchain)
-    files[f"lib{prefix}.so"] = shared_library(made, toolchain)
+    if toolchain.loader:
+        files[f"lib{prefix}.so"] = shared_library(made, toolchain)
     files["main.c"] = example(interface).encode()
     files["CMakeLists.txt"] = _cmake(interface).encode()
     if interface.external:

@@ -98,4 +98,5 @@ def _emulated(spec: TargetSpec) -> TargetSpec:
             f"Target {spec.name} has AVX-512, which QEMU cannot imitate: measure time instead."
         )
     program = f"qemu-{spec.toolchain.triple.partition('-')[0]}"
-    return dataclasses.replace(spec, emulator=Emulator(program, "max", "/", ("qemu-user",)))
+    emulator = Emulator(program, "max", ("qemu-user",), sysroot="/")
+    return dataclasses.replace(spec, emulator=emulator)
