@@ -88,6 +88,7 @@ def test_a_copied_folder_serves(emulated_spec: TargetSpec, tmp_path: Path) -> No
         ("raspberry-pi-2", Form.VM, "no board folder for TVM's VM"),
         ("pixel-8", Form.VM, "no board folder for TVM's VM"),
         ("pixel-8", None, "no C library of aarch64-linux-android"),
+        ("cortex-m7", None, "programs are linked with the model"),
     ],
 )
 def test_targets_without_a_folder_say_why(

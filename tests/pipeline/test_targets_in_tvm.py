@@ -115,7 +115,7 @@ def hwcap(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("hwcap") / "hwcap.c"
     source.write_text(
         "#include <stdio.h>\n#include <sys/auxv.h>\n"
-        'int main(void) { printf("%lu", getauxval(AT_HWCAP)); return 0; }\n'
+        'int main(void) { printf("%lu %lu", getauxval(AT_HWCAP), getauxval(AT_HWCAP2)); }\n'
     )
     program = source.with_suffix("")
     zig = [sys.executable, "-m", "ziglang", "cc", "-target", "aarch64-linux-musl", "-static"]
@@ -133,7 +133,10 @@ def test_the_emulated_cpu_has_the_features(name: str, hwcap: Path) -> None:
     spec = target(name)
     assert spec.emulator is not None
     command = [spec.emulator.program, "-cpu", spec.emulator.cpu, str(hwcap)]
-    bits = int(subprocess.run(command, check=True, capture_output=True).stdout)
-    # Bit numbers of AT_HWCAP in Linux arch/arm64/include/uapi/asm/hwcap.h.
-    known = {"neon": 1, "lse": 8, "fullfp16": 10, "rdm": 12, "rcpc": 15, "dotprod": 20}
+    said = subprocess.run(command, check=True, capture_output=True).stdout
+    one, two = map(int, said.split())
+    bits = one | two << 64
+    # Bit numbers of AT_HWCAP and AT_HWCAP2 in Linux arch/arm64/include/uapi/asm/hwcap.h.
+    known = {"neon": 1, "lse": 8, "fullfp16": 10, "rdm": 12, "complxnum": 14, "rcpc": 15}
+    known |= {"dotprod": 20, "fp16fml": 23, "i8mm": 64 + 13, "bf16": 64 + 14}
     assert set(spec.features) <= {feature for feature, bit in known.items() if bits >> bit & 1}

@@ -63,12 +63,34 @@ def library_command(spec: TargetSpec, bundle: Bundle, folder: Path) -> list[str]
     """
     command = require_emulator(spec)
     if spec.toolchain.loader:
-        return [*command, str(build_library_server(spec.toolchain.triple))]
+        return [*command, str(build_library_server(_server_triple(spec)))]
+    _require_memory(spec, bundle)
     library = bundle.manifest.code.library
     assert library is not None
     program = folder / "tvmedge-server"
     link_server(spec, bundle.code(), library.prefix, program)
     return [*command, str(program)]
+
+
+def _server_triple(spec: TargetSpec) -> str:
+    """What a server for the imitated board is built for."""
+    return (spec.emulator and spec.emulator.triple) or spec.toolchain.triple
+
+
+def _require_memory(spec: TargetSpec, bundle: Bundle) -> None:
+    """Refuse what certainly does not fit into the memory of the machine that QEMU imitates."""
+    library = bundle.manifest.code.library
+    machine = spec.emulator.machine if spec.emulator else None
+    if machine is None or library is None:
+        return
+    code = len(bundle.code())
+    weights = len(bundle.weights_file()) if bundle.manifest.code.weights else 0
+    if code + weights + library.workspace_bytes > machine.ram_bytes:
+        raise InputError(
+            f"'{bundle.path}' does not fit into the {machine.ram_bytes >> 10} KiB that QEMU "
+            f"imitates ({machine.name}): code {code >> 10}, weights {weights >> 10}, workspace "
+            f"{library.workspace_bytes >> 10} KiB; run it on a device that has more."
+        )
 
 
 def kernel_command(spec: TargetSpec) -> list[str]:
@@ -82,7 +104,7 @@ def kernel_command(spec: TargetSpec) -> list[str]:
         raise InputError(
             f"Target {spec.name} loads no libraries, so kernels are not tried alone there."
         )
-    return [*require_emulator(spec), str(build_kernel_server(spec.toolchain.triple))]
+    return [*require_emulator(spec), str(build_kernel_server(_server_triple(spec)))]
 
 
 def emulator_command(spec: TargetSpec) -> list[str]:

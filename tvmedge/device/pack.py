@@ -119,6 +119,11 @@ def _forms(spec: TargetSpec, form: Form | None) -> frozenset[Form]:
         forms = {form}
     else:
         forms = {Form.LIBRARY} if spec.compile_only else {Form.LIBRARY, Form.VM}
+    if not spec.toolchain.loader:
+        raise InputError(
+            f"Target {spec.name} has no board folder: its programs are linked with the model "
+            "(tvmedge compile --sdk DIR)."
+        )
     if Form.LIBRARY in forms and "-nostdlib" in spec.toolchain.flags:
         raise InputError(
             f"Target {spec.name} has no board folder: there is no C library of "

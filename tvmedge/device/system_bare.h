@@ -14,22 +14,22 @@ static volatile uint32_t *const kFaults = (volatile uint32_t *)0xE000ED24;
 
 static int in, out;
 
-static const char *system_open(void) {
+static inline const char *system_open(void) {
   *kFaults |= 7u << 16;
   in = open("/dev/stdin", O_RDONLY);
   out = open("/dev/stdout", O_WRONLY);
   return in < 0 || out < 0 ? "the emulator does not lend its stdin and stdout" : NULL;
 }
 
-static long system_read(void *to, size_t bytes) { return read(in, to, bytes); }
+static inline long system_read(void *to, size_t bytes) { return read(in, to, bytes); }
 
-static long system_write(const void *from, size_t bytes) { return write(out, from, bytes); }
+static inline long system_write(const void *from, size_t bytes) { return write(out, from, bytes); }
 
-static double system_ms(void) {
+static inline double system_ms(void) {
   return (double)sys_semihost_elapsed() * 1e3 / (double)sys_semihost_tickfreq();
 }
 
-static int system_cores(void) { return 1; }
+static inline int system_cores(void) { return 1; }
 
 // What picolibc's table of interrupts names for what no code should do.
 void arm_hardfault_isr(void) { _exit(kCrashed); }

@@ -50,15 +50,17 @@ class Machine:
 
 @dataclass(frozen=True)
 class Emulator:
-    """How to imitate the board here: QEMU's program and CPU model, where shared libraries or
-    a C library lie, and the Debian packages that bring all this. ``machine`` is for programs
-    that imitate a whole board, not a Linux process."""
+    """How to imitate the board here: QEMU's program and CPU model, where shared libraries lie,
+    and the Debian packages that bring all this. ``machine`` is for programs that imitate a
+    whole board, not a Linux process; ``triple`` names another system of the same processor
+    that stands in for the board's."""
 
     program: str
     cpu: str
     packages: tuple[str, ...]
     sysroot: str | None = None
     machine: Machine | None = None
+    triple: str | None = None
 
 
 @dataclass(frozen=True)
