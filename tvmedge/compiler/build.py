@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -13,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import tvm
 from tvm import relax
+from tvm.relax import vm_build
 
 from tvmedge.bundle import LibraryInfo
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.link import linker
 from tvmedge.compiler.memory import Memory, MemoryWatch
+from tvmedge.compiler.parallel_build import MOST_PARTS, all_at_once, parted
 from tvmedge.compiler.passes.lift_weights import Lifted, lift_weights
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.passes.small_on_stack import tir_pipeline
@@ -27,6 +30,9 @@ from tvmedge.scheduling.engine import Recall
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
 from tvmedge.types import Winograd
+
+# A kernel's own assertions repeat what main checks, and are most of a small kernel's code.
+_UNCHECKED = {"tirx.disable_assert": True}
 
 
 @dataclass(frozen=True)
@@ -80,14 +86,28 @@ def vm_code(lifted: Lifted, spec: TargetSpec, dump: IrDump | None = None) -> Cod
         if dump:
             dump.write(name, module)
 
-    # A kernel's own assertions repeat what main checks, and are most of a small kernel's code.
-    unchecked = {"tirx.disable_assert": True}
-    instruments = [watch.kernels()]
-    with target, tvm.transform.PassContext(3, config=unchecked, instruments=instruments):
+    with target, tvm.transform.PassContext(opt_level=3):
         lowered = run_phases(vm_lowering(), lifted.module, observe)
-        executable = relax.build(lowered, target, relax_pipeline=None, tir_pipeline=tir_pipeline())
+        executable = _executable(lowered, target, watch)
     file = _export(executable, spec)
     return Code(file, lifted.weights, kernel_count(lifted), memory=watch.memory())
+
+
+def _executable(
+    lowered: tvm.IRModule, target: tvm.target.Target, watch: MemoryWatch
+) -> relax.VMExecutable:
+    """What ``relax.build`` makes, its kernels built in parts at once."""
+    builder = relax.ExecBuilder()
+    kernels = vm_build._filter_tir(vm_build._vmcodegen(builder, lowered))
+    pipeline = tir_pipeline()
+
+    def machine_code(part: tvm.IRModule) -> tvm.runtime.Module:
+        # A thread has a context of its own.
+        with target, tvm.transform.PassContext(3, _UNCHECKED, instruments=[watch.kernels()]):
+            return tvm.tirx.build(part, target, pipeline)
+
+    jobs = [functools.partial(machine_code, part) for part in parted(kernels)] if kernels else []
+    return vm_build._vmlink(builder, target, ext_libs=all_at_once(jobs))
 
 
 def kernel_count(lifted: Lifted) -> int:
@@ -118,7 +138,7 @@ def _objects_in_memory(folder: Path) -> Iterator[None]:
     """
     handles = []
     try:
-        for name in ("lib0.o", "devc.o"):
+        for name in (*(f"lib{part}.o" for part in range(MOST_PARTS)), "devc.o"):
             handles.append(os.memfd_create(name))
             (folder / name).symlink_to(f"/proc/{os.getpid()}/fd/{handles[-1]}")
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import tvm
@@ -40,7 +40,7 @@ class Naming:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a library is compiled of: ``files`` by name, ``kernels`` an object file.
+    """What a library is compiled of: ``files`` by name, ``kernels`` object files.
 
     ``weights`` are to be stored with ``tensorfile.encode``.
     """
@@ -48,7 +48,7 @@ class Sources:
     interface: Interface
     layout: Layout
     files: Mapping[str, bytes]
-    kernels: bytes
+    kernels: tuple[bytes, ...]
     weights: Mapping[str, Array]
 
 
@@ -62,7 +62,7 @@ class Compiled:
     naming: Naming
     layout: Layout
     parts: Mapping[str, tuple[Part, ...]]
-    kernels: bytes
+    kernels: tuple[bytes, ...]
     weights: Mapping[str, Array]
 
     def sources(self, *, embed_weights: bool = False) -> Sources:
@@ -115,7 +115,7 @@ def compile_library(
         program = walk(module)
         symbols = _symbols(naming.prefix, program)
         kernels = _kernels(module, program, symbols, target, naming.threads)
-    code = Elf(kernels.object())
+    code = [Elf(data) for data in kernels.objects]
     _require_freestanding(code, program)
     return Compiled(
         program=program,
@@ -123,7 +123,7 @@ def compile_library(
         naming=naming,
         layout=lay_out(program, _scratch(kernels, naming.threads)),
         parts=kernels.parts,
-        kernels=code.hidden(),
+        kernels=tuple(elf.hidden() for elf in code),
         weights=aligned_weights({name: lifted.weights[name] for name in program.weights}),
     )
 
@@ -170,8 +170,8 @@ def _packed_constants(program: Program) -> tuple[bytes, tuple[int, ...]]:
     return bytes(blob), tuple(places)
 
 
-def _require_freestanding(code: Elf, program: Program) -> None:
+def _require_freestanding(code: Sequence[Elf], program: Program) -> None:
     """Kernels may call what C has, and nothing of TVM's."""
-    if names := foreign(code.undefined()):
+    if names := foreign([name for elf in code for name in elf.undefined()]):
         binding = program.calls[0].binding if program.calls else "the model"
         raise NotStraightLineError(binding, f"or another kernel needs {names[0]} of TVM's runtime")

@@ -1,7 +1,8 @@
-"""The kernels of a program become one object file."""
+"""The kernels of a program become object files, several at once."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ import tvm
 from tvmedge.compiler.library.lower import lower
 from tvmedge.compiler.library.parts import EXTENT, OWN
 from tvmedge.compiler.library.scratch import SCRATCH
+from tvmedge.compiler.parallel_build import all_at_once, parted
 
 
 @dataclass(frozen=True)
@@ -29,19 +31,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Kernels:
-    """``parts`` are those of each kernel, in the order in which they run."""
+    """``objects`` are ELF files; ``parts`` are those of each kernel, in the order in which they
+    run."""
 
-    module: tvm.runtime.Module
+    objects: tuple[bytes, ...]
     parts: Mapping[str, tuple[Part, ...]]
-
-    def object(self) -> bytes:
-        """The ELF object, written to memory: LLVM ends the process where a disk is full."""
-        handle = os.memfd_create("kernels.o")
-        try:
-            self.module.write_to_file(f"/proc/{os.getpid()}/fd/{handle}", "o")
-            return Path(f"/proc/{os.getpid()}/fd/{handle}").read_bytes()
-        finally:
-            os.close(handle)
 
 
 def build_kernels(
@@ -51,14 +45,31 @@ def build_kernels(
     functions = {
         symbols[name]: module[name].with_attr("global_symbol", symbols[name]) for name in symbols
     }
-    lowered = lower(tvm.IRModule(functions), target, threads)
-    made = {
-        variable.name_hint: _part(variable.name_hint, f)
-        for variable, f in lowered.functions_items()
-    }
-    parts = {name: tuple(_of(made, symbols[name], threads)) for name in symbols}
-    generate = tvm.get_global_func("target.build.llvm")
-    return Kernels(generate(lowered, target), parts)
+    jobs = [
+        functools.partial(_built, part, target, threads) for part in parted(tvm.IRModule(functions))
+    ]
+    objects, found = zip(*all_at_once(jobs), strict=True)
+    made = {part.symbol: part for parts in found for part in parts}
+    return Kernels(objects, {name: tuple(_of(made, symbols[name], threads)) for name in symbols})
+
+
+def _built(
+    module: tvm.IRModule, target: tvm.target.Target, threads: int
+) -> tuple[bytes, list[Part]]:
+    with target, tvm.transform.PassContext(opt_level=3):
+        lowered = lower(module, target, threads)
+        parts = [_part(variable.name_hint, f) for variable, f in lowered.functions_items()]
+        return _object(tvm.get_global_func("target.build.llvm")(lowered, target)), parts
+
+
+def _object(module: tvm.runtime.Module) -> bytes:
+    """The ELF file, written to memory: LLVM ends the process where a disk is full."""
+    handle = os.memfd_create("kernels.o")
+    try:
+        module.write_to_file(f"/proc/{os.getpid()}/fd/{handle}", "o")
+        return Path(f"/proc/{os.getpid()}/fd/{handle}").read_bytes()
+    finally:
+        os.close(handle)
 
 
 def _part(symbol: str, function: tvm.tirx.PrimFunc) -> Part:

@@ -57,7 +57,7 @@ def static_library(sources: Sources, toolchain: Toolchain) -> bytes:
 
 
 @contextlib.contextmanager
-def _objects(sources: Sources, toolchain: Toolchain) -> Iterator[tuple[Path, Path]]:
+def _objects(sources: Sources, toolchain: Toolchain) -> Iterator[list[Path]]:
     """The driver's and the kernels' objects, in a folder of their own."""
     temporary = Path(tempfile.gettempdir())
     with (
@@ -67,8 +67,10 @@ def _objects(sources: Sources, toolchain: Toolchain) -> Iterator[tuple[Path, Pat
         folder = Path(name)
         for file, content in sources.files.items():
             (folder / file).write_bytes(content)
-        driver, kernels = folder / "driver.o", folder / "kernels.o"
-        kernels.write_bytes(sources.kernels)
+        driver = folder / "driver.o"
+        kernels = [folder / f"kernels{index}.o" for index in range(len(sources.kernels))]
+        for path, data in zip(kernels, sources.kernels, strict=True):
+            path.write_bytes(data)
         options = ["-target", toolchain.triple, *toolchain.flags, *_OBJECT, f"-I{_HERE}"]
         zig_cc([*options, "-o", str(driver), str(folder / "driver.c")], "the library's driver")
-        yield driver, kernels
+        yield [driver, *kernels]

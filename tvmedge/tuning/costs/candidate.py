@@ -103,7 +103,7 @@ def built(func: tvm.tirx.PrimFunc, target: tvm.target.Target) -> BuiltCandidate:
     with target:
         kernels = build_kernels(tvm.IRModule({"kernel": func}), {"kernel": SYMBOL}, target)
     (part,) = kernels.parts["kernel"]
-    return BuiltCandidate(kernels.object(), str(target.attrs["mtriple"]), arguments, part.scratch)
+    return BuiltCandidate(kernels.objects[0], str(target.attrs["mtriple"]), arguments, part.scratch)
 
 
 def _argument(parameter: tvm.tirx.Var) -> Argument:
