@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from tvmedge.cli.tune_screen import Screen
+from tvmedge.errors import ToolError
 from tvmedge.tuning.events import Began, Ended, Event, TaskDone, TaskInfo, Tried
-from tvmedge.tuning.report import report, write_report
+from tvmedge.tuning.report import Reporter, report
 from tvmedge.tuning.standing import Point, Standing, standing
 
 CONV, POOL = "a" * 64, "b" * 64
@@ -127,7 +128,11 @@ def _read(page: str) -> _Page:
 
 def test_the_report_is_one_page_that_says_it_all(tmp_path: Path) -> None:
     file = tmp_path / "out.html"
-    write_report(file, standing(EVENTS))
+    with Reporter(file) as reporter:
+        reporter(EVENTS[0])
+        assert "it had not ended when this was written" in _read(file.read_text()).text
+        for event in EVENTS[1:]:
+            reporter(event)
     page = _read(file.read_text())
     assert page.tags.count("svg") == 6  # the model and two tasks, by trials and by seconds
     for text in (
@@ -186,6 +191,12 @@ def test_the_time_left_is_that_of_the_nearest_limit() -> None:
     short(EVENTS[5])
     assert short.seconds_left() == pytest.approx(1.25, abs=0.3)
     assert Screen(console, None).seconds_left() is None
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_search(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Reporter(tmp_path / "file" / "out.html") as reporter, pytest.raises(ToolError):
+        reporter(EVENTS[0])
 
 
 def test_what_did_not_begin_is_no_report() -> None:

@@ -41,7 +41,10 @@ def test_what_is_tuned_compile_applies_and_computes_right(
 ) -> None:
     store, log = str(tmp_path / "records.db"), tmp_path / "log.jsonl"
     common = [str(model), "-t", "host", "--records", store]
-    assert main(["tune", *common, "--trials", "10", "--log", str(log), "--json"]) == 0
+    report = tmp_path / "out.html"
+    written = ["--log", str(log), "--report", str(report)]
+    assert main(["tune", *common, "--trials", "10", *written, "--json"]) == 0
+    assert "after 10 trials in" in report.read_text()
     captured = capsys.readouterr()
     document = json.loads(captured.out)
     assert document["trials"] == 10
@@ -85,6 +88,8 @@ def test_interrupted_it_stores_what_it_has_and_says_how_to_go_on(
         (["-t", "host", "--cost", "model", "--board", "local"], "leave one out"),
         (["-t", "host", "--time", "soon"], "give a number and s, m or h"),
         (["-t", "host", "--trials", "0"], "at least 1"),
+        (["-t", "host", "--builders", "0"], "give a number of processes from 1, or dask://"),
+        (["-t", "host", "--builders", "http://host:1"], "as dask://HOST:PORT"),
         (["-t", "host", "--records", "none"], "needs a store"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import signal
 import threading
@@ -24,8 +25,9 @@ from tvmedge.types import Winograd
 if TYPE_CHECKING:
     from tvmedge.records.store import Store
     from tvmedge.tuning.costs.source import CostSource
-    from tvmedge.tuning.events import Event
-    from tvmedge.tuning.session import Session, TuneResult
+    from tvmedge.tuning.evaluate import Builders
+    from tvmedge.tuning.events import Event, Listen
+    from tvmedge.tuning.session import How, Session, TuneResult
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHOWN = 12
@@ -58,10 +60,14 @@ class Options:
     "As of 'tvmedge compile': NAME:SHAPE or NAME=VALUE."
     winograd: Winograd = Winograd.F4
     "As of 'tvmedge compile'."
-    builders: int = 1
-    "Processes that compile candidates."
+    builders: str = "1"
+    """How many processes compile candidates here; or dask://HOST:PORT, a Dask scheduler whose
+    workers do."""
     log: Path | None = None
     "A file that receives every event as a line of JSON."
+    report: Path | None = None
+    """An HTML file that shows what was found: written when the search begins, twice a minute, and
+    when it ends."""
 
 
 @native_noise_logged()
@@ -76,32 +82,26 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
     output = (output or Output()).start()
     spec = target(options.target)
     limit = _seconds(options.time)
-    if options.trials < 1 or options.builders < 1:
-        raise InputError("--trials and --builders have to be at least 1.")
+    if options.trials < 1:
+        raise InputError("--trials has to be at least 1.")
 
     from tvmedge.model.inputs import parse_inputs
     from tvmedge.model.load import load
-    from tvmedge.tuning.events import EventLog
     from tvmedge.tuning.session import How, Limits
     from tvmedge.tuning.tune import TuneOptions, tune_model
 
     given = parse_inputs(options.input)
-    how = How(
-        seed=options.seed,
-        builders=options.builders,
-        resume=options.resume,
-        limits=Limits(options.trials, limit),
-    )
+    how = How(seed=options.seed, resume=options.resume, limits=Limits(options.trials, limit))
     with contextlib.ExitStack() as opened:
         loaded = load(model)
         store = opened.enter_context(_store(options.records))
         source = opened.enter_context(_source(options, spec))
-        log = opened.enter_context(EventLog(options.log)) if options.log else None
+        how, builders = _builders(options.builders, how, opened)
+        listeners = _listeners(options, output, limit, opened)
 
         def listen(event: Event) -> None:
-            if log is not None:
-                log(event)
-            _say(output, event)
+            for listener in listeners:
+                listener(event)
 
         def begin(session: Session) -> None:
             opened.enter_context(stopping(session.stop))
@@ -111,8 +111,9 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
             spec,
             source,
             store,
-            TuneOptions(given.shapes, given.values, options.winograd, how, listen, begin),
+            TuneOptions(given.shapes, given.values, options.winograd, how, listen, begin, builders),
         )
+        opened.close()
         stopped = _summary(output, result, source, str(store.place))
     output.document("tune", _document(model, options, source, result))
     return ExitCode.INTERRUPTED if stopped else ExitCode.OK
@@ -156,6 +157,43 @@ def _source(options: Options, spec: TargetSpec) -> CostSource:
     return WallTime()
 
 
+def _builders(text: str, how: How, opened: contextlib.ExitStack) -> tuple[How, Builders | None]:
+    """How to search with the builders in ``text``, and those that are not processes here."""
+    if "://" not in text:
+        if not text.isdecimal() or int(text) < 1:
+            raise InputError(
+                f"--builders {text}: give a number of processes from 1, or dask://HOST:PORT."
+            )
+        return dataclasses.replace(how, builders=int(text)), None
+    from tvmedge.tuning.cluster import Cluster
+    from tvmedge.tuning.session import BUILD_S
+
+    cluster = opened.enter_context(Cluster(text, BUILD_S))
+    return dataclasses.replace(how, batch=max(how.batch, cluster.slots)), cluster
+
+
+def _listeners(
+    options: Options, output: Output, limit: float | None, opened: contextlib.ExitStack
+) -> list[Listen]:
+    """Who hears of a session: files, and a screen or lines for whoever reads along."""
+    from rich.console import Console
+
+    from tvmedge.cli.tune_screen import Screen
+    from tvmedge.tuning.events import EventLog
+    from tvmedge.tuning.report import Reporter
+
+    listeners: list[Listen] = []
+    if options.log:
+        listeners.append(opened.enter_context(EventLog(options.log)))
+    if options.report:
+        listeners.append(opened.enter_context(Reporter(options.report)))
+    console = Console(stderr=output.json)
+    if console.is_terminal:
+        listeners.append(opened.enter_context(Screen(console, limit)))
+    listeners.append(lambda event: _say(output, event, bests=not console.is_terminal))
+    return listeners
+
+
 @contextlib.contextmanager
 def stopping(stop: threading.Event) -> Iterator[None]:
     """The first Ctrl-C sets ``stop``; the next one is as if this were not there."""
@@ -176,8 +214,8 @@ def stopping(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _say(output: Output, event: Event) -> None:
-    """What a person wants to see go by: new bests, and what is wrong."""
+def _say(output: Output, event: Event, *, bests: bool) -> None:
+    """What a person wants to see go by: new ``bests``, and what is wrong."""
     from tvmedge.tuning.events import Began, Tried
 
     if isinstance(event, Began):
@@ -190,7 +228,7 @@ def _say(output: Output, event: Event) -> None:
     elif isinstance(event, Tried) and event.of_task:
         if event.status == "wrong":
             output.say(f"  trial {event.trial}: {event.kernel}: wrong results: {event.reason}")
-        elif event.cost is not None and event.cost == event.best:
+        elif bests and event.cost is not None and event.cost == event.best:
             output.say(f"  trial {event.trial}: {event.kernel}: {event.cost:.3g}")
 
 

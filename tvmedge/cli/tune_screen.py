@@ -79,7 +79,7 @@ class Screen:
         """The task in hand and those that won most."""
         tasks = sorted(
             self._standing.tasks.values(),
-            key=lambda task: (task.info.workload != self._task, -task.won),
+            key=lambda task: (task.info.workload != self._task, -task.won, -task.whole),
         )
         table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
         for name in ("kernel", "share", "of untuned", "model won", "trials"):
@@ -96,7 +96,7 @@ class Screen:
         whole = self._standing.untuned
         if task.untuned is None or task.best is None or not whole:
             return name, "", "", "", str(task.trials)
-        share = task.untuned * task.info.calls / whole
+        share = task.whole / whole
         of = task.best / task.untuned if task.untuned else 1.0
         return name, f"{share:.1%}", f"{of:.2f}", f"{task.won / whole:.1%}", str(task.trials)
 

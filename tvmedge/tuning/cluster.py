@@ -33,11 +33,6 @@ _CLOSE_S = 2
 _PLUGIN = "tvmedge-builders"
 
 
-def is_cluster(text: str) -> bool:
-    """Whether ``text`` is a cluster's address rather than something else."""
-    return text.partition("://")[0] in _SCHEMES
-
-
 class Cluster:
     """The workers of the scheduler at ``address``, behind ``evaluate.Builders``."""
 

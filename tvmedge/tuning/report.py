@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tvmedge.resources import atomic_path
 from tvmedge.tuning.charts import Axis, step_chart
-from tvmedge.tuning.events import Began
+from tvmedge.tuning.events import Began, Event
 from tvmedge.tuning.standing import Point, Standing, TaskStanding
 
+_EVERY_S = 30.0
 _STYLE = """
 :root { color-scheme: light dark; --line: #0969da; --soft: #8884; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2em auto; padding: 0 1em; }
@@ -27,16 +28,39 @@ code { font-size: 12px; }
 """
 
 
-def write_report(file: Path, session: Standing) -> None:
-    """Write ``session`` to ``file``, whole or not at all.
+class Reporter:
+    """A listener that keeps the report of a session in ``file``, always a whole one: written
+    when the session begins, every 30 s, and when this context ends.
 
-    Raises:
-        ValueError: the session did not begin.
-        ToolError: the disk is full or the folder is not writable.
+    Raises ToolError where the disk is full or the folder is not writable.
     """
-    page = report(session)
-    with atomic_path(file) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._session = Standing()
+        self._written = 0.0
+        self._refused = False  # the disk took no report before
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event."""
+        self._session(event)
+        if isinstance(event, Began) or event.seconds - self._written >= _EVERY_S:
+            self._write()
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._session.began is not None and not self._refused:
+            self._write()
+
+    def _write(self) -> None:
+        self._written = self._session.seconds
+        page = report(self._session)
+        self._refused = True
+        with atomic_path(self._file) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+        self._refused = False
 
 
 def report(session: Standing) -> str:
@@ -115,7 +139,7 @@ def _row(task: TaskStanding, whole: float) -> str:
     if task.untuned is None or task.best is None:
         cells += ["", "", "", "", "", str(task.trials)]
     else:
-        share = task.untuned * task.info.calls / whole
+        share = task.whole / whole
         of = task.best / task.untuned if task.untuned else 1.0
         cells += [f"{share:.1%}", f"{task.untuned:.4g}", f"{task.best:.4g}", f"{of:.2f}"]
         cells += [f"{task.won / whole:.1%}", str(task.trials)]

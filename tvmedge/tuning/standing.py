@@ -42,6 +42,11 @@ class TaskStanding:
         return self.info.kernels[0]
 
     @property
+    def whole(self) -> float:
+        """What its calls cost a run of the model before; 0 where that is not known."""
+        return (self.untuned or 0.0) * self.info.calls
+
+    @property
     def won(self) -> float:
         """What a run of the model costs less by it, in the cost's unit."""
         if self.untuned is None or self.best is None:
@@ -80,8 +85,7 @@ class Standing:
     @property
     def untuned(self) -> float:
         """The model's cost before; tasks of which none is known are left out."""
-        known = (t for t in self.tasks.values() if t.untuned is not None)
-        return sum((t.untuned or 0.0) * t.info.calls for t in known)
+        return sum(task.whole for task in self.tasks.values())
 
     @property
     def best(self) -> float:

@@ -13,6 +13,7 @@ from tvmedge.model.prepare.bind_values import bind_values
 from tvmedge.records.store import Store
 from tvmedge.targeting import TargetSpec
 from tvmedge.tuning.costs.source import CostSource
+from tvmedge.tuning.evaluate import Builders
 from tvmedge.tuning.events import Listen
 from tvmedge.tuning.session import How, Session, TuneResult
 from tvmedge.tuning.tasks import tasks_of
@@ -23,7 +24,8 @@ from tvmedge.versions import require_tvm
 @dataclass(frozen=True)
 class TuneOptions:
     """``shapes``, ``values`` and ``winograd`` as they will be compiled with; ``how`` to search;
-    ``listen`` hears every event; ``begin`` is given the session before it runs, to stop it."""
+    ``listen`` hears every event; ``begin`` is given the session before it runs, to stop it;
+    ``builders`` compile in place of processes here."""
 
     shapes: Shapes = field(default_factory=dict)
     values: Values = field(default_factory=dict)
@@ -31,6 +33,7 @@ class TuneOptions:
     how: How = field(default_factory=How)
     listen: Listen = lambda event: None
     begin: Callable[[Session], None] = lambda session: None
+    builders: Builders | None = None
 
 
 def tune_model(
@@ -55,4 +58,4 @@ def tune_model(
         tasks = tasks_of(imported.module, spec, source.name, options.winograd)
     session = Session((model.name, tasks), spec, source, store, options.how, options.listen)
     options.begin(session)
-    return session.run()
+    return session.run(options.builders)
