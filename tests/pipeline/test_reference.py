@@ -151,3 +151,16 @@ def test_a_reference_that_never_ends_is_given_up(
     x = np.ones(2, helper.tensor_dtype_to_np_dtype(proto.graph.input[0].type.tensor_type.elem_type))
     with pytest.raises(InputError, match=rf"{tool} \S+ was given up, it had not ended after 1 s"):
         _check(save(proto, tmp_path / "m.onnx"), {"x": x})
+
+
+def test_a_reference_that_says_little_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    node = helper.make_node("Sigmoid", ["x"], ["y"])
+    path = save(model([node], [tensor("x", [2])], [tensor("y", [2])]), tmp_path / "m.onnx")
+    with caplog.at_level(logging.WARNING, logger="tvmedge"):
+        _check(path, {"x": np.full(2, -30, np.float32)})
+        assert ["'y' stays below 0.001" in r.getMessage() for r in caplog.records] == [True]
+        caplog.clear()
+        _check(path, {"x": np.zeros(2, np.float32)})
+        assert caplog.records == []

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from tvmedge.dtypes import carrier
 from tvmedge.errors import InputError, ToolError
 from tvmedge.tensors import max_normalised_error, write_outputs
+from tvmedge.tensors.compare import FAINT, is_faint
 
 ODD_NAMES = [
     "y",
@@ -54,6 +55,16 @@ def test_errors_of_bfloat16_are_measured() -> None:
     assert max_normalised_error(want.copy(), want) == 0
     assert max_normalised_error(np.array([np.nan, np.inf, 2, -3], kind), want) == 0.25
     assert max_normalised_error(np.array([0, np.inf, 2, -4], kind), want) == math.inf
+
+
+def test_faint_references_are_divided_by_no_less_than_told() -> None:
+    want = np.array([1e-8, 0], np.float32)
+    got = np.array([2e-8, 0], np.float32)
+    assert max_normalised_error(got, want) == pytest.approx(1)
+    assert max_normalised_error(got, want, FAINT) == pytest.approx(1e-5)
+    assert max_normalised_error(got + np.float32(1e-6), want, FAINT) > 1e-4
+    assert is_faint(want) and not is_faint(np.array([0, 0.5])) and not is_faint(np.zeros(2, int))
+    assert not is_faint(np.array([np.nan]))
 
 
 @given(st.dictionaries(st.text(), st.integers(), max_size=5))

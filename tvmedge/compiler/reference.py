@@ -19,7 +19,7 @@ from tvmedge.dtypes import carrier
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model, first_line
 from tvmedge.model.tolerance import tolerance
-from tvmedge.tensors import max_normalised_error
+from tvmedge.tensors.compare import FAINT, is_faint, max_normalised_error
 from tvmedge.tensors.sizes import bind_sizes, resolved
 from tvmedge.types import Signature, TensorSpec
 
@@ -71,6 +71,7 @@ def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckV
             refusals.append(f"{tool} says '{first_line(error)}'")
             continue
         computed = as_carried(graph.output, dict(zip(names, outputs, strict=True)))
+        _warn_of_faint(computed)
         vectors = CheckVectors(inputs, computed, tool, tolerance(model))
         _require_same_types(model, signature, vectors)
         return vectors
@@ -130,11 +131,22 @@ def _require_same_types(model: Model, signature: Signature, vectors: CheckVector
 
 
 def _warn_of_spread(optimised: Outputs, plain: Outputs, allowed: float) -> None:
-    spread = max(map(max_normalised_error, optimised, plain))
+    spread = max(max_normalised_error(*pair, FAINT) for pair in zip(optimised, plain, strict=True))
     if spread > allowed / 2:
         log.warning(
             "onnxruntime's own results differ by %.1e on this check input with and without its "
             "optimisations (the tolerance is %g): give a plausible one with --check-input",
             spread,
             allowed,
+        )
+
+
+def _warn_of_faint(outputs: Tensors) -> None:
+    faint = sorted(name for name, array in outputs.items() if array.size and is_faint(array))
+    if faint:
+        log.warning(
+            "the reference of output '%s' stays below %g on this check input, which says little: "
+            "give a plausible one with --check-input",
+            "', '".join(faint),
+            FAINT,
         )

@@ -7,14 +7,17 @@ import math
 import numpy as np
 
 _TINY = float(np.finfo(np.float32).tiny)
+FAINT = 1e-3
+"""What a check divides by at least: a sigmoid of 0 or of 1e-8 says the same, and 1e-7, which
+1e-4 of this allows, is how values near one are rounded."""
 
 
-def max_normalised_error(got: np.ndarray, want: np.ndarray) -> float:
-    """``max(|got - want|) / max(|want|)``, computed in float64; 0.0 is equality.
+def max_normalised_error(got: np.ndarray, want: np.ndarray, least: float = _TINY) -> float:
+    """``max(|got - want|) / max(|want|, least)``, computed in float64; 0.0 is equality.
 
     - Another shape: inf. Empty arrays: 0.0. Dtypes are not compared.
     - NaN must meet NaN and an infinity the same infinity, else inf; the finite
-      rest is measured. A reference of zeros is divided by the least float32.
+      rest is measured. ``least`` is the least float32 by default.
     - Where both are integers wider than 8 bits they are indices, counts or
       labels, and any difference is inf; 8-bit ones are quantised values and
       booleans are 0 and 1: both are measured like floats.
@@ -35,7 +38,13 @@ def max_normalised_error(got: np.ndarray, want: np.ndarray) -> float:
         return math.inf
     with np.errstate(over="ignore"):
         difference = np.max(np.abs(got - want), initial=0.0)
-        return float(difference / np.max(np.abs(want), initial=_TINY))
+        return float(difference / np.max(np.abs(want), initial=least))
+
+
+def is_faint(array: np.ndarray) -> bool:
+    """Whether floats are all so small that a check says little: below ``FAINT``."""
+    plain = _plain(array)
+    return plain.dtype.kind == "f" and bool((np.abs(plain) < FAINT).all())
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
