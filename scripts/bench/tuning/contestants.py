@@ -1,0 +1,93 @@
+"""Who searches: each gives the best cost after every trial, and when it had it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import tvm
+from tvm import tirx
+
+from tvmedge.records.store import open_store
+from tvmedge.targeting import TargetSpec
+from tvmedge.tuning.build import compiled
+from tvmedge.tuning.costs.source import CandidateError
+from tvmedge.tuning.costs.wall_time import WallTime
+from tvmedge.tuning.events import Event, Tried
+from tvmedge.tuning.search import Strategy
+from tvmedge.tuning.session import How, Limits, Session
+from tvmedge.tuning.stock import tune_stock
+from tvmedge.tuning.tasks import Task, Tasks
+
+OURS, RANDOM, STOCK = "ours", "random", "stock"
+CHECKPOINTS = (16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """``best[i]`` seconds a call and ``seconds[i]`` since the search began, after trial i; those
+    of ``checkpoints`` (trials: seconds a call) are measured by the same timer for all."""
+
+    best: list[float | None]
+    seconds: list[float]
+    checkpoints: dict[str, float]
+
+
+def search(contestant: str, task: Task, spec: TargetSpec, trials: int, seed: int) -> Curve:
+    """One search."""
+    if contestant == STOCK:
+        return _stock(task, spec, trials, seed)
+    strategy = Strategy.EVOLUTION if contestant == OURS else Strategy.RANDOM
+    tried: list[Tried] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Tried):
+            tried.append(event)
+
+    how = How(seed=seed, strategy=strategy, limits=Limits(trials, threshold=0.0))
+    with (
+        tempfile.TemporaryDirectory(prefix="tvmedge-bench-") as folder,
+        open_store(str(Path(folder) / "records.db"), create=True) as store,
+        WallTime() as source,
+    ):
+        Session(("bench", Tasks((task,), {})), spec, source, store, how, listen).run()
+    best = [event.best for event in tried]
+    reached = {
+        str(n): cost
+        for n in CHECKPOINTS
+        if n <= trials and (cost := best[min(n, len(best)) - 1]) is not None
+    }
+    return Curve(best, [event.seconds for event in tried], reached)
+
+
+def _stock(task: Task, spec: TargetSpec, trials: int, seed: int) -> Curve:
+    found = tune_stock(task.func, spec, trials, seed)
+    best: list[float | None] = []
+    leaders: list[tirx.PrimFunc | None] = []
+    for one in found:
+        before, leader = (best[-1], leaders[-1]) if best else (None, None)
+        leads = one.cost is not None and (before is None or one.cost < before)
+        best.append(one.cost if leads else before)
+        leaders.append(one.scheduled if leads else leader)
+    reached = {
+        str(n): leaders[min(n, len(leaders)) - 1] for n in CHECKPOINTS if n <= trials and leaders
+    }
+    return Curve(best, [one.seconds for one in found], _measured(reached.items(), spec))
+
+
+def _measured(
+    kernels: Iterable[tuple[str, tirx.PrimFunc | None]], spec: TargetSpec
+) -> dict[str, float]:
+    found: dict[str, float] = {}
+    with WallTime() as source, tvm.target.Target(dict(spec.tvm)):
+        for name, kernel in kernels:
+            if kernel is None:
+                continue
+            try:
+                code = compiled(kernel, spec, spec)
+                found[name] = min(source.measure(code).value for _ in range(3))
+            except CandidateError:
+                continue
+    return found
