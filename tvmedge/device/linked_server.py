@@ -29,9 +29,12 @@ def link_server(spec: TargetSpec, archive: bytes | memoryview, prefix: str, prog
     link_program(spec, [*options, str(library)], program)
 
 
-def link_program(spec: TargetSpec, parts: Sequence[str], program: Path) -> None:
+def link_program(
+    spec: TargetSpec, parts: Sequence[str], program: Path, start: str = "crt0.o"
+) -> None:
     """Compile and link C sources and libraries into a program that needs nothing else;
-    without an operating system one for the machine that QEMU imitates, on picolibc.
+    without an operating system one for the machine that QEMU imitates, on picolibc, whose
+    ``start`` "crt0-semihost.o" gives ``main`` arguments.
 
     Raises:
         ToolError: as ``link_server``.
@@ -49,7 +52,7 @@ def link_program(spec: TargetSpec, parts: Sequence[str], program: Path) -> None:
             f'INCLUDE "{device_sources() / "bare.ld"}"\n',
             encoding="utf-8",
         )
-        options += [*_bare(machine, script), *parts, *_c_library(machine)]
+        options += [*_bare(machine, script), *parts, *_c_library(machine, start)]
         zig_cc([*options, "-o", str(program)], f"a program for {spec.name}")
 
 
@@ -63,8 +66,8 @@ def _bare(machine: Machine, script: Path) -> list[str]:
     return [*headers, "-isystem", str(own), "-T", str(script)]
 
 
-def _c_library(machine: Machine) -> list[str]:
+def _c_library(machine: Machine, start: str) -> list[str]:
     folder = picolibc(machine.libc) / "lib" / machine.libc
     # libc needs the calls of semihosting, and those need libc.
-    names = ("crt0.o", "libc.a", "libm.a", "libsemihost.a", "libc.a")
+    names = (start, "libc.a", "libm.a", "libsemihost.a", "libc.a")
     return [str(folder / name) for name in names]
