@@ -10,13 +10,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import helper
 
+from tests.cpu_kernels import graph
+from tests.tuning.test_session import CodeSize, Here
 from tvmedge.errors import InputError, ToolError
+from tvmedge.model.importer import import_model
+from tvmedge.model.load import Model
+from tvmedge.records.store import open_store
+from tvmedge.targeting import target
 from tvmedge.tuning.cluster import Cluster
+from tvmedge.tuning.events import Event, Tried
+from tvmedge.tuning.session import How, Limits, Session
+from tvmedge.tuning.tasks import tasks_of
 from tvmedge.tuning.workers import WorkerDiedError, WorkError
 
 _SECONDS = 30.0
@@ -29,6 +41,7 @@ class Started:
     address: str
     scheduler: subprocess.Popen[str]
     workers: list[subprocess.Popen[str]]
+    add_worker: Callable[[], subprocess.Popen[str]]
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +66,13 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
             raise AssertionError(f"dask {arguments[0]} did not start")
 
         scheduler, address = start("scheduler", "--port", "0", until=r"tcp://127.0.0.1:\d+")
-        alone = ("--nthreads", "1", "--no-nanny")
-        workers = [start("worker", address, *alone, until="Registered to")[0] for _ in range(2)]
-        yield Started(address.replace("tcp", "dask"), scheduler, workers)
+
+        def add_worker() -> subprocess.Popen[str]:
+            alone = ("--nthreads", "1", "--no-nanny")
+            return start("worker", address, *alone, until="Registered to")[0]
+
+        workers = [add_worker(), add_worker()]
+        yield Started(address.replace("tcp", "dask"), scheduler, workers, add_worker)
 
 
 @pytest.fixture
@@ -99,6 +116,34 @@ def test_another_does_what_a_killed_worker_had(dask: Started, cluster: Cluster) 
     dask.workers[0].send_signal(signal.SIGKILL)
     for job in jobs:
         job.result()
+
+
+@pytest.mark.slow
+def test_a_search_that_loses_a_worker_ends_as_one_here(
+    dask: Started, cluster: Cluster, tmp_path: Path
+) -> None:
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    weights = {"w": np.ones((32, 48), np.float32)}
+    proto = graph([node], {"x": np.zeros((6, 32), np.float32)}, weights, "y")
+    imported = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {})
+    tasks = tasks_of(imported.module, target("host"), CodeSize.name)
+    how = How(limits=Limits(16, threshold=0.0))
+    found = []
+    another = dask.add_worker()
+
+    def lose_a_worker(event: Event) -> None:
+        if isinstance(event, Tried) and event.trial == 9:
+            another.send_signal(signal.SIGKILL)
+
+    for name, builders in (("there", cluster), ("here", Here())):
+        with open_store(str(tmp_path / name), create=True) as store:
+            listen = lose_a_worker if builders is cluster else lambda event: None
+            session = Session(("m", tasks), target("host"), CodeSize(), store, how, listen)
+            assert session.run(builders, Here()).trials == 16
+            found.append(store.find())
+    assert found[0] == found[1]
+    assert all(record.cost is not None for record in found[0])
+    assert another.wait(10) == -signal.SIGKILL
 
 
 def test_a_lost_scheduler_is_one_sentence(
