@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tvmedge.boards.big_cores import keep_to_big_cores
 from tvmedge.bundle import Bundle, LibraryInfo
 from tvmedge.bundle.tensorfile import ALIGNMENT
 from tvmedge.dtypes import carrier
@@ -86,9 +87,11 @@ class LibraryModel:
         return tuple(samples)
 
     def _started_pool(self, info: LibraryInfo) -> int:
-        """A pool of as many threads as were asked for, else of one a core; none (NULL) for
-        one thread."""
-        threads = asked_threads(info) or min(info.threads, len(os.sched_getaffinity(0)))
+        """A pool of as many threads as were asked for, else of one a fast core; none (NULL)
+        for one thread."""
+        asked = asked_threads(info)
+        cores = keep_to_big_cores(asked)
+        threads = asked or min(info.threads, cores)
         if threads == 1:
             return 0
         start = self._functions[f"{info.prefix}_pool_start"]

@@ -50,8 +50,8 @@ class Options:
     max_workspace_kb: int | None = None
     "Refuse a library that needs more memory for its activations, in KiB."
     threads: int | None = None
-    """The most threads that a library may use, by default as many as the target has cores; 1 makes
-    one without a pool, which needs no pthreads."""
+    """The most threads that a library may use, by default as many as the target has fast cores; 1
+    makes one without a pool, which needs no pthreads."""
     sdk: Path | None = None
     """Folder that receives, one subfolder a target, what an app takes: header, .so, .a, weights,
     an example and its CMakeLists.txt."""

@@ -21,6 +21,7 @@ from tvmedge.compiler.memory import Memory
 from tvmedge.compiler.passes.lift_weights import Lifted
 from tvmedge.errors import CheckError, InputError
 from tvmedge.targeting import TargetSpec
+from tvmedge.targeting.core import big_cores
 from tvmedge.types import Signature
 
 _SHOWN = 4
@@ -105,7 +106,7 @@ def code_of(
 def _threads(asked: int | None, spec: TargetSpec) -> int:
     """How many threads a library for a target is made for."""
     if asked is None:
-        return min(spec.board.cores, MAX_THREADS) if spec.toolchain.threads else 1
+        return min(big_cores(spec), MAX_THREADS) if spec.toolchain.threads else 1
     if not 1 <= asked <= MAX_THREADS:
         raise InputError(f"--threads {asked}: a library takes 1 to {MAX_THREADS}.")
     if asked > 1 and not spec.toolchain.threads:

@@ -2,7 +2,7 @@
 //
 //   'L' inputs:u16 outputs:u16 most:u16 threads:u16 workspace:u64 prefix '\n' library
 //                                          load this library, made for so many threads at most (1:
-//                                          its io has no pool); run on threads of them (0: one a core)
+//                                          its io has no pool); run on threads of them (0: one a fast core)
 //   'W' weights                                                     give it its weights
 //   'R' inputs, one after the other                                 run; answered by the outputs
 //   'T' repetitions:u32                                             run so often; ms of each, f64
@@ -27,7 +27,7 @@ typedef struct {
 
 // A pool for the library, if it is made for more than one thread. Says what is wrong, or NULL.
 static const char *start_pool(Model *model, int threads) {
-  int cores = system_cores();
+  int cores = system_cores(threads);
   int wanted = threads > 0 ? threads : cores < model->most ? cores : model->most;
   if (model->most == 1 || wanted == 1) return NULL;
   int (*start)(void *, int) = model->library.pool_start;

@@ -29,7 +29,10 @@ static inline double system_ms(void) {
   return (double)sys_semihost_elapsed() * 1e3 / (double)sys_semihost_tickfreq();
 }
 
-static inline int system_cores(void) { return 1; }
+static inline int system_cores(int threads) {
+  (void)threads;
+  return 1;
+}
 
 // What picolibc's table of interrupts names for what no code should do.
 void arm_hardfault_isr(void) { _exit(kCrashed); }

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from tvmedge.targeting.types import CpuFacts, TargetSpec
 
+BIG = 0.8
+"""Of the highest clock: less is another kind of core (A55 beside A76 0.75, A715 beside X3 0.81)."""
+
 
 @dataclass(frozen=True)
 class Core:
@@ -46,6 +49,16 @@ def core_of(spec: TargetSpec) -> Core:
     """The fastest kind of core of ``spec``, with the threads of all of them."""
     facts = max(spec.board.clusters.values(), key=lambda cluster: cluster.mhz or 0)
     return _core(facts, str(spec.tvm["mtriple"]), spec.board.cores)
+
+
+def big_cores(spec: TargetSpec) -> int:
+    """How many cores of ``spec`` are fast ones: within a fifth of the highest clock. All of them
+    where a clock is unknown."""
+    clusters = spec.board.clusters.values()
+    clocks = [cluster.mhz or 0 for cluster in clusters]
+    if not all(clocks):
+        return spec.board.cores
+    return sum(c.count for c in clusters if (c.mhz or 0) >= BIG * max(clocks))
 
 
 def core_of_triple(triple: str) -> Core:
