@@ -16,6 +16,7 @@ import numpy as np
 
 from scripts.bench.contestants import CONTESTANTS
 from scripts.bench.contestants.base import Array, Contestant, RefusedError
+from scripts.bench.memory import peak_kib, restarted_peak_kib
 
 _SLOW_MS = 2000.0  # upstream's loops take seconds
 
@@ -45,25 +46,13 @@ def main(name: str, form: str, inputs: str, threads: str) -> None:
 def _first_results(
     contestant: Contestant, form: Path, tensors: dict[str, Array]
 ) -> dict[str, float]:
-    before = _restarted_peak_kib()
+    before = restarted_peak_kib()
     started = time.perf_counter()
     contestant.load(form, tensors)
     contestant.run()
     cold_ms = (time.perf_counter() - started) * 1e3
     run_ms = min(contestant.time(2 if cold_ms < _SLOW_MS else 1))
-    return {"cold_ms": cold_ms, "rss_kib": _peak_kib() - before, "run_ms": run_ms}
-
-
-def _restarted_peak_kib() -> int:
-    """What the process holds now, from which its peak (VmHWM) counts on: imports may
-    have held more, and what then fits into that would count as nothing."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _peak_kib()
-
-
-def _peak_kib() -> int:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0])
+    return {"cold_ms": cold_ms, "rss_kib": peak_kib() - before, "run_ms": run_ms}
 
 
 if __name__ == "__main__":

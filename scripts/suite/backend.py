@@ -12,8 +12,7 @@ import onnx
 from onnx.backend.base import Backend, BackendRep
 
 import tvmedge
-from tvmedge.boards.model import Model
-from tvmedge.boards.places import Local
+from tvmedge.boards.here import load_here
 from tvmedge.dtypes import NAMES, carried, carrier, limits
 from tvmedge.errors import InputError
 
@@ -59,7 +58,7 @@ class TvmEdgeRep(BackendRep):
     def __init__(self, bundle: tvmedge.Bundle, model: onnx.ModelProto) -> None:
         self._names = [spec.name for spec in bundle.manifest.signature.inputs]
         self._types = [info.type.tensor_type.elem_type for info in model.graph.output]
-        self._model = Model(bundle, Local())
+        self._model = load_here(bundle)
 
     def run(self, inputs: Any, **_: Any) -> tuple[Any, ...]:
         """The outputs for inputs in the model's order."""

@@ -40,7 +40,7 @@ def outputs() -> list[np.ndarray]:
 def report() -> results.Record:
     run = {
         "tvmedge": {"median_ms": 2.0, **TIMES},
-        "tvmedge-library": {"median_ms": 0.5, **TIMES},
+        "tvmedge-vm": {"median_ms": 0.5, **TIMES},
         "onnxruntime": {"median_ms": 4.0, **TIMES},
         "iree": {"median_ms": 1.0, **TIMES},
         "ncnn": {"failed": "wrong: its error is 1.0e+00"},

@@ -8,12 +8,14 @@ from scripts.bench.contestants.litert import LiteRt
 from scripts.bench.contestants.ncnn import Ncnn
 from scripts.bench.contestants.onnx_runtime import OnnxRuntime
 from scripts.bench.contestants.open_vino import OpenVino
-from scripts.bench.contestants.ours import TvmEdge, TvmEdgeLibrary
+from scripts.bench.contestants.ours import TvmEdge, TvmEdgeVm
+from scripts.bench.contestants.sdk import TvmEdgeSdk
 from scripts.bench.contestants.upstream_tvm import UpstreamTvm
 
 _ALL: tuple[type[Contestant], ...] = (
     TvmEdge,
-    TvmEdgeLibrary,
+    TvmEdgeVm,
+    TvmEdgeSdk,
     OnnxRuntime,
     OpenVino,
     LiteRt,
@@ -22,4 +24,4 @@ _ALL: tuple[type[Contestant], ...] = (
     UpstreamTvm,
 )
 CONTESTANTS = {contestant.name: contestant for contestant in _ALL}
-OURS = (TvmEdge.name, TvmEdgeLibrary.name)
+OURS = (TvmEdge.name, TvmEdgeVm.name, TvmEdgeSdk.name)

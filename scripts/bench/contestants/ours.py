@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class TvmEdge(Contestant):
-    """Timed without copies of inputs and outputs, as its VM keeps them."""
+    """The form that ``compile`` chooses, timed without copies of inputs and outputs."""
 
     name = "tvmedge"
     runs_in = OURS
     converts_in = OURS
-    form: ClassVar[str] = "vm"
+    options: ClassVar[tuple[str, ...]] = ()
     open: Callable[[Bundle], Model | LibraryModel]
 
     @classmethod
     def convert(cls, source: Source, folder: Path) -> Path:
         command = [sys.executable, "-m", "tvmedge", "compile", str(source.model)]
         done = subprocess.run(
-            [*command, "-t", "host", "-o", str(folder), f"--form={cls.form}", *source.flags],
+            [*command, "-t", "host", "-o", str(folder), *cls.options, *source.flags],
             capture_output=True,
             text=True,
             check=False,
@@ -44,14 +44,11 @@ class TvmEdge(Contestant):
     def prepare(self) -> None:
         os.environ["TVM_NUM_THREADS"] = str(self.threads)
         from tvmedge import bundle
-        from tvmedge.boards.messages import LocalPlace
-        from tvmedge.boards.model import Model
-        from tvmedge.boards.places import open_place
+        from tvmedge.boards.here import load_here
         from tvmedge.boards.runtime import load_runtime
 
-        load_runtime()
-        place = open_place(LocalPlace())
-        self.read, self.open = bundle.read_bundle, lambda read: Model(read, place)
+        load_runtime()  # at no cost to those that need it
+        self.read, self.open = bundle.read_bundle, load_here
 
     def load(self, form: Path, inputs: Mapping[str, Array]) -> None:
         bundle = self.read(form)
@@ -68,15 +65,8 @@ class TvmEdge(Contestant):
         return list(self.model.time(repetitions))
 
 
-class TvmEdgeLibrary(TvmEdge):
-    """The same model as a freestanding library."""
+class TvmEdgeVm(TvmEdge):
+    """The same kernels under TVM's VM."""
 
-    name = "tvmedge-library"
-    form = "library"
-
-    def prepare(self) -> None:
-        os.environ["TVM_NUM_THREADS"] = str(self.threads)
-        from tvmedge import bundle
-        from tvmedge.boards.library import LibraryModel
-
-        self.read, self.open = bundle.read_bundle, LibraryModel
+    name = "tvmedge-vm"
+    options = ("--form=vm",)

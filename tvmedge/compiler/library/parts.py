@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from tvm import tirx
 from tvm_ffi import structural_map
 
-from tvmedge.compiler.library.scratch import SCRATCH, Scratch, plain
+from tvmedge.compiler.library.scratch import SCRATCH, Scratch, open_offsets, plain
 from tvmedge.compiler.library.statements import rewritten
 
 OWN = "tvmedge.own"
@@ -35,7 +35,9 @@ def parts(kernel: str, function: tirx.PrimFunc) -> list[tirx.PrimFunc]:
     """The parts of a kernel in their order; one, for one thread, where nothing is parallel."""
     steps = list(_flat(function.body))
     shared = Scratch(kernel)
-    if not any(map(_is_parallel, steps)) or any(map(_keeps_a_value, steps)):
+    # ConvertSSA renames variables of offsets that parts share, and loses their buffers.
+    whole = any(map(_keeps_a_value, steps)) or bool(open_offsets(function))
+    if whole or not any(map(_is_parallel, steps)):
         body = rewritten(function.body, shared.rewrite)
         return [_part(function, [body], shared)]
     declared: list[tirx.Stmt] = [

@@ -74,11 +74,20 @@ def plain(
         tirx.DeclBuffer(buffer, data=param)
         for buffer, param in zip(function.params, params, strict=True)
     ]
-    whole = tirx.SeqStmt([*declared, *body])
+    begins = [
+        tirx.Bind(offset, tirx.const(0, str(offset.ty.dtype))) for offset in open_offsets(function)
+    ]
+    whole = tirx.SeqStmt([*begins, *declared, *body])
     # Which device the code is for: LowerTVMBuiltin asks.
     for key, value in (("device_type", 1), ("device_id", 0)):
         whole = tirx.AttrStmt("default", key, tirx.IntImm("int32", value), whole)
     return tirx.PrimFunc([*params, *others], whole, None, function.attrs)
+
+
+def open_offsets(function: tirx.PrimFunc) -> list[tirx.Var]:
+    """Where kernels written by hand leave open where in its memory a tensor begins: at 0."""
+    offsets = (buffer.elem_offset for buffer in function.params)
+    return [offset for offset in offsets if isinstance(offset, tirx.Var)]
 
 
 def _require_plain(kernel: str, expr: tvm.ir.Expr) -> None:

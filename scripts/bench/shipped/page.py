@@ -1,0 +1,159 @@
+"""``docs/library-figures.md``: the result file of ``scripts/bench_library.py`` as one page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from scripts.bench.results import Record, mean, medians
+
+_INTRODUCTION = """\
+# Freestanding libraries in figures
+
+Made by `scripts/bench_library.py`; do not edit. Models are those of the CPU benchmark.
+
+"""
+
+_LATENCY = """\
+## Latency on this machine
+
+Medians in ms of runs in turns, pinned, on the same inputs, outputs checked; *VM* is the same
+kernels under TVM's VM. *load* is the machine's load average when they started: others worked on it.
+"""
+
+_FIRST = """\
+## What an app ships and pays
+
+One thread. *Beside the model*: the shared libraries that are in use by the first result and are not
+Python's, NumPy's or the system's. A runtime's are the same for every model and hold its Python
+binding, too; ours are the model's own code, and there is no runtime. *Peak memory* is the growth of
+VmHWM, *first result* the time from before the runtime is imported to outputs in NumPy arrays, the
+quickest of five fresh processes with files in the page cache. Ours maps its weights and checks
+their sha256 first, which others do not do.
+"""
+
+_SIZES = """\
+## What a library consists of: {target}
+
+One thread, kB (1,000 bytes). *Bound* is the most that is alive at once; *TVM* what
+StaticPlanBlockMemory plans for the same kernels, with the largest scratch of a kernel.
+"""
+
+
+def page(report: Record) -> str:
+    """The whole page."""
+    known = [record for record in report["models"] if "failed" not in record.get("sizes", {})]
+    parts = [_INTRODUCTION, _machine(report), "", *_summary(known), "", _LATENCY, *_latency(known)]
+    parts += ["", _FIRST, *_first(known)]
+    targets = dict.fromkeys(name for record in known for name in record.get("sizes", {}))
+    for target in targets:
+        rows = [r for r in known if target in r.get("sizes", {})]
+        parts += ["", _SIZES.format(target=target), *_size_table(rows, target)]
+    others = [r for r in report["models"] if "failed" in r.get("sizes", {})]
+    if others:
+        parts += ["", "## No libraries", ""]
+        parts += [f"- {record['model']}: {record['sizes']['failed']}" for record in others]
+    return "\n".join(parts) + "\n"
+
+
+def _machine(report: Record) -> str:
+    measured = report["machine"]
+    pins = sorted({pin for pins in report["runtimes"].values() for pin in pins})
+    packages = [f"{name} {version}" for name, version in measured["packages"].items()]
+    versions = [*packages, *(pin.replace("==", " ") for pin in pins)]
+    return f"{measured['cpu']}; Python {measured['python']}, {', '.join(versions)}."
+
+
+def _summary(records: list[Record]) -> list[str]:
+    lines = []
+    for threads in (1, 2):
+        times = [medians(record, threads) for record in records]
+        for other in ("tvmedge-vm", "onnxruntime"):
+            ratios = [t["tvmedge"] / t[other] for t in times if {"tvmedge", other} <= t.keys()]
+            if ratios:
+                plural = "s" * (threads > 1)
+                lines.append(
+                    f"- {threads} thread{plural}: {mean(ratios):.2f} of {other}'s time (geometric "
+                    f"mean of {len(ratios)} models, {min(ratios):.2f} to {max(ratios):.2f})"
+                )
+    for key, what in (("bytes", "bytes"), ("rss_kib", "peak memory"), ("cold_ms", "time")):
+        firsts = [record["first"] for record in records if "first" in record]
+        best = [first for first in firsts if _least(first, key) == "tvmedge-sdk"]
+        lines.append(f"- First result: least {what} in {len(best)} of {len(firsts)} models")
+    sizes = [s for r in records for s in r.get("sizes", {}).values()]
+    ratios = [s["workspace_bytes"] / s["bound_bytes"] for s in sizes if s["bound_bytes"]]
+    if ratios:
+        over = sum(ratio > 1.05 for ratio in ratios)
+        lines.append(
+            f"- Workspace over its lower bound: {max(ratios):.3f} at most, {over} of {len(ratios)} "
+            "above 1.05"
+        )
+    return lines
+
+
+def _least(first: dict[str, Any], key: str) -> str:
+    values = {name: row[key] for name, row in first.items() if key in row}
+    return min(values, key=lambda name: values[name])
+
+
+def _latency(records: list[Record]) -> list[str]:
+    names = ("tvmedge", "tvmedge-vm", "onnxruntime")
+    heads = ["model"]
+    for threads in (1, 2):
+        heads += [f"library, {threads}", "VM", "onnxruntime", "to VM", "load"]
+    rows = []
+    for record in records:
+        cells = [record["model"]]
+        for threads in (1, 2):
+            times = medians(record, threads)
+            cells += [_short(times[name]) if name in times else "" for name in names]
+            both = {"tvmedge", "tvmedge-vm"} <= times.keys()
+            cells.append(f"{times['tvmedge'] / times['tvmedge-vm']:.2f}" if both else "")
+            cells.append(str(record["load"].get(str(threads), "")))
+        rows.append(cells)
+    return _table(heads, rows)
+
+
+def _first(records: list[Record]) -> list[str]:
+    measured = [record for record in records if "first" in record]
+    names = dict.fromkeys(name for record in measured for name in record["first"])
+    parts = []
+    for title, key, unit in (
+        ("Beside the model, kB", "bytes", 1e3),
+        ("Peak memory, MB", "rss_kib", 1e6 / 1024),
+        ("First result, ms", "cold_ms", 1.0),
+    ):
+        rows = []
+        for record in measured:
+            least = _least(record["first"], key)
+            cells = [record["model"]]
+            for name in names:
+                row = record["first"].get(name, {})
+                text = _short(row[key] / unit) if key in row else "-"
+                cells.append(f"**{text}**" if name == least else text)
+            rows.append(cells)
+        parts += [f"### {title}", "", *_table(["model", *names], rows), ""]
+    return parts
+
+
+def _size_table(records: list[Record], target: str) -> list[str]:
+    heads = ["model", "kernels", "driver", "constants", "whole library", "weights"]
+    heads += ["workspace", "bound", "TVM"]
+    keys = ["kernels_bytes", "driver_bytes", "constants_bytes", "library_bytes", "weights_bytes"]
+    keys += ["workspace_bytes", "bound_bytes", "vm_bytes"]
+    rows = []
+    for record in records:
+        found = record["sizes"][target]
+        cells = ["-" if found[key] is None else _short(found[key] / 1e3) for key in keys]
+        rows.append([record["model"], *cells])
+    return _table(heads, rows)
+
+
+def _table(heads: list[str], rows: Iterable[list[str]]) -> list[str]:
+    lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _short(value: float) -> str:
+    """Three digits that count."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

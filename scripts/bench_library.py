@@ -1,0 +1,112 @@
+"""Freestanding libraries in figures: what they consist of, how fast they are, what an app ships.
+
+``python scripts/bench_library.py [MODEL ...] [--parts sizes,1,2,first] [--prepare]``
+
+The parts: ``sizes`` of each model's library for several targets; ``1`` and ``2``, latency on so
+many threads beside TVM's VM and onnxruntime, in turns; ``first``, what must ship beside a model,
+the peak of memory and the time to the first result, beside onnxruntime, LiteRT and ncnn. What is
+in the result file stays until it is measured again; the page is written anew each time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts import fetch_models, machine, model_list
+from scripts.bench import results, tables
+from scripts.bench.contestants.base import Source
+from scripts.bench.duel import duel
+from scripts.bench.forms import form
+from scripts.bench.models import KIND_OF
+from scripts.bench.shipped.measure import first_results
+from scripts.bench.shipped.page import page
+from scripts.bench.shipped.runtimes import RUNTIMES
+from scripts.bench.sources import source
+from tvmedge.resources import atomic_path
+
+TARGETS = ("host", "raspberry-pi-4b", "raspberry-pi-2")
+RACERS = ("tvmedge", "tvmedge-vm", "onnxruntime")
+_OUT = Path(__file__).with_name("results") / "bench_library.json"
+_PAGE = Path(__file__).resolve().parent.parent / "docs" / "library-figures.md"
+_SIZES, _FIRST = "sizes", "first"
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, write the result file after each model, then the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", help="names in models.toml; bench/models.py's if none")
+    parser.add_argument("--parts", default="sizes,1,2,first", help="of sizes, 1, 2, first")
+    parser.add_argument("--prepare", action="store_true", help="convert only, measure nothing")
+    parser.add_argument("--out", type=Path, default=_OUT, help="result file")
+    options = parser.parse_args(arguments)
+    report = results.read(options.out)
+    report["machine"] = machine.describe(["tvmedge", "onnxruntime", "apache-tvm"])
+    report["runtimes"] = {name: runtime.packages() for name, runtime in RUNTIMES.items()}
+    for name in options.models or KIND_OF:
+        record = _record(report, name)
+        given = source(model_list.find(name))
+        if options.prepare:
+            for racer in dict.fromkeys((*RACERS, *RUNTIMES)):
+                print(name, racer, form(racer, given).failed or "ready", flush=True)
+            continue
+        for part in options.parts.split(","):
+            print(f"{name} {part}: {_measured(record, part, given)}", flush=True)
+        results.write(options.out, report)
+    with atomic_path(_PAGE) as temporary:
+        temporary.write_text(page(report), encoding="utf-8")
+    return 0
+
+
+def _record(report: results.Record, name: str) -> results.Record:
+    for record in report["models"]:
+        if record["model"] == name:
+            kept: results.Record = record
+            return kept
+    record = {"model": name, "kind": KIND_OF.get(name, "other"), "runs": {}, "load": {}}
+    report["models"].append(record)
+    return record
+
+
+def _measured(record: results.Record, part: str, given: Source) -> Any:
+    """Measure one part into ``record``; what a terminal shows of it."""
+    if part == _SIZES:
+        record[_SIZES] = _sizes(given)
+        return record[_SIZES]
+    if part == _FIRST:
+        forms = {name: form(name, given) for name in RUNTIMES}
+        record[_FIRST] = first_results(forms, given.inputs)
+        return record[_FIRST]
+    forms = {name: form(name, given) for name in RACERS}
+    record["forms"] = {name: made.row() for name, made in forms.items()}
+    record["load"][part] = round(os.getloadavg()[0], 1)
+    record["runs"][part] = duel(forms, given.inputs, int(part))
+    return tables.line(record, int(part))
+
+
+def _sizes(given: Source) -> dict[str, Any]:
+    from scripts.bench.shipped.sizes import sizes
+    from tvmedge.compiler.library.refused import NotStraightLineError
+    from tvmedge.model.importer import import_model
+    from tvmedge.model.inputs import parse_inputs
+    from tvmedge.model.load import load
+    from tvmedge.model.prepare.bind_values import bind_values
+    from tvmedge.targeting import target
+
+    entry = model_list.find(given.name)
+    flags = parse_inputs(tuple(flag.removeprefix("--input=") for flag in entry.flags()))
+    model = bind_values(load(fetch_models.fetch(entry)), flags.values)
+    imported = import_model(model, flags.shapes)
+    try:
+        return {name: sizes(imported, target(name)) for name in TARGETS}
+    except NotStraightLineError as error:
+        return {"failed": error.node}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
