@@ -148,6 +148,9 @@ def _kernels(
         raise NotStraightLineError(
             bindings[error.kernel], f"calls {error.function}, which is in TVM's runtime"
         ) from error
+    except tvm.error.InternalError as error:
+        said = str(error).strip().splitlines()[-1]
+        raise NotStraightLineError("a kernel", f"is none that C can call ({said})") from error
 
 
 def _scratch(kernels: Kernels, threads: int) -> dict[str, tuple[int, ...]]:

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tvm import tirx
-from tvm_ffi import structural_map
+from tvm.ir.expr import TensorLoad
+from tvm_ffi import structural_walk
 
 from tvmedge.compiler.library.scratch import SCRATCH, Scratch, open_offsets, plain
 from tvmedge.compiler.library.statements import rewritten
@@ -75,14 +76,9 @@ def _is_parallel(statement: tirx.Stmt) -> bool:
 
 def _keeps_a_value(statement: tirx.Stmt) -> bool:
     """Whether a value read from memory is used by later parts, which may have changed it."""
-    reads: list[tirx.BufferLoad] = []
-
-    def look(load: tirx.BufferLoad) -> tirx.BufferLoad:
-        reads.append(load)
-        return load
-
+    reads: list[TensorLoad] = []
     if isinstance(statement, tirx.Bind):
-        structural_map(statement.value, (tirx.BufferLoad, look))
+        structural_walk(statement.value, (TensorLoad, reads.append))
     return bool(reads)
 
 
