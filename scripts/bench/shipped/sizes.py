@@ -32,7 +32,7 @@ def sizes(imported: ImportedModel, spec: TargetSpec) -> dict[str, Any]:
     target = tvm.target.Target(dict(spec.tvm))
     made = compile_library(lifted, imported.signature, target, Naming("model", "figures"))
     library = shared_library(made.sources(), spec.toolchain)
-    kernels = _code_bytes(made.kernels)
+    kernels = sum(map(_code_bytes, made.kernels))
     return {
         "kernels_bytes": kernels,
         "driver_bytes": _code_bytes(library) - kernels,
