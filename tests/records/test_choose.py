@@ -24,7 +24,7 @@ def test_nothing_stored_is_nothing_refused() -> None:
 
 
 def test_a_clock_counts_before_a_count_and_that_before_a_model() -> None:
-    modelled = record(1, 0.1, key=key(cost="model cortex-a72"))
+    modelled = record(1, 0.1, key=key(cost="cycles cortex-a72 by llvm-mca cortex-a57"))
     counted = record(2, 0.2, key=key(cost="instructions cortex-a72"))
     timed = record(3, 9.0)
     assert choose([modelled, counted], KEY).record == counted

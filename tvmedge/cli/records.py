@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tvmedge.records.types import Record
 
 app = App(name="records", help="Look at tuned schedules, and move them between stores and files.")
+app.command(
+    "tvmedge.cli.records_replay:replay",
+    name="replay",
+    help="Build, check and measure stored schedules again, as after an upgrade.",
+)
 
 
 @Parameter(name="*")

@@ -7,7 +7,7 @@ import dataclasses
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -95,7 +95,7 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
     with contextlib.ExitStack() as opened:
         loaded = load(model)
         store = opened.enter_context(_store(options.records))
-        source = opened.enter_context(_source(options, spec))
+        source = opened.enter_context(cost_source(options.cost, options.board, spec))
         how, builders = _builders(options.builders, how, opened)
         listeners = _listeners(options, output, limit, opened)
 
@@ -138,17 +138,23 @@ def _store(records: str | None) -> Store:
     return open_store(Place(default_file()) if records is None else records, create=True)
 
 
-def _source(options: Options, spec: TargetSpec) -> CostSource:
+def cost_source(cost: CostKind, boards: Sequence[str], spec: TargetSpec) -> CostSource:
+    """What ``--cost`` and ``--board`` mean for a target.
+
+    Raises:
+        InputError: they do not go together, or not with the target.
+        ToolError: what the source runs on is missing.
+    """
     from tvmedge.boards.address import parse_address
     from tvmedge.tuning.costs.choose import boardless, on_boards
     from tvmedge.tuning.costs.wall_time import WallTime
 
-    if options.cost is not CostKind.TIME:
-        if options.board:
-            raise InputError(f"--cost {options.cost.value} needs no --board: leave one out.")
-        return boardless(options.cost, spec)
-    if options.board:
-        return on_boards(spec, [parse_address(board) for board in options.board])
+    if cost is not CostKind.TIME:
+        if boards:
+            raise InputError(f"--cost {cost.value} needs no --board: leave one out.")
+        return boardless(cost, spec)
+    if boards:
+        return on_boards(spec, [parse_address(board) for board in boards])
     if spec.family is not Family.HOST:
         raise InputError(
             f"Time for {spec.name} cannot be measured on this machine: give --board, or use --cost "
