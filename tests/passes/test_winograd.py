@@ -16,7 +16,15 @@ from tvmedge.schedules.rules.cpu import RULES
 from tvmedge.schedules.rules.cpu.algorithms import Fast, Image, faster
 
 from tests.cpu_kernels import CORES, Array, compiled, exact, graph, random
-from tvmedge.compiler.kernels.winograd import F2, F4, F_BY_OUTPUTS, Transform, transformed, winograd
+from tvmedge.compiler.kernels.winograd import (
+    F2,
+    F4,
+    F_BY_OUTPUTS,
+    Transform,
+    Way,
+    transformed,
+    winograd,
+)
 from tvmedge.scheduling.engine import schedule
 from tvmedge.targeting.core import Core
 from tvmedge.tensors import max_normalised_error
@@ -42,7 +50,7 @@ def _run(
     image = _blocked(x, core.block)
     packed = transformed(w, transform, core.block, 2 if blocks % 2 == 0 else 1)
     data, weight = te.placeholder(image.shape, name="x"), te.placeholder(packed.shape, name="w")
-    made = topi.nn.relu(winograd(data, weight, transform, pads, bands))
+    made = topi.nn.relu(winograd(data, weight, Way(transform, bands), pads))
     func = te.create_prim_func([data, weight, made]).with_attr("global_symbol", "main")
     scheduled = schedule(tvm.IRModule({"main": func}), RULES, core)
     assert scheduled.choices["main"].rule == "winograd"

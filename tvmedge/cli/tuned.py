@@ -20,6 +20,8 @@ def tuned_lines(kernels: int, applied: Applied) -> list[str]:
     measured = f" (by {by})" if by else ""
     rest = kernels - tuned
     lines = [f"{tuned} of {kernels} kernels tuned{measured}, {rest} by default rules"]
+    if applied.answers:
+        lines.append(f"{len(applied.answers)} choices among algorithms by records")
     reasons: dict[str, list[str]] = {}
     for kernel, why in sorted(applied.refused.items()):
         reasons.setdefault(why, []).append(kernel)
@@ -36,6 +38,10 @@ def tuned_document(applied: Applied) -> dict[str, Any]:
         "applied": {
             kernel: {"rule": r.rule, "decisions": dict(r.decisions), "cost_source": r.key.cost}
             for kernel, r in sorted(applied.records.items())
+        },
+        "answers": {
+            question: {"answer": r.decisions[0][1], "cost_source": r.key.cost}
+            for question, r in sorted(applied.answers.items())
         },
         "refused": dict(sorted(applied.refused.items())),
     }

@@ -26,7 +26,7 @@ from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.passes.small_on_stack import tir_pipeline
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
 from tvmedge.resources import disk_errors
-from tvmedge.scheduling.engine import Recall
+from tvmedge.scheduling.recorded import Recorded
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
 from tvmedge.types import Winograd
@@ -55,16 +55,17 @@ def schedule(
     explain: Explain | None = None,
     verify: Verify | None = None,
     winograd: Winograd = Winograd.F4,
-    recall: Recall | None = None,
+    recorded: Recorded | None = None,
 ) -> Lifted:
     """An imported module as calls of kernels that are scheduled for ``spec``, its weights apart.
 
     ``explain`` hears how each kernel was scheduled, ``verify`` is given the module before
-    and after; 3x3 convolutions may run by ``winograd``; ``recall`` knows kernels that were tuned.
+    and after; 3x3 convolutions may run by ``winograd``; ``recorded`` knows kernels that were
+    tuned, and which of several an operator is to have.
     """
     observe = dump.write if dump else None
     with tvm.target.Target(dict(spec.tvm)), tvm.transform.PassContext(opt_level=3):
-        phases = cpu_kernels(core_of(spec), explain, verify, winograd, recall)
+        phases = cpu_kernels(core_of(spec), explain, verify, winograd, recorded, recorded)
         module = run_phases(phases, module, observe)
         lifted = lift_weights(module)
         if observe:

@@ -29,6 +29,7 @@ from tvmedge.compiler.passes.share_tensors import ShareTensors
 from tvmedge.compiler.passes.small_serial import SmallSerial
 from tvmedge.compiler.passes.trust_private import TrustPrivate
 from tvmedge.scheduling.engine import Recall
+from tvmedge.scheduling.knobs import Defaults, Knobs
 from tvmedge.targeting.core import Core
 from tvmedge.types import Winograd
 
@@ -44,8 +45,11 @@ class Phase:
     passes: tuple[Pass, ...]
 
 
-def unscheduled_kernels(core: Core, winograd: Winograd = Winograd.F4) -> tuple[Phase, ...]:
-    """Relax operators -> calls of TIR kernels in plain loops (host and arm_cpu)."""
+def unscheduled_kernels(
+    core: Core, winograd: Winograd = Winograd.F4, knobs: Knobs | None = None
+) -> tuple[Phase, ...]:
+    """Relax operators -> calls of TIR kernels in plain loops (host and arm_cpu); where there are
+    several for an operator, ``knobs`` may choose."""
     return (
         Phase(
             "simplify",
@@ -64,7 +68,7 @@ def unscheduled_kernels(core: Core, winograd: Winograd = Winograd.F4) -> tuple[P
                 Reciprocals(),
                 JoinPhases(core),
                 FoldSymmetric(core),
-                BlockChannels(core, winograd),
+                BlockChannels(core, winograd, knobs or Defaults()),
                 PackProducts(core),
                 transform.DeadCodeElimination(),
             ),
@@ -96,11 +100,12 @@ def cpu_kernels(
     verify: Verify | None = None,
     winograd: Winograd = Winograd.F4,
     recall: Recall | None = None,
+    knobs: Knobs | None = None,
 ) -> tuple[Phase, ...]:
     """Relax operators -> calls of scheduled TIR kernels."""
     scheduled = ScheduleKernels(core, explain, verify, recall=recall)
     return (
-        *unscheduled_kernels(core, winograd),
+        *unscheduled_kernels(core, winograd, knobs),
         Phase("schedule", (scheduled, *after_schedule(core))),
     )
 

@@ -14,6 +14,10 @@ from typing import Protocol, TypeVar
 
 from tvmedge.records.types import Decision, Decisions
 
+ANSWER = "answer"
+"""The name under which a record keeps what a model's question was answered with: its key has the
+question."""
+
 D = TypeVar("D", int, str, bool)
 
 

@@ -53,6 +53,17 @@ def now() -> Now:
     return Now(lru_cache(maxsize=None)(key), PIPELINE, toolchain())
 
 
+def key_of_question(question: str, spec: TargetSpec, cost: str) -> Key:
+    """The key of measurements of the answers to a question about a model's operators, such as
+    which algorithm a convolution is to run by.
+
+    Raises:
+        ToolError: there is no zig.
+    """
+    digest = hashlib.sha256(question.encode()).hexdigest()
+    return Key(digest, target_key(spec), PIPELINE, toolchain(), cost)
+
+
 def hash_of(func: tirx.PrimFunc) -> str:
     """Hex sha256 of a kernel, scheduled or not, that does not depend on any name in it.
 

@@ -19,7 +19,8 @@ SCHEMA = "1.0"
 
 
 class TaskInfo(msgspec.Struct, frozen=True):
-    """A task: ``kernels`` of one workload, called ``calls`` times in a run of the model."""
+    """A task: ``kernels`` of one workload, called ``calls`` times in a run of the untuned model:
+    0 for those of another algorithm."""
 
     workload: str
     kernels: tuple[str, ...]

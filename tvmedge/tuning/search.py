@@ -14,7 +14,9 @@ _PARENTS = 12
 _POOL = 4  # candidates made for each that is tried
 _ATTEMPTS = 3  # for each candidate of the pool: many come out as ones that were tried
 _AT_RANDOM = 0.15  # of what is tried, whatever the model says
-_FIRST = 8  # measured ones before the model is asked
+_FIRST = 16  # measured ones before the model is asked
+_DRAWN_FIRST, _DRAWN = 0.6, 0.2  # of what is made, from anywhere in the space, then and later
+_CROSSED = 0.85  # what is made above it is of two parents
 _MUCH_SLOWER = 1.5  # a rule so far behind the best is not searched
 
 
@@ -84,11 +86,12 @@ class Search:
         right = sorted((one for one in self.tried if one.cost is not None), key=_cost)
         parents = [one.candidate for one in right if one.candidate.rule in rules][:_PARENTS]
         evolve = self._strategy is Strategy.EVOLUTION and parents
+        anywhere = _DRAWN_FIRST if len(self.tried) <= _FIRST else _DRAWN
         for _ in range(attempts):
             turn = self._chance.random()
-            if not evolve or turn < 0.2:
+            if not evolve or turn < anywhere:
                 made = self._space.drawn(self._chance.choice(rules), self._chance)
-            elif turn < 0.8:
+            elif turn < _CROSSED:
                 at = min(self._chance.randrange(len(parents)) for _ in range(2))
                 made = self._space.changed(parents[at], self._chance)
             else:

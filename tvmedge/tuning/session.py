@@ -11,7 +11,7 @@ import dataclasses
 import math
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -19,6 +19,7 @@ from tvmedge.records.store import Store, Wanted
 from tvmedge.records.types import Key, Record, Status
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
+from tvmedge.tuning.algorithms import answers, hopeless, totals_of
 from tvmedge.tuning.build import Built
 from tvmedge.tuning.costs.source import Cost, CostSource
 from tvmedge.tuning.evaluate import Builders, Checker, Evaluator, Outcome
@@ -136,10 +137,10 @@ class Session:
         for one in running:
             if one.trials and one.best[-1] is None:
                 one.because = "its untuned schedule cannot be measured"
+        self._drop_hopeless(running)
         because = self._search(running)
         results = tuple(self._close(one, because) for one in running)
-        untuned = sum((one.untuned or 0.0) * one.task.calls for one in results)
-        best = sum((one.best or 0.0) * one.task.calls for one in results)
+        untuned, best = self._sums(results)
         seconds = self._seconds()
         self._listen(Ended(seconds, self._trials, untuned, best, because))
         return TuneResult(results, self._trials, untuned, best, seconds, because)
@@ -148,6 +149,35 @@ class Session:
         seed = f"{self._how.seed}:{task.key.workload}"
         return Running(task, Search(space, seed, self._how.strategy))
 
+    def _drop_hopeless(self, running: list[Running]) -> None:
+        """Kernels of algorithms that are far behind before anything is tuned."""
+        costs = {one.task.key: one.total if one.trials else None for one in running}
+        dropped = {key for question in self._tasks.questions for key in hopeless(question, costs)}
+        for one in running:
+            if one.task.key in dropped:
+                one.because = one.because or "another algorithm is faster"
+
+    def _sums(self, results: Sequence[TaskResult]) -> tuple[float, float]:
+        """What the model's kernels cost untuned and tuned; the answers to questions about
+        algorithms, which follow from it, are stored."""
+        untuned = sum(
+            (one.untuned or 0.0) * one.task.calls for one in results if not one.task.extra
+        )
+        costs = {
+            one.task.key: None if one.best is None else one.best * one.task.calls for one in results
+        }
+        chosen = {one.task.key for one in results if not one.task.extra}
+        for question in self._tasks.questions:
+            totals = totals_of(question, costs)
+            if question.default not in totals:
+                continue
+            self._store.put(*answers(question, costs, self._source.unit, self._how.seed))
+            fastest = min(totals, key=lambda option: totals[option])
+            chosen -= set(question.options[question.default])
+            chosen |= set(question.options[fastest])
+        best = sum(cost for key, cost in costs.items() if key in chosen and cost is not None)
+        return untuned, best
+
     def _search(self, running: list[Running]) -> str:
         """Batches for the task that promises most, until there is none; why it ended."""
         while not (because := self._ended()):
@@ -155,7 +185,7 @@ class Session:
             if not waiting:
                 return ENOUGH
             most = max(waiting, key=lambda one: one.gain())
-            total = sum(one.total for one in running)
+            total = sum(one.total for one in running if not one.task.extra)
             candidates = most.search.propose(self._how.batch)
             if most.gain() <= self._how.limits.threshold * total:
                 most.because = ENOUGH
@@ -265,7 +295,10 @@ class Session:
         )
 
     def _began(self) -> Began:
-        tasks = tuple(TaskInfo(t.key.workload, t.kernels, t.calls) for t in self._tasks.tasks)
+        tasks = tuple(
+            TaskInfo(t.key.workload, t.kernels, 0 if t.extra else t.calls)
+            for t in self._tasks.tasks
+        )
         source = self._source
         return Began(
             self._model,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import tvm
 from tvm import relax, tirx
@@ -12,29 +13,35 @@ from tvm.tirx.buffer import BufferType
 
 from tvmedge.compiler.pipelines import run_phases, unscheduled_kernels
 from tvmedge.records.types import Key
-from tvmedge.scheduling.workload import key_of
+from tvmedge.scheduling.knobs import Defaults, Knobs, Tracing
+from tvmedge.scheduling.workload import key_of, key_of_question
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
+from tvmedge.tuning.algorithms import Instead, Question, most_options, question_of
 from tvmedge.types import Winograd
 
 
 @dataclass(frozen=True)
 class Task:
     """Kernels of one workload: ``func``, unscheduled, is the first of ``kernels``, and all of
-    them are called ``calls`` times in a run of the model (those in a loop once)."""
+    them are called ``calls`` times in a run of the model (those in a loop once). ``extra``: the
+    untuned model has other kernels in their place."""
 
     key: Key
     kernels: tuple[str, ...]
     calls: int
     func: tirx.PrimFunc
+    extra: bool = False
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """All that can be tuned, and why other kernels cannot, by their name."""
+    """All that can be tuned, and why other kernels cannot, by their name; ``questions``: where an
+    operator has several kernels, all of which are among the tasks."""
 
     tasks: tuple[Task, ...]
     skipped: dict[str, str]
+    questions: tuple[Question, ...] = ()
 
 
 def tasks_of(
@@ -45,8 +52,44 @@ def tasks_of(
     Raises:
         ToolError: there is no zig.
     """
+    asked = Tracing(Defaults())
+    tasks, skipped = _found(_kernels(module, spec, winograd, asked), spec, cost)
+    questions = {
+        str(one.name): {str(one.default): _asking(tasks, str(one.name))} for one in asked.asked
+    }
+    others: dict[Key, Task] = {}
+    for place in range(most_options(asked.asked) - 1):
+        instead = Instead(place)
+        made, _ = _found(_kernels(module, spec, winograd, instead), spec, cost)
+        for question, option in instead.picked.items():
+            found = _asking(made, question)
+            questions[question][option] = found
+            others.update((task.key, task) for task in made if task.key in found)
+    known = {task.key for task in tasks}
+    more = [replace(task, extra=True) for key, task in others.items() if key not in known]
+    defaults = {str(one.name): str(one.default) for one in asked.asked}
+    return Tasks(
+        (*tasks, *more),
+        skipped,
+        tuple(
+            Question(text, key_of_question(text, spec, cost), defaults[text], options)
+            for text, options in questions.items()
+        ),
+    )
+
+
+def _kernels(
+    module: tvm.IRModule, spec: TargetSpec, winograd: Winograd, knobs: Knobs
+) -> tvm.IRModule:
     with tvm.target.Target(dict(spec.tvm)), tvm.transform.PassContext(opt_level=3):
-        module = run_phases(unscheduled_kernels(core_of(spec), winograd), module)
+        return run_phases(unscheduled_kernels(core_of(spec), winograd, knobs), module)
+
+
+def _asking(tasks: Iterable[Task], question: str) -> tuple[Key, ...]:
+    return tuple(task.key for task in tasks if question_of(task.func) == question)
+
+
+def _found(module: tvm.IRModule, spec: TargetSpec, cost: str) -> tuple[list[Task], dict[str, str]]:
     calls = _calls(module)
     skipped: dict[str, str] = {}
     groups: dict[Key, list[tuple[str, tirx.PrimFunc]]] = {}
@@ -58,7 +101,7 @@ def tasks_of(
             skipped[name] = why
         else:
             groups.setdefault(key_of(func, spec, cost), []).append((name, func))
-    tasks = tuple(
+    tasks = [
         Task(
             key,
             tuple(name for name, _ in group),
@@ -66,8 +109,8 @@ def tasks_of(
             group[0][1],
         )
         for key, group in groups.items()
-    )
-    return Tasks(tasks, skipped)
+    ]
+    return tasks, skipped
 
 
 def _untunable(func: tirx.PrimFunc) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tvmedge.schedules.rules.cpu.tiles import PORTS, Room, Tile, register_tile
 
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.targeting.core import Core
 from tvmedge.types import Winograd
 
@@ -19,6 +20,8 @@ from tvmedge.types import Winograd
 TRANSFORM = {2: 2, 4: 4}
 NEAR = 16  # bytes a cycle on the way of images and sums to the L2 and back
 GAIN = 0.92  # of the direct cycles, at most, to be worth the rounding
+DIRECT = "direct"
+LIKELY = 3  # numbers of bands, of each algorithm, that are worth measuring
 OUTPUTS = {Winograd.OFF: (), Winograd.F2: (2,), Winograd.F4: (2, 4)}
 
 
@@ -44,6 +47,34 @@ class Fast:
     bands: int
     tile: Tile
     cycles: float
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The ``question`` that was asked about a convolution, and the answer: None is direct sums."""
+
+    question: str
+    plan: Fast | None
+
+
+def chosen(core: Core, image: Image, allowed: Winograd, knobs: Knobs) -> Chosen:
+    """The algorithm of a 3x3 convolution: the fastest by estimate of the ``allowed`` ones, unless
+    ``knobs``, which may be asked the same of several convolutions, pick another."""
+    best = faster(core, image, allowed)
+    options: dict[str, Fast | None] = {DIRECT: None}
+    for m in OUTPUTS[allowed]:
+        likely = sorted(_plans(core, image, m), key=lambda plan: plan.cycles)[:LIKELY]
+        options.update((_label(plan), plan) for plan in likely)
+    question = (
+        f"algorithm of a 3x3 convolution, {image.batch} x {image.ins} x {image.rows} x "
+        f"{image.columns} to {image.outs} blocks{', padded' if image.padded else ''}"
+    )
+    default = DIRECT if best is None else _label(best)
+    return Chosen(question, options[knobs.pick(question, tuple(options), default)])
+
+
+def _label(plan: Fast) -> str:
+    return f"F({plan.outputs}x{plan.outputs}), {plan.bands} bands"
 
 
 def faster(core: Core, image: Image, allowed: Winograd) -> Fast | None:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import tvm
 from tvm import sym, te, tirx
 
-from tvmedge.scheduling.plan import CUT, GROUPS, KERNEL
+from tvmedge.scheduling.plan import ALGORITHM, CUT, GROUPS, KERNEL
 
 Pair: TypeAlias = tuple[Any, Any]
 
@@ -103,11 +103,13 @@ def _within(position: tvm.ir.Expr, size: Any, beyond: Any) -> tvm.ir.Expr:
 @dataclass(frozen=True)
 class Grouped:
     """A convolution of ``groups``: the input channels of the next begin ``stride`` channels
-    (empty lanes between blocks among them) after those of one."""
+    (empty lanes between blocks among them) after those of one. ``question``: what knobs were
+    asked for its algorithm, if they were."""
 
     window: Window
     groups: int = 1
     stride: int = 0
+    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,8 @@ def conv(data: te.Tensor, weight: te.Tensor, grouped: Grouped, cover: Cover) -> 
         return te.sum(pixel * weight[c, ic, kh, kw, ii, o], axis=[ic, kh, kw, ii])
 
     attrs = {KERNEL: "conv", GROUPS: grouped.groups}
+    if grouped.question:
+        attrs[ALGORITHM] = grouped.question
     covered, result = (outs, cover.rows, cover.columns), (cover.blocks, rows, columns)
     sums = te.compute((batch, *covered, block), element, name="conv", attrs=attrs)
     if covered == result:

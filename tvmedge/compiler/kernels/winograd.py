@@ -19,7 +19,7 @@ import tvm
 from tvm import te, tirx
 
 from tvmedge.compiler.kernels.window import padded, sizes_of
-from tvmedge.scheduling.plan import KERNEL
+from tvmedge.scheduling.plan import ALGORITHM, KERNEL
 
 Array = npt.NDArray[np.float32]
 Expr: TypeAlias = tvm.ir.Expr
@@ -116,12 +116,17 @@ def transformed(weights: Array, transform: Transform, block: int, vectors: int) 
     return np.ascontiguousarray(parted.transpose(0, 5, 3, 4, 1, 2))
 
 
+@dataclass(frozen=True)
+class Way:
+    """By ``transform``, in ``bands``; ``question``: what knobs were asked for it, if they were."""
+
+    transform: Transform
+    bands: int
+    question: str = ""
+
+
 def winograd(
-    data: te.Tensor,
-    weight: te.Tensor,
-    transform: Transform,
-    pads: tuple[int, int, int, int],
-    bands: int,
+    data: te.Tensor, weight: te.Tensor, way: Way, pads: tuple[int, int, int, int]
 ) -> te.Tensor:
     """3x3 convolution of stride 1.
 
@@ -129,6 +134,7 @@ def winograd(
     ``pads`` are top, left, bottom, right. Rows of m x m tiles are dealt out to ``bands`` of
     equal height, of which the last may hang over the edge.
     """
+    transform, bands = way.transform, way.bands
     batch, ins, height, width, block = sizes_of(data)
     vectors = int(weight.shape[4])
     outs = int(weight.shape[0]) * vectors
@@ -168,9 +174,8 @@ def winograd(
         g, t = h // (m * band), h // m % band * tile_columns + w // m
         return _select(w % m, transform.sums(*(rest[n, g, o, t, h % m, k, b] for k in range(r))))
 
-    sums = te.compute(
-        (batch, outs, *covered, block), back, name="winograd", attrs={KERNEL: "winograd"}
-    )
+    attrs = {KERNEL: "winograd", **({ALGORITHM: way.question} if way.question else {})}
+    sums = te.compute((batch, outs, *covered, block), back, name="winograd", attrs=attrs)
     if covered == (rows, columns):
         return sums
     return te.compute(

@@ -11,7 +11,7 @@ that do not round: they sum in another order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import tvm
 from tvm import relax
@@ -22,27 +22,30 @@ from tvmedge.compiler.passes.blocked.operators import OPERATORS
 from tvmedge.compiler.passes.blocked.slices import part
 from tvmedge.compiler.passes.exact import rounds
 from tvmedge.compiler.passes.functions import rewrite
+from tvmedge.scheduling.knobs import Defaults, Knobs
 from tvmedge.targeting.core import Core
 from tvmedge.types import Winograd
 
 
 @dataclass(frozen=True)
 class BlockChannels:
-    """Blocks are as long as a vector of ``core``; 3x3 convolutions may run by ``winograd``."""
+    """Blocks are as long as a vector of ``core``; 3x3 convolutions may run by ``winograd``,
+    which ``knobs`` may choose."""
 
     core: Core
     winograd: Winograd = Winograd.OFF
+    knobs: Knobs = field(default_factory=Defaults)
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
         winograd = Winograd.OFF if rounds(module) else self.winograd
-        return rewrite(module, _Mutator(module, self.core, winograd))
+        return rewrite(module, _Mutator(module, self.core, winograd, self.knobs))
 
 
 @relax.expr_functor.mutator
 class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
-    def __init__(self, module: tvm.IRModule, core: Core, winograd: Winograd) -> None:
+    def __init__(self, module: tvm.IRModule, core: Core, winograd: Winograd, knobs: Knobs) -> None:
         super().__init__(module)
-        self.context = Context(Layout(self.builder_, core), self.visit_expr, winograd)
+        self.context = Context(Layout(self.builder_, core), self.visit_expr, winograd, knobs)
 
     def visit_var_binding_(self, binding: relax.VarBinding) -> None:
         value = binding.value

@@ -10,6 +10,7 @@ from tvm import relax
 
 from tvmedge.compiler.passes.blocked.images import open_image
 from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, open_sizes
+from tvmedge.scheduling.knobs import Defaults, Knobs
 from tvmedge.types import Winograd
 
 
@@ -20,12 +21,13 @@ class Context:
     ``values`` holds those in blocks and in no other form; ``packed`` (by the groups of
     their channels) and ``plain`` the copies made for those who needed another layout;
     ``bindings`` what the original function binds its variables to; ``winograd`` is what
-    convolutions may run by.
+    convolutions may run by, which ``knobs`` may choose.
     """
 
     layout: Layout
     visit: Callable[[relax.Expr], relax.Expr]
     winograd: Winograd = Winograd.OFF
+    knobs: Knobs = field(default_factory=Defaults)
     values: dict[relax.Var, Blocked] = field(default_factory=dict)
     packed: dict[tuple[relax.Var, int], Blocked] = field(default_factory=dict)
     plain: dict[relax.Var, relax.Expr] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import open_image
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, known, open_sizes
 from tvmedge.compiler.passes.blocked.windows import window_of
-from tvmedge.compiler.passes.blocked.winograd import winograd
+from tvmedge.compiler.passes.blocked.winograd import Algorithm, winograd
 from tvmedge.schedules.rules.cpu.tiles import Room, image_tile, window_width
 
 Array = npt.NDArray[np.float32]
@@ -79,9 +79,9 @@ def _grouped(
     value = context.any_blocked(data)
     if value.groups != groups:
         value = context.blocked(data, groups if per_group % 2 else 1)
-    fast = winograd(context, value.expr, array, window) if groups == 1 else None
-    if fast is not None:
-        return fast
+    way = winograd(context, value.expr, array, window) if groups == 1 else Algorithm()
+    if way.made is not None:
+        return way.made
     ins = context.layout.of(value)
     stride = 0
     if groups > 1:
@@ -89,7 +89,7 @@ def _grouped(
     length = per_group if stride == per_group else -(-per_group // WRITTEN_OUT) * WRITTEN_OUT
     outs = context.layout.blocks(array.shape[0], groups)
     packed = pack(array, outs, math.gcd(length, stride, ins.block))
-    return _emit(context, value.expr, packed, Grouped(window, groups, stride))
+    return _emit(context, value.expr, packed, Grouped(window, groups, stride, way.question))
 
 
 def _merge(array: Array, groups: int, block: int) -> tuple[Array, int]:
