@@ -59,9 +59,13 @@ def main(arguments: list[str]) -> int:
 
 def _line(name: str, found: dict[str, Any]) -> str:
     costs = ", ".join(f"{n}: {cost * 1e6:.2f}" for n, cost in found["checkpoints"].items())
-    seconds = found["seconds"]
-    rate = (len(seconds) - 1) / (seconds[-1] - seconds[0]) if len(seconds) > 1 else 0.0
-    return f"{name}: us after trials {costs}; {rate:.2f} trials/s after the first"
+    return f"{name}: us after trials {costs}; {_rate(found['seconds']):.2f} trials/s once warm"
+
+
+def _rate(seconds: list[float]) -> float:
+    """Trials a second after the first batch, whose trials are known within a second."""
+    later = [when for when in seconds if when > seconds[0] + 1]
+    return len(later) / (later[-1] - seconds[0]) if later else 0.0
 
 
 if __name__ == "__main__":
