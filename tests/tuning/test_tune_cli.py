@@ -58,6 +58,7 @@ def test_what_is_tuned_compile_applies_and_computes_right(
     assert main(["run", "--check", str(tmp_path / "small-host.tvmedge")]) == 0
 
 
+@pytest.mark.slow
 def test_interrupted_it_stores_what_it_has_and_says_how_to_go_on(
     model: Path, tmp_path: Path
 ) -> None:

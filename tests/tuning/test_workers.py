@@ -35,7 +35,7 @@ def test_a_crash_and_a_hang_are_told_and_the_next_job_has_a_new_process() -> Non
 
 def test_a_worker_stays_on_its_core_and_has_one_thread() -> None:
     core = min(os.sched_getaffinity(0))
-    worker = Worker(core)
+    worker = Worker([core])
     assert worker.call(os.sched_getaffinity, 0, seconds=20) == {core}
     assert worker.call(os.getenv, "TVM_NUM_THREADS", seconds=20) == "1"
     worker.close()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from tvmedge.records.types import Status
 from tvmedge.targeting import TargetSpec
@@ -17,6 +17,7 @@ from tvmedge.tuning.space import Candidate
 from tvmedge.tuning.workers import WorkerDiedError, WorkError
 
 T = TypeVar("T")
+Measured: TypeAlias = tuple[Built, Cost]
 
 _CHECK_S = 120.0  # unscheduled kernels are slow
 
@@ -54,18 +55,39 @@ class Evaluator:
     def __init__(
         self, spec: TargetSpec, source: CostSource, places: tuple[Builders, Checker], seed: int
     ) -> None:
+        """Each candidate is measured as soon as it is built and one of the source's places is
+        free; ``close`` ends that."""
+        self._measuring = ThreadPoolExecutor(source.slots, thread_name_prefix="tvmedge-measure")
         self._spec = spec
         self._source = source
         self._builders, self._checker = places
         self._seed = seed
         self._costs: dict[str, Cost] = {}
 
-    def start(self, kernel: str, candidate: Candidate) -> Future[Built]:
-        """Begin to build a candidate of the kernel (``build.as_text``)."""
+    def start(self, kernel: str, candidate: Candidate) -> Future[Measured]:
+        """Begin to build and measure a candidate of the kernel (``build.as_text``)."""
+        building = self.built(kernel, candidate)
+        measured = self._measuring.submit(self._measure, building)
+        # What is not wanted any more is not built either.
+        measured.add_done_callback(lambda done: done.cancelled() and building.cancel())
+        return measured
+
+    def built(self, kernel: str, candidate: Candidate) -> Future[Built]:
+        """Begin to build a candidate."""
         return self._builders.submit(build, Job(kernel, self._spec, candidate))
 
+    def _measure(self, building: Future[Built]) -> Measured:
+        made = building.result()
+        known = self._costs.get(made.code.digest)
+        cost = self._costs[made.code.digest] = known or self._source.measure(made.code)
+        return made, cost
+
+    def close(self) -> None:
+        """Measure nothing more."""
+        self._measuring.shutdown(wait=False, cancel_futures=True)
+
     def finish(
-        self, kernel: str, candidate: Candidate, started: Future[Built], best: float = math.inf
+        self, kernel: str, candidate: Candidate, started: Future[Measured], best: float = math.inf
     ) -> Outcome:
         """The verdict on a candidate that was started; one that costs less than ``best`` is
         compared with the unscheduled kernel first.
@@ -75,13 +97,11 @@ class Evaluator:
             ToolError: a tool is missing, or the disk is full.
         """
         try:
-            made = started.result()
-            cost = self._costs.get(made.code.digest) or self._source.measure(made.code)
+            made, cost = started.result()
         except (WorkError, CandidateError) as error:
             return Outcome(Status.FAILED, reason=str(error))
         except WorkerDiedError as error:
             return Outcome(Status.FAILED, reason=f"the build {error}")
-        self._costs[made.code.digest] = cost
         if cost.value < best:
             wrong = self._wrong(Job(kernel, self._spec, candidate))
             if wrong:
@@ -91,7 +111,7 @@ class Evaluator:
     def again(self, made: Built) -> Cost | None:
         """Measure code once more; None if it fails now."""
         try:
-            return self._source.measure(made.code)
+            return self._measuring.submit(self._source.measure, made.code).result()
         except CandidateError:
             return None
 

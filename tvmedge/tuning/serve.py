@@ -1,4 +1,4 @@
-"""The other end of workers.py: ``python -m tvmedge.tuning.serve FD [CORE]``."""
+"""The other end of workers.py: ``python -m tvmedge.tuning.serve FD CORES``."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def _serve(connection: Connection[Any, Any]) -> None:
             connection.send(Failure(f"its result cannot be sent: {error}"))
 
 
-def _main(connection: str, core: str | None = None) -> None:
+def _main(connection: str, cores: str) -> None:
     ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
-    if core is not None:
-        os.sched_setaffinity(0, {int(core)})
+    if cores:
+        os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
     _serve(Connection(int(connection)))
 
 

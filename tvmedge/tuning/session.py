@@ -22,13 +22,13 @@ from tvmedge.targeting.core import core_of
 from tvmedge.tuning.algorithms import answers, hopeless, totals_of
 from tvmedge.tuning.build import Built
 from tvmedge.tuning.costs.source import Cost, CostSource
-from tvmedge.tuning.evaluate import Builders, Checker, Evaluator, Outcome
+from tvmedge.tuning.evaluate import Builders, Checker, Evaluator, Measured, Outcome
 from tvmedge.tuning.events import Began, Ended, Listen, TaskDone, TaskInfo, Tried
 from tvmedge.tuning.running import Running
 from tvmedge.tuning.search import Search, Strategy
 from tvmedge.tuning.space import Candidate, Space
 from tvmedge.tuning.tasks import Task, Tasks
-from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, Workers
+from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, Workers, beside_measuring
 
 BUILD_S = 60.0
 _ROUNDS = 5  # of measuring a leader again beside the untuned schedule
@@ -124,9 +124,10 @@ class Session:
             if builders is None:
                 builders = opened.enter_context(Workers(self._how.builders, BUILD_S))
             if checker is None:
-                checker = opened.enter_context(contextlib.closing(Worker()))
+                checker = opened.enter_context(contextlib.closing(Worker(beside_measuring())))
             places = builders, checker
-            self._evaluator = Evaluator(self._spec, self._source, places, self._how.seed)
+            evaluator = Evaluator(self._spec, self._source, places, self._how.seed)
+            self._evaluator = opened.enter_context(contextlib.closing(evaluator))
             return self._run()
 
     def _run(self) -> TuneResult:
@@ -205,13 +206,13 @@ class Session:
             elif building is not None:
                 building.cancel()
 
-    def _start(self, one: Running, candidate: Candidate) -> Future[Built] | None:
+    def _start(self, one: Running, candidate: Candidate) -> Future[Measured] | None:
         """A build, unless it is known what would become of it."""
         if (one.task.key, candidate) in self._stored:
             return None
         return self._evaluator.start(one.text, candidate)
 
-    def _try(self, one: Running, candidate: Candidate, building: Future[Built] | None) -> None:
+    def _try(self, one: Running, candidate: Candidate, building: Future[Measured] | None) -> None:
         if building is None:
             record, code = self._stored[one.task.key, candidate], None
         else:
@@ -263,7 +264,7 @@ class Session:
     def _code(self, one: Running, candidate: Candidate) -> Built | None:
         if candidate not in one.code:
             with contextlib.suppress(WorkError, WorkerDiedError):
-                one.code[candidate] = self._evaluator.start(one.text, candidate).result()
+                one.code[candidate] = self._evaluator.built(one.text, candidate).result()
         return one.code.get(candidate)
 
     def _ended(self) -> str:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
@@ -45,9 +45,9 @@ class Failure:
 class Worker:
     """One process, started at its first job and again after it died. Not for two threads."""
 
-    def __init__(self, core: int | None = None) -> None:
-        """``core``: the processor that it stays on; None leaves that to the system."""
-        self._core = core
+    def __init__(self, cores: Sequence[int] = ()) -> None:
+        """``cores``: the processors that it stays on; none leaves that to the system."""
+        self._cores = ",".join(map(str, cores))
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -85,9 +85,7 @@ class Worker:
         with disk_errors(Path(tempfile.gettempdir())):
             self._folder = tempfile.TemporaryDirectory(prefix="tvmedge-worker-")
         ours, theirs = Pipe()
-        command = [sys.executable, "-m", "tvmedge.tuning.serve", str(theirs.fileno())]
-        if self._core is not None:
-            command.append(str(self._core))
+        command = [sys.executable, "-m", "tvmedge.tuning.serve", str(theirs.fileno()), self._cores]
         with (Path(self._folder.name) / "stderr").open("wb") as stderr:
             self._process = subprocess.Popen(
                 command,
@@ -128,6 +126,16 @@ class Worker:
         self._process = self._connection = self._folder = None
 
 
+def measuring_core() -> int:
+    """The processor that times are taken on: the last one."""
+    return max(os.sched_getaffinity(0))
+
+
+def beside_measuring() -> list[int]:
+    """The processors that do not disturb what is timed; all where there is one."""
+    return sorted(os.sched_getaffinity(0))[:-1]
+
+
 class Workers:
     """Several workers behind the interface of ``concurrent.futures``: a cluster's executor
     can stand in for it."""
@@ -135,7 +143,7 @@ class Workers:
     def __init__(self, count: int, seconds: float) -> None:
         """``seconds``: what one job may take."""
         self._seconds = seconds
-        self._all = [Worker() for _ in range(count)]
+        self._all = [Worker(beside_measuring()) for _ in range(count)]
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         for worker in self._all:
             self._idle.put(worker)

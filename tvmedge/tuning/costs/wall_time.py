@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from tvmedge.device.build_timer import build_timer
 from tvmedge.tuning.costs.candidate import SYMBOL, Argument, BuiltCandidate
 from tvmedge.tuning.costs.source import CandidateError, Cost
 from tvmedge.tuning.loaded import loaded
-from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError
+from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, measuring_core
 
 _MOST_ARGUMENTS = 32  # of time_calls.c
 _SAMPLE_S = 200e-6  # calls timed together take so long, at least
@@ -41,8 +40,7 @@ class WallTime:
 
     def __init__(self, core: int | None = None) -> None:
         """``core``: the processor to measure on, the last one by default."""
-        allowed = sorted(os.sched_getaffinity(0))
-        self._worker = Worker(allowed[-1] if core is None else core)
+        self._worker = Worker([measuring_core() if core is None else core])
 
     def measure(self, candidate: BuiltCandidate) -> Cost:
         """Seconds of one call; errors as in ``CostSource``."""
