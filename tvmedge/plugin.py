@@ -20,16 +20,23 @@ def autoload() -> None:
     from tvm.target import tag_registry
 
     for name in target_names():
-        tag_registry.registry.register_tag(TAG_PREFIX + name, dict(target(name).tvm), override=True)
+        tag_registry.registry.register_tag(
+            TAG_PREFIX + name, target(name).tvm_target, override=True
+        )
     for family in Family:
-        pipeline.PIPELINE_MAP.setdefault(f"tvmedge_{family.value}", _cpu_pipeline)
+        pipeline.PIPELINE_MAP.setdefault(f"tvmedge_{family.value}", _pipeline)
 
 
-def _cpu_pipeline() -> Any:
-    """The lowering of the CPU families as one TVM pass, weights kept as constants."""
-    from tvmedge.compiler.pipelines import as_tvm_pass, cpu_kernels, vm_lowering
+def _pipeline() -> Any:
+    """The lowering of the target's family as one TVM pass, weights kept as constants."""
+    from tvmedge.compiler.pipelines import as_tvm_pass, cpu_kernels, gpu_kernels, vm_lowering
 
-    return as_tvm_pass(lambda target: (*cpu_kernels(_core(target)), *vm_lowering()))
+    def phases(target: Any) -> tuple[Any, ...]:
+        if target is not None and target.kind.name == "opencl":
+            return (*gpu_kernels(_core(target)), *vm_lowering(in_place=False))
+        return (*cpu_kernels(_core(target)), *vm_lowering())
+
+    return as_tvm_pass(phases)
 
 
 def _core(tvm_target: Any) -> Core:

@@ -68,6 +68,13 @@ class Form(str, Enum):
     LIBRARY = "library"
 
 
+class DeviceKind(str, Enum):
+    """What a bundle's kernels run on."""
+
+    CPU = "cpu"
+    OPENCL = "opencl"
+
+
 class Winograd(Enum):
     """Which of Winograd's algorithms a 3x3 convolution may run by, where they are estimated
     to be faster. Largest error of an output beside direct sums, of the largest output:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,14 +48,16 @@ def shape(schedule: s_tir.Schedule, block: Block) -> list[int]:
     return [int(size) for size in schedule.get(block).writes[0].source.shape]
 
 
-def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
+def anchor(
+    schedule: s_tir.Schedule, main: Block, apart: Callable[[s_tir.Schedule, Block], None] = spread
+) -> Anchored:
     """Inline everything elementwise around ``main``.
 
     before: pad; main; add; maximum     after: pad; main; maximum(add)
 
     Where the result is broadcast (a channel's scale over its image), sums are
     copied first, so that none is formed twice. Blocks that carry ``KERNEL`` are the
-    rule's own affair.
+    rule's own affair; ``apart`` schedules others that cannot be inlined.
     """
     all_blocks = blocks(schedule)
     names = [schedule.get(block).name_hint for block in all_blocks]
@@ -64,7 +67,7 @@ def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
         if name == "pad":
             pad = block
         elif KERNEL not in schedule.get(block).annotations and not inline(schedule, block):
-            spread(schedule, block)
+            apart(schedule, block)
     after = all_blocks[at + 1 :]
     cut = next((block for block in after if CUT in schedule.get(block).annotations), None)
     whole = _shape(schedule, main if cut is None else cut)
@@ -73,7 +76,7 @@ def anchor(schedule: s_tir.Schedule, main: Block) -> Anchored:
         return Anchored(pad, main, rest[0])
     copy = schedule.cache_write(main, 0, "global")
     for block in rest:
-        spread(schedule, block)
+        apart(schedule, block)
     return Anchored(pad, main, copy)
 
 

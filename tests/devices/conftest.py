@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.devices.parts import EMULATED, Board, alive, write_model, zombies
+from tvmedge.boards import opencl
 from tvmedge.boards.emulated import emulator_command
+from tvmedge.boards.runtime import load_runtime
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.device.runtime_wheels import ensure_runtime
+from tvmedge.errors import BoardError
 from tvmedge.targeting import TargetSpec, target
 
 
@@ -68,3 +71,17 @@ def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str]
         return made[model, name]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of built programs; OpenCL's runtime is loaded."""
+    folder = tmp_path_factory.mktemp("programs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(opencl.CACHE_VARIABLE, str(folder))
+        try:
+            load_runtime()
+            opencl.load_opencl()
+        except BoardError as error:
+            pytest.skip(str(error))
+        yield folder

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import struct
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import tvm
-from tvm import s_tir, te
+from tvm import relax, s_tir, te
+
+from tvmedge.compiler.pipelines import gpu_kernels, run_phases, vm_lowering
+from tvmedge.model.importer import import_model
+from tvmedge.model.load import Model
+from tvmedge.scheduling.engine import Choice
+from tvmedge.targeting import target
+from tvmedge.targeting.core import core_of
 
 TARGET = {"kind": "opencl", "max_threads_per_block": 65536, "host": {"kind": "llvm"}}
 
@@ -48,3 +59,20 @@ def exported(module: Any, folder: Path) -> Any:
     library = folder / "kernels.so"
     module.export_library(str(library))
     return tvm.runtime.load_module(str(library))
+
+
+def computed(
+    proto: onnx.ModelProto, inputs: Iterable[np.ndarray]
+) -> tuple[np.ndarray, dict[str, Choice]]:
+    """The output of a graph of one on the first OpenCL device, and the rules chosen."""
+    spec = target("host-opencl")
+    imported = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {})
+    chosen: dict[str, Choice] = {}
+    device = tvm.target.Target(spec.tvm_target)
+    phases = (*gpu_kernels(core_of(spec), chosen.update), *vm_lowering(in_place=False))
+    with device, tvm.transform.PassContext(opt_level=3):
+        executable = relax.build(run_phases(phases, imported.module), device, relax_pipeline=None)
+    with tempfile.TemporaryDirectory() as folder:
+        machine = relax.VirtualMachine(exported(executable, Path(folder)), [tvm.opencl(0)])
+    result = machine["main"](*(tvm.runtime.tensor(x, tvm.opencl(0)) for x in inputs))
+    return result.numpy(), chosen

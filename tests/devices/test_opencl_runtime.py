@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.devices.opencl import exported, loaded, module_bytes, scaled
-from tvmedge.boards import opencl
-from tvmedge.errors import BoardError
 
 _NOTHING = "__kernel void main_kernel() {}\n"
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of built programs; the runtime is loaded."""
-    folder = tmp_path_factory.mktemp("programs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(opencl.CACHE_VARIABLE, str(folder))
-        try:
-            opencl.load_opencl()
-        except BoardError as error:
-            pytest.skip(str(error))
-        yield folder
 
 
 def _run(module: object, size: int = 1024) -> None:

@@ -16,7 +16,6 @@ from tvmedge import resources
 from tvmedge.device import picolibc
 from tvmedge.errors import InputError
 from tvmedge.targeting import (
-    Family,
     TargetSpec,
     host_cpu,
     host_facts,
@@ -98,7 +97,7 @@ def test_shipped_target(name: str) -> None:
     assert "clusters" in " ".join(spec.board.sources)
     assert len(spec.summary) < 90
     assert spec.compile_only == (spec.runtime.platform is None)
-    if spec.family is not Family.HOST:
+    if not name.startswith("host"):
         assert spec.tvm["mcpu"] in spec.board.clusters
 
 
@@ -389,3 +388,18 @@ def test_a_spec_is_frozen() -> None:
     spec: TargetSpec = target("raspberry-pi-3b")
     with pytest.raises(AttributeError):
         spec.name = "other"  # type: ignore[misc]
+
+
+def test_a_gpu_beside_this_machine_s_cpu() -> None:
+    spec = target("host-opencl")
+    assert spec.tvm == target("host").tvm
+    assert spec.tvm_target["kind"] == "opencl"
+    assert spec.tvm_target["host"] == target("host").tvm
+    assert target("host").tvm_target == target("host").tvm
+
+
+def test_a_gpu_has_facts(tmp_path: Path) -> None:
+    gpu = '[accelerator]\nkind = "opencl"\ndevice = "mali"\nmax_threads_per_block = 256'
+    file = write(tmp_path, f'inherit = "rk3588"\nfamily = "mali"\n{gpu}', "no-facts")
+    with pytest.raises(InputError, match=r"needs both \[accelerator\] and \[board.gpu\]"):
+        load_target_file(file)

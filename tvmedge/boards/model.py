@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from tvmedge.boards.places import Place, copied, fetched, overwrite
-from tvmedge.boards.runtime import CPU, POOLED, global_function
+from tvmedge.boards.runtime import CPU, OPENCL, POOLED, global_function
 from tvmedge.bundle import Bundle
 from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError, InputError
 from tvmedge.shapes import resolve
 from tvmedge.tensors.sizes import bind_sizes, default_sizes, resolved
+from tvmedge.types import DeviceKind
 
 _MAIN = "main"
 _MISFIT = "match_cast error"  # how TVM's VM says that a shape is not the one it must be
@@ -32,7 +33,10 @@ class Model:
         # The VM's tensors are views of the bundle's mapped file.
         self._bundle = bundle
         self._vm = place.load(bundle.code())["vm_load_executable"]()
-        self._vm["vm_initialization"](CPU, 0, POOLED)
+        # Kernels run on the first device, shapes are computed on the CPU.
+        gpu = bundle.manifest.target.device is DeviceKind.OPENCL
+        devices = (OPENCL, 0, POOLED) if gpu else ()
+        self._vm["vm_initialization"](*devices, CPU, 0, POOLED)
         self._weights = [place.weight(array) for array in bundle.weights().values()]
         self._inputs: dict[str, Any] = {}
         self._sizes: dict[str, int] | None = None

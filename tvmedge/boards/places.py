@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from tvmedge.boards.messages import LocalPlace, PipePlace, TcpPlace
-from tvmedge.boards.runtime import Function, cpu_device, global_function
+from tvmedge.boards.runtime import Function, cpu_device, global_function, opencl_device
+from tvmedge.types import DeviceKind
 
 _LIBRARY = "model.so"
 _ALIGNMENT = 64
@@ -38,10 +39,12 @@ class Place(Protocol):
         """Give up the connection, if there is one."""
 
 
-def open_place(place: LocalPlace | PipePlace | TcpPlace) -> Place:
-    """The place that a session asks for; the runtime is loaded."""
+def open_place(
+    place: LocalPlace | PipePlace | TcpPlace, kind: DeviceKind = DeviceKind.CPU
+) -> Place:
+    """The place that a session asks for; the runtime is loaded, and OpenCL's if wanted."""
     if isinstance(place, LocalPlace):
-        return Local()
+        return Local(kind)
     if isinstance(place, PipePlace):
         return Remote(global_function("rpc.CreatePipeClient")(*place.command))
     connect = global_function("rpc.Connect")
@@ -57,8 +60,9 @@ class Local:
 
     keeps_tensors = True
 
-    def __init__(self) -> None:
-        self.device = cpu_device()
+    def __init__(self, kind: DeviceKind = DeviceKind.CPU) -> None:
+        self._on_cpu = kind is DeviceKind.CPU
+        self.device = cpu_device() if self._on_cpu else opencl_device()
 
     def load(self, code: memoryview) -> Any:
         """Load through a file, which is all that a dynamic loader takes."""
@@ -73,6 +77,8 @@ class Local:
         """The array's own memory where it is aligned (a mapped bundle), else a copy."""
         import tvm_ffi
 
+        if not self._on_cpu:
+            return copied(array, self.device)
         if array.nbytes == 0 or array.ctypes.data % _ALIGNMENT or not array.flags.c_contiguous:
             return copied(array, self.device)
         # DLPack has no way to say read-only, and numpy none to say bfloat16.

@@ -15,6 +15,7 @@ from tvmedge.errors import ToolError
 Function = Callable[..., Any]
 
 CPU = 1
+OPENCL = 4
 POOLED = 2
 """The allocator that keeps a VM's memory between runs."""
 SPIN = "2000"
@@ -55,6 +56,13 @@ def global_function(name: str) -> Function:
 
     function: Function = tvm_ffi.get_global_func(name)
     return function
+
+
+def opencl_device() -> Any:
+    """The first OpenCL device of this machine."""
+    import tvm_ffi
+
+    return tvm_ffi.device(OPENCL, 0)
 
 
 def cpu_device(session: Any = None) -> Any:

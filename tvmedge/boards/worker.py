@@ -32,11 +32,13 @@ from tvmedge.boards.messages import (
     Times,
 )
 from tvmedge.boards.model import Model
+from tvmedge.boards.opencl import load_opencl
 from tvmedge.boards.pipes import ChannelClosed
 from tvmedge.boards.places import Place, open_place
 from tvmedge.boards.runtime import error_line, load_runtime
 from tvmedge.bundle import Bundle, Form, read_bundle, tensorfile
 from tvmedge.errors import BoardError, TvmEdgeError
+from tvmedge.types import DeviceKind
 
 _TENSORS_LIMIT = 4 << 30
 _GRACE_S = 2.0
@@ -83,7 +85,10 @@ class Worker:
             self._model = _library(bundle, job.place)
             return
         load_runtime()
-        self._place = open_place(job.place)
+        device = bundle.manifest.target.device
+        if device is DeviceKind.OPENCL:
+            load_opencl()
+        self._place = open_place(job.place, device)
         self._model = Model(bundle, self._place)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from tvmedge.bundle.read import Bundle
 from tvmedge.errors import InputError
-from tvmedge.types import Form
+from tvmedge.types import DeviceKind, Form
 
 
 def require_runnable_here(
@@ -32,7 +32,7 @@ def require_runnable_here(
             f"The bundle '{bundle.path}' is for {wanted} (target {target.name}), "
             f"this machine is {here}: run it {emulated}on the device."
         )
-    if target.family != "host":
+    if target.family != "host" and target.device is DeviceKind.CPU:
         return
     if missing := (missing_features or _missing_features)(target.features):
         raise InputError(

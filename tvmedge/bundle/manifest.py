@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tvmedge.types import FixedInput, Form, Signature
+from tvmedge.types import DeviceKind, FixedInput, Form, Signature
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 """Major.minor. A reader takes its own major only; a higher minor may add keys
 and files that an older reader of the same major can do without."""
 
@@ -22,13 +22,15 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """The device a bundle is for; ``features`` are CPU flags it needs (LLVM names)."""
+    """The device a bundle is for; ``features`` are CPU flags it needs (LLVM names), ``device``
+    what its kernels run on (since 1.3)."""
 
     name: str
     family: str
     triple: str
     cpu: str
     features: tuple[str, ...]
+    device: DeviceKind = DeviceKind.CPU
 
 
 @dataclass(frozen=True)

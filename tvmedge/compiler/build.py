@@ -17,6 +17,7 @@ from tvm import relax
 from tvm.relax import vm_build
 
 from tvmedge.bundle import LibraryInfo
+from tvmedge.compiler import opencl_source
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.link import linker
 from tvmedge.compiler.memory import Memory, MemoryWatch
@@ -24,7 +25,7 @@ from tvmedge.compiler.parallel_build import MOST_PARTS, all_at_once, parted
 from tvmedge.compiler.passes.lift_weights import Lifted, lift_weights
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.passes.small_on_stack import tir_pipeline
-from tvmedge.compiler.pipelines import cpu_kernels, run_phases, vm_lowering
+from tvmedge.compiler.pipelines import cpu_kernels, gpu_kernels, run_phases, vm_lowering
 from tvmedge.resources import disk_errors
 from tvmedge.scheduling.recorded import Recorded
 from tvmedge.targeting import TargetSpec
@@ -64,8 +65,11 @@ def schedule(
     tuned, and which of several an operator is to have.
     """
     observe = dump.write if dump else None
-    with tvm.target.Target(dict(spec.tvm)), tvm.transform.PassContext(opt_level=3):
-        phases = cpu_kernels(core_of(spec), explain, verify, winograd, recorded, recorded)
+    with tvm.target.Target(spec.tvm_target), tvm.transform.PassContext(opt_level=3):
+        if spec.accelerator is None:
+            phases = cpu_kernels(core_of(spec), explain, verify, winograd, recorded, recorded)
+        else:
+            phases = gpu_kernels(core_of(spec), explain, recorded)
         module = run_phases(phases, module, observe)
         lifted = lift_weights(module)
         if observe:
@@ -79,7 +83,8 @@ def vm_code(lifted: Lifted, spec: TargetSpec, dump: IrDump | None = None) -> Cod
     Raises:
         ToolError: the linker failed or the disk is full.
     """
-    target = tvm.target.Target(dict(spec.tvm))
+    target = tvm.target.Target(spec.tvm_target)
+    on_cpu = spec.accelerator is None
     watch = MemoryWatch()
 
     def observe(name: str, module: tvm.IRModule) -> None:
@@ -88,8 +93,9 @@ def vm_code(lifted: Lifted, spec: TargetSpec, dump: IrDump | None = None) -> Cod
             dump.write(name, module)
 
     with target, tvm.transform.PassContext(opt_level=3):
-        lowered = run_phases(vm_lowering(), lifted.module, observe)
-        executable = _executable(lowered, target, watch)
+        lowered = run_phases(vm_lowering(in_place=on_cpu), lifted.module, observe)
+        make = _executable if on_cpu else _gpu_executable
+        executable = make(lowered, target, watch)
     file = _export(executable, spec)
     return Code(file, lifted.weights, kernel_count(lifted), memory=watch.memory())
 
@@ -109,6 +115,15 @@ def _executable(
 
     jobs = [functools.partial(machine_code, part) for part in parted(kernels)] if kernels else []
     return vm_build._vmlink(builder, target, ext_libs=all_at_once(jobs))
+
+
+def _gpu_executable(
+    lowered: tvm.IRModule, target: tvm.target.Target, watch: MemoryWatch
+) -> relax.VMExecutable:
+    """What ``relax.build`` makes: the code for the CPU only starts kernels."""
+    context = tvm.transform.PassContext(3, _UNCHECKED, instruments=[watch.kernels()])
+    with target, context, opencl_source.alone():
+        return relax.build(lowered, target, relax_pipeline=None, tir_pipeline="default")
 
 
 def kernel_count(lifted: Lifted) -> int:

@@ -38,7 +38,7 @@ from tvmedge.scheduling.engine import Choice
 from tvmedge.scheduling.recorded import Applied, Recorded
 from tvmedge.targeting import TargetSpec
 from tvmedge.tensors import ImageOptions, read_inputs
-from tvmedge.types import Signature, Winograd
+from tvmedge.types import DeviceKind, Signature, Winograd
 from tvmedge.versions import require_tvm, tvmedge_version
 
 CODE_FILE = "code/model.so"
@@ -118,6 +118,8 @@ def compile_frontend(
 ) -> BundleContents:
     """Build an imported model for one target."""
     imported, vectors = frontend.imported, frontend.vectors
+    if spec.accelerator is not None:
+        _require_fixed(imported, spec, options)
     dump = IrDump(options.dump_ir / spec.name) if options.dump_ir else None
     model = imported.model
     with failures_named(model, f"compiled for {spec.name}"):
@@ -131,6 +133,7 @@ def compile_frontend(
             triple=str(spec.tvm["mtriple"]),
             cpu=str(spec.tvm["mcpu"]),
             features=spec.features,
+            device=DeviceKind.CPU if spec.accelerator is None else DeviceKind.OPENCL,
         ),
         signature=imported.signature,
         code=CodeInfo(
@@ -154,6 +157,23 @@ def compile_frontend(
         notice=notice(model),
         fixed_inputs=fixed_inputs(model),
     )
+
+
+def _require_fixed(imported: ImportedModel, spec: TargetSpec, options: CompileOptions) -> None:
+    """Refuse what GPUs do not take.
+
+    Raises:
+        InputError: open dimensions; a comparison with unscheduled kernels.
+    """
+    if options.verify is not None:
+        raise InputError(f"--verify runs kernels on this CPU, those for {spec.name} are for a GPU.")
+    tensors = (*imported.signature.inputs, *imported.signature.outputs)
+    for tensor in tensors:
+        if not all(isinstance(size, int) for size in tensor.shape):
+            raise InputError(
+                f"Model '{imported.model.path}': '{tensor.name}' has open dimensions {tensor}, and "
+                f"{spec.name} takes fixed ones: give --input {tensor.name}:SHAPE."
+            )
 
 
 def _scheduled(

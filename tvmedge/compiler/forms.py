@@ -67,6 +67,13 @@ def code_of(
         CheckError: the library needs more workspace than allowed.
         ToolError: the linker failed or the disk is full.
     """
+    if spec.accelerator is not None:
+        if choice.needs_library:
+            raise InputError(
+                f"Kernels for {spec.name} run on its GPU, which no freestanding library can use: "
+                "leave --form, --max-workspace-kb, --sdk and --threads out."
+            )
+        return vm_code(lifted, spec, dump)
     if choice.form is Form.VM:
         if not spec.toolchain.loader:
             raise InputError(

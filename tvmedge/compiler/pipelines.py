@@ -28,6 +28,7 @@ from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, V
 from tvmedge.compiler.passes.share_tensors import ShareTensors
 from tvmedge.compiler.passes.small_serial import SmallSerial
 from tvmedge.compiler.passes.trust_private import TrustPrivate
+from tvmedge.schedules.rules.mali import RULES as MALI_RULES
 from tvmedge.scheduling.engine import Recall
 from tvmedge.scheduling.knobs import Defaults, Knobs
 from tvmedge.targeting.core import Core
@@ -110,8 +111,18 @@ def cpu_kernels(
     )
 
 
-def kernel_calls() -> tuple[Phase, ...]:
-    """Dataflow -> a line of kernel calls, each tensor allocated before it is written."""
+def gpu_kernels(
+    core: Core, explain: Explain | None = None, recall: Recall | None = None
+) -> tuple[Phase, ...]:
+    """Relax operators -> calls of scheduled TIR kernels (mali): the layout of CPUs with vectors
+    of four, since a work-item computes with those. Winograd's algorithms have no rule there."""
+    scheduled = ScheduleKernels(core, explain, None, MALI_RULES, recall)
+    return (*unscheduled_kernels(core, Winograd.OFF), Phase("schedule", (scheduled,)))
+
+
+def kernel_calls(*, in_place: bool = True) -> tuple[Phase, ...]:
+    """Dataflow -> a line of kernel calls, each tensor allocated before it is written, or
+    ``in_place`` of an argument that dies (not where kernels promise that none overlap)."""
     return (
         Phase(
             "calls",
@@ -120,16 +131,16 @@ def kernel_calls() -> tuple[Phase, ...]:
                 transform.ToNonDataflow(),
                 transform.RemovePurityChecking(),
                 transform.CallTIRRewrite(),
-                InPlace(),
+                *((InPlace(),) if in_place else ()),
             ),
         ),
     )
 
 
-def vm_lowering() -> tuple[Phase, ...]:
+def vm_lowering(*, in_place: bool = True) -> tuple[Phase, ...]:
     """Calls of kernels -> what TVM's Relax VM executes (every family)."""
     return (
-        *kernel_calls(),
+        *kernel_calls(in_place=in_place),
         Phase(
             "memory",
             (

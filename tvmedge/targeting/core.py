@@ -46,7 +46,11 @@ class Core:
 
 
 def core_of(spec: TargetSpec) -> Core:
-    """The fastest kind of core of ``spec``, with the threads of all of them."""
+    """The fastest kind of core of ``spec``, with the threads of all of them; of a GPU, what one
+    work-item is like: it computes with vectors of four."""
+    if spec.board.gpu is not None:
+        gpu = spec.board.gpu
+        return Core(lanes=4, registers=(gpu.registers or 64) // 4, cores=gpu.cores)
     facts = max(spec.board.clusters.values(), key=lambda cluster: cluster.mhz or 0)
     return _core(facts, str(spec.tvm["mtriple"]), spec.board.cores)
 

@@ -41,9 +41,21 @@ class _TvmTarget(_TvmNeeds, _TvmTakes):
     """The keys of ``[target]``: those of TVM's llvm target that a device may set."""
 
 
+class _Accelerator(TypedDict):
+    """The keys of ``[accelerator]``: those of TVM's OpenCL target."""
+
+    kind: Literal["opencl"]
+    device: Literal["mali"]
+    max_threads_per_block: Count
+
+
 @dataclass(frozen=True)
 class File:
-    """A target file together with its parents: each table, with its keys."""
+    """A target file together with its parents: each table, with its keys.
+
+    ``target`` is the CPU, ``accelerator`` what kernels run on where that is another device, so
+    that a GPU's file inherits its board's; ``here``: the CPU is this machine's.
+    """
 
     family: Family
     summary: str
@@ -52,6 +64,8 @@ class File:
     board: BoardFacts
     runtime: Runtime
     emulator: Emulator | None = None
+    accelerator: _Accelerator | None = None
+    here: bool = False
     inherit: str | tuple[str, ...] = ()
 
 

@@ -46,7 +46,7 @@ def load_target_file(file: Path | Traversable) -> TargetSpec:
     """
     name = file.name.removesuffix(".toml")
     table = with_parents(file, (name,))
-    if table.get("family") == Family.HOST:
+    if table.get("family") == Family.HOST or table.get("here") is True:
         # Detection is the base, so that a file of the user's can overrule it.
         table = tables.deep_merge(host_facts.detect(), table)
     parsed = tables.convert(table, File, str(file))
@@ -59,6 +59,7 @@ def load_target_file(file: Path | Traversable) -> TargetSpec:
         board=parsed.board,
         emulator=parsed.emulator,
         runtime=parsed.runtime,
+        accelerator=table.get("accelerator"),
     )
     for problem in _contradictions(spec):
         raise InputError(f"'{file}': {problem}.")
@@ -70,6 +71,8 @@ def _contradictions(spec: TargetSpec) -> Iterator[str]:
     board = spec.board
     if (spec.runtime.platform is None) == (spec.runtime.reason is None):
         yield "[runtime] needs either 'platform' or, when there is none, the 'reason'"
+    if (spec.accelerator is None) != (board.gpu is None):
+        yield "a GPU needs both [accelerator] and [board.gpu]"
     if sum(cluster.count for cluster in board.clusters.values()) != board.cores:
         yield f"[board] has {board.cores} cores, its clusters another number"
     if board.ram_mib and board.ram_mib[0] > board.ram_mib[1]:

@@ -20,6 +20,7 @@ class Family(str, Enum):
     HOST = "host"
     ARM_CPU = "arm_cpu"
     HEXAGON = "hexagon"
+    MALI = "mali"
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,19 @@ class CpuFacts:
 
 
 @dataclass(frozen=True)
+class GpuFacts:
+    """A GPU. None is unknown. ``work_group`` is the most items of a group, ``registers`` counts
+    those of 32 bits that an item has while as many items as possible are in flight."""
+
+    cores: Count
+    work_group: Count
+    mhz: Count | None = None
+    registers: Count | None = None
+    l2_kib: Count | None = None
+    fp16: bool | None = None
+
+
+@dataclass(frozen=True)
 class BoardFacts:
     """What we know of the hardware, and from where.
 
@@ -115,12 +129,14 @@ class BoardFacts:
     ram_mib: tuple[Count, Count] | None = None
     os: str | None = None
     libc: str | None = None
+    gpu: GpuFacts | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class TargetSpec:
-    """A device we compile for. ``tvm`` is passed verbatim to ``tvm.target.Target``."""
+    """A device we compile for. ``tvm`` is TVM's target of its CPU, ``accelerator`` of what
+    kernels run on where that is not the CPU."""
 
     name: str
     family: Family
@@ -130,6 +146,14 @@ class TargetSpec:
     board: BoardFacts
     emulator: Emulator | None
     runtime: Runtime
+    accelerator: Mapping[str, object] | None = None
+
+    @property
+    def tvm_target(self) -> dict[str, object]:
+        """What ``tvm.target.Target`` takes."""
+        if self.accelerator is None:
+            return dict(self.tvm)
+        return {**self.accelerator, "host": dict(self.tvm)}
 
     @property
     def compile_only(self) -> bool:

@@ -1,0 +1,10 @@
+"""Rules for Mali GPUs, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from tvmedge.schedules.rules.mali.conv import Conv
+from tvmedge.schedules.rules.mali.last import Last
+
+from tvmedge.scheduling.engine import Rule
+
+RULES: tuple[Rule, ...] = (Conv(), Last())

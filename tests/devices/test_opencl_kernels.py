@@ -1,0 +1,76 @@
+"""Kernels for Mali, run on this machine's OpenCL device against float64."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from onnx import helper
+
+from tests.cpu_kernels import exact, graph, random
+from tests.devices.opencl import computed
+
+pytestmark = pytest.mark.usefixtures("programs")
+
+Nodes = list  # of onnx.NodeProto
+
+
+def _close(nodes: Nodes, inputs: dict, weights: dict) -> dict[str, str]:
+    want = exact(nodes, inputs, weights, "y")
+    got, chosen = computed(graph(nodes, inputs, weights, "y"), inputs.values())
+    assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max()
+    return {kernel: choice.rule for kernel, choice in chosen.items()}
+
+
+@settings(max_examples=2, deadline=None)
+@example(channels=3, outs=16, size=9, window=3, stride=2)
+@example(channels=16, outs=24, size=7, window=1, stride=1)
+@given(
+    channels=st.integers(1, 20),
+    outs=st.integers(1, 20),
+    size=st.integers(3, 15),
+    window=st.sampled_from((1, 3)),
+    stride=st.integers(1, 2),
+)
+def test_convolutions(channels: int, outs: int, size: int, window: int, stride: int) -> None:
+    pads, strides = [window // 2] * 4, [stride] * 2
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["c"], pads=pads, strides=strides),
+        helper.make_node("Relu", ["c"], ["y"]),
+    ]
+    weights = {"w": random(outs, channels, window, window, seed=1), "b": random(outs, seed=2)}
+    chosen = _close(nodes, {"x": random(1, channels, size, size + 1)}, weights)
+    assert "conv" in chosen.values()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "shape", "weights"),
+    [
+        ([("Conv", ["x", "w"], {"group": 12, "pads": [1] * 4})], (1, 12, 9, 10), (12, 1, 3, 3)),
+        ([("Conv", ["x", "w"], {"group": 2})], (1, 8, 6, 6), (12, 4, 1, 1)),
+        ([("MaxPool", ["x"], {"kernel_shape": [3, 3], "strides": [2, 2]})], (1, 8, 11, 11), None),
+        ([("GlobalAveragePool", ["x"], {})], (1, 10, 7, 7), None),
+        ([("MatMul", ["x", "w"], {})], (5, 33), (33, 18)),
+        ([("Softmax", ["x"], {})], (3, 1001), None),
+        ([("Transpose", ["x"], {"perm": [0, 2, 1]})], (2, 5, 9), None),
+        ([("Sigmoid", ["x"], {})], (4, 8), None),
+    ],
+    ids=lambda value: value[0][0] if isinstance(value, list) else "",
+)
+def test_operators(nodes: list, shape: tuple, weights: tuple | None) -> None:
+    made = [helper.make_node(op, inputs, ["y"], **options) for op, inputs, options in nodes]
+    _close(made, {"x": random(*shape)}, {"w": random(*weights, seed=3)} if weights else {})
+
+
+def test_a_residual_block(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], pads=[1] * 4),
+        helper.make_node("Add", ["a", "x"], ["s"]),
+        helper.make_node("Concat", ["s", "x"], ["t"], axis=1),
+        helper.make_node("Conv", ["t", "v"], ["y"]),
+    ]
+    weights = {"w": random(8, 8, 3, 3, seed=1), "v": random(6, 16, 1, 1, seed=2)}
+    _close(nodes, {"x": random(1, 8, 12, 12)}, weights)

@@ -1,0 +1,96 @@
+"""Models for Mali, compiled and run on this machine's OpenCL device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts import model_list
+from tests.onnx_models import conv_net, save
+from tvmedge.bundle import read_bundle
+from tvmedge.cli import main
+from tvmedge.types import DeviceKind, Form
+
+TARGET = "host-opencl"
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(conv_net(batch="N"), tmp_path_factory.mktemp("net") / "net.onnx")
+
+
+@pytest.fixture(scope="module")
+def bundle(net: Path) -> Path:
+    shape = ["--input", "in:0:1x3x16x16"]
+    assert main(["compile", str(net), "-t", TARGET, "-o", str(net.parent), *shape]) == 0
+    return net.parent / f"net-{TARGET}.tvmedge"
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_model_runs_and_is_timed(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(bundle), "--check"]) == 0
+    assert main(["profile", str(bundle), "--json"]) == 0
+    assert '"p50_ms"' in capsys.readouterr().out
+
+
+def test_the_bundle_says_what_it_runs_on(bundle: Path) -> None:
+    manifest = read_bundle(bundle).manifest
+    assert manifest.target.device is DeviceKind.OPENCL
+    assert manifest.code.form is Form.VM
+
+
+def test_sources_are_those_of_one_kernel_each(bundle: Path) -> None:
+    sources = bytes(read_bundle(bundle).code()).split(b"// Function: ")[1:]
+    assert len(sources) > 3
+    for source in sources:
+        text = source.split(b"\0")[0]
+        assert text.count(b"__kernel") == 1
+        assert b"__local" not in text
+    assert any(b"vload4" in source and b"vstore4" in source for source in sources)
+
+
+@pytest.mark.usefixtures("programs")
+@pytest.mark.parametrize("name", ["squeezenet"])
+def test_a_real_model(name: str, model_path: Callable[[str], Path], tmp_path: Path) -> None:
+    flags = model_list.find(name).flags()
+    assert main(["compile", str(model_path(name)), "-t", TARGET, "-o", str(tmp_path), *flags]) == 0
+    (made,) = tmp_path.glob("*.tvmedge")
+    assert main(["run", str(made), "--check"]) == 0
+
+
+def test_no_driver(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TVMEDGE_OPENCL_LIBRARY", "/nonexistent.so")
+    assert main(["run", str(bundle), "--check"]) == 4
+    error = capsys.readouterr().err
+    assert "There is no OpenCL device here: no OpenCL driver could be loaded" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([], "'in:0' has open dimensions"),
+        (["--input", "in:0:1x3x16x16", "--form", "library"], "which no freestanding library"),
+        (["--input", "in:0:1x3x16x16", "--verify"], "--verify runs kernels on this CPU"),
+    ],
+)
+def test_what_a_gpu_does_not_take(
+    options: list[str],
+    reason: str,
+    net: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    assert main(["compile", str(net), "-t", TARGET, "-o", str(out), *options]) == 2
+    assert reason in capsys.readouterr().err
+    assert not out.exists() or list(out.iterdir()) == []
+
+
+def test_boards_of_a_gpu(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(bundle), "--check", "--board", "emulated"]) == 2
+    assert "is for a GPU, which only --board local reaches" in capsys.readouterr().err
