@@ -187,7 +187,7 @@ def test_the_driver_of_bare_metal_is_built_for_its_core(tmp_path: Path) -> None:
         ),
         "net",
     )
-    kernels = ELFFile(io.BytesIO(made.sources().kernels))
+    kernels = ELFFile(io.BytesIO(made.kernels[0]))
     assert kernels["e_machine"] == "EM_ARM"
     attributes = kernels.get_section_by_name(".ARM.attributes")
     tags = {
