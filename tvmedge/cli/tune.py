@@ -56,6 +56,8 @@ class Options:
     "Of everything that chance decides."
     resume: bool = False
     "Take what earlier sessions with this seed stored for tried, and go on."
+    transfer: bool = True
+    "Begin with what the store holds of other targets, kernels and seeds."
     input: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     "As of 'tvmedge compile': NAME:SHAPE or NAME=VALUE."
     winograd: Winograd = Winograd.F4
@@ -91,7 +93,12 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
     from tvmedge.tuning.tune import TuneOptions, tune_model
 
     given = parse_inputs(options.input)
-    how = How(seed=options.seed, resume=options.resume, limits=Limits(options.trials, limit))
+    how = How(
+        seed=options.seed,
+        resume=options.resume,
+        transfer=options.transfer,
+        limits=Limits(options.trials, limit),
+    )
     with contextlib.ExitStack() as opened:
         loaded = load(model)
         store = opened.enter_context(_store(options.records))

@@ -29,7 +29,8 @@ class TaskInfo(msgspec.Struct, frozen=True):
 
 class Began(msgspec.Struct, frozen=True, tag="began"):
     """The session's facts; ``skipped`` says of other kernels why they are not tuned, ``blind``
-    completes "the cost ignores ..."."""
+    completes "the cost ignores ...", ``learnt`` counts candidates of other targets, kernels and
+    sessions that the search begins with."""
 
     model: str
     target: str
@@ -41,6 +42,7 @@ class Began(msgspec.Struct, frozen=True, tag="began"):
     tasks: tuple[TaskInfo, ...]
     skipped: dict[str, str]
     schema: str = SCHEMA
+    learnt: int = 0
 
 
 class Tried(msgspec.Struct, frozen=True, tag="tried"):

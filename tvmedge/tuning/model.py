@@ -36,8 +36,13 @@ class CostModel:
         self._columns: dict[str, int] = {}
         self._trees: Any = None
 
-    def fit(self, rows: Sequence[tuple[Features, str, float | None]]) -> None:
-        """Learn from features, group and cost (None: it failed) of what was measured."""
+    def fit(
+        self,
+        rows: Sequence[tuple[Features, str, float | None]],
+        weights: Sequence[float] | None = None,
+    ) -> None:
+        """Learn from features, group and cost (None: it failed) of what was measured; every row
+        counts the same unless ``weights`` says otherwise."""
         import xgboost
 
         best: dict[str, float] = {}
@@ -51,7 +56,8 @@ class CostModel:
         for features, _, _ in rows:
             for name, value in features.items():
                 self._columns.setdefault(_column(name, value), len(self._columns))
-        data = xgboost.DMatrix(self._matrix([features for features, _, _ in rows]), targets)
+        matrix = self._matrix([features for features, _, _ in rows])
+        data = xgboost.DMatrix(matrix, targets, weight=weights)
         self._trees = xgboost.train(self._settings, data, _ROUNDS)
 
     def guess(self, candidates: Sequence[Features]) -> list[float]:

@@ -9,6 +9,7 @@ from enum import Enum
 
 from tvmedge.tuning.model import CostModel, Features
 from tvmedge.tuning.space import Candidate, Space
+from tvmedge.tuning.transfer import NOTHING, History
 
 _PARENTS = 12
 _POOL = 4  # candidates made for each that is tried
@@ -17,6 +18,7 @@ _AT_RANDOM = 0.15  # of what is tried, whatever the model says
 _FIRST = 16  # measured ones before the model is asked
 _DRAWN_FIRST, _DRAWN = 0.6, 0.2  # of what is made, from anywhere in the space, then and later
 _CROSSED = 0.85  # what is made above it is of two parents
+_FOREIGN = 0.2  # of the weight of a row of the kernel's own: one of another kernel or target
 _MUCH_SLOWER = 1.5  # a rule so far behind the best is not searched
 
 
@@ -38,11 +40,19 @@ class Tried:
 class Search:
     """Proposes, and is told. The same answers to the same seed give the same proposals."""
 
-    def __init__(self, space: Space, seed: str, strategy: Strategy = Strategy.EVOLUTION) -> None:
+    def __init__(
+        self,
+        space: Space,
+        seed: str,
+        strategy: Strategy = Strategy.EVOLUTION,
+        history: History = NOTHING,
+    ) -> None:
+        """``history`` is where an evolution begins: what other kernels and targets taught."""
         self._space = space
         self._chance = random.Random(seed)
         self._strategy = strategy
         self._model = CostModel(random.Random(seed).randrange(2**31))
+        self._history = NOTHING if strategy is Strategy.RANDOM else history
         self._seen: set[Candidate] = set()
         self.tried: list[Tried] = []
 
@@ -61,7 +71,9 @@ class Search:
     def propose(self, count: int) -> list[Candidate]:
         """Up to ``count`` candidates that were not proposed before; none when the space has no
         more, as far as chance tells."""
-        chosen = self._chosen(self._pool(count * _POOL), count)
+        seeds = [one for one in self._history.seeds if one not in self._seen][:count]
+        self._seen.update(seeds)
+        chosen = seeds + self._chosen(self._pool(count * _POOL), count - len(seeds))
         if not chosen or len(self.tried) > count:  # rules that take the kernel, too
             others = [one for one in self._space.defaults if one not in self._seen]
             chosen = (others + chosen)[:count]
@@ -114,9 +126,12 @@ class Search:
 
     def _chosen(self, pool: list[Candidate], count: int) -> list[Candidate]:
         """The cheapest of ``pool`` by the model, some of them by chance."""
-        if self._strategy is Strategy.RANDOM or len(self.tried) < _FIRST:
+        learnt = self._history.rows
+        if self._strategy is Strategy.RANDOM or len(self.tried) + len(learnt) < _FIRST:
             return pool[:count]
-        self._model.fit([(features(one.candidate), "", one.cost) for one in self.tried])
+        rows = [(features(one.candidate), "", one.cost) for one in self.tried]
+        rows += [(features(one.candidate), one.group, one.cost) for one in learnt]
+        self._model.fit(rows, [1.0] * len(self.tried) + [_FOREIGN] * len(learnt))
         guesses = self._model.guess([features(candidate) for candidate in pool])
         ranked = [pool[at] for at in sorted(range(len(pool)), key=lambda at: (guesses[at], at))]
         chosen: list[Candidate] = []

@@ -28,6 +28,7 @@ from tvmedge.tuning.running import Running
 from tvmedge.tuning.search import Search, Strategy
 from tvmedge.tuning.space import Candidate, Space
 from tvmedge.tuning.tasks import Task, Tasks
+from tvmedge.tuning.transfer import NOTHING, Past
 from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, Workers, beside_measuring
 
 BUILD_S = 60.0
@@ -54,13 +55,15 @@ class Limits:
 @dataclass(frozen=True)
 class How:
     """How to search: ``batch`` candidates are proposed at a time and built by ``builders``
-    processes; ``resume`` takes what is stored from the seed's earlier sessions for tried."""
+    processes; ``resume`` takes what is stored from the seed's earlier sessions for tried;
+    ``transfer`` begins with what is stored of other targets, kernels and seeds."""
 
     seed: int = 0
     strategy: Strategy = Strategy.EVOLUTION
     batch: int = 8
     builders: int = 1
     resume: bool = False
+    transfer: bool = True
     limits: Limits = field(default_factory=Limits)
 
 
@@ -131,9 +134,11 @@ class Session:
             return self._run()
 
     def _run(self) -> TuneResult:
-        self._listen(self._began())
         core = core_of(self._spec)
-        running = [self._open(task, Space(task.func, core)) for task in self._tasks.tasks]
+        past = Past(self._store, [t.key for t in self._tasks.tasks], self._how.seed)
+        learnt = past.candidates if self._how.transfer else 0
+        self._listen(self._began(learnt))
+        running = [self._open(t, Space(t.func, core), past) for t in self._tasks.tasks]
         self._attempt([(one, first) for one in running for first in one.search.first()])
         for one in running:
             if one.trials and one.best[-1] is None:
@@ -146,9 +151,10 @@ class Session:
         self._listen(Ended(seconds, self._trials, untuned, best, because))
         return TuneResult(results, self._trials, untuned, best, seconds, because)
 
-    def _open(self, task: Task, space: Space) -> Running:
+    def _open(self, task: Task, space: Space, past: Past) -> Running:
         seed = f"{self._how.seed}:{task.key.workload}"
-        return Running(task, Search(space, seed, self._how.strategy))
+        history = past.of(task.key, space) if self._how.transfer else NOTHING
+        return Running(task, Search(space, seed, self._how.strategy, history))
 
     def _drop_hopeless(self, running: list[Running]) -> None:
         """Kernels of algorithms that are far behind before anything is tuned."""
@@ -295,7 +301,7 @@ class Session:
             trial=one.trials,
         )
 
-    def _began(self) -> Began:
+    def _began(self, learnt: int) -> Began:
         tasks = tuple(
             TaskInfo(t.key.workload, t.kernels, 0 if t.extra else t.calls)
             for t in self._tasks.tasks
@@ -311,6 +317,7 @@ class Session:
             self._how.limits.trials,
             tasks,
             self._tasks.skipped,
+            learnt=learnt,
         )
 
     def _tried(self, one: Running, record: Record, *, stored: bool) -> Tried:

@@ -70,6 +70,12 @@ class Space:
         mixed.update((name, value) for name, value in other.decisions if chance.random() < 0.5)
         return self._made(one.rule, _Near(mixed, set(), chance))
 
+    def like(self, other: Candidate) -> Candidate | None:
+        """The candidate nearest to one of another kernel; None where its rule is not here."""
+        if other.rule not in self._rules:
+            return None
+        return self._made(other.rule, _Near(dict(other.decisions), set(), random.Random(0)))
+
     def _made(self, rule: str, knobs: Knobs) -> Candidate | None:
         """The candidate of what ``knobs`` answer. Whether the rule can do all of it shows when
         it is built."""

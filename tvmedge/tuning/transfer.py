@@ -1,0 +1,128 @@
+"""What other targets and shapes taught, as a start for a search.
+
+The same kernel on a sibling target comes first, then kernels that the same rule scheduled: a
+decision that fits both means the same for both, so the nearest shapes are those whose best
+decisions fit a kernel with the least change. Costs of two kernels say nothing of each other,
+so each kernel's are taken relative to its best.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field
+
+from tvmedge.records.store import Store, Wanted
+from tvmedge.records.types import Key, Record, Status
+from tvmedge.tuning.space import Candidate, Space
+
+SEEDS = 8
+"""Candidates that others' best become, at most."""
+
+_BEST = 3  # of a kernel: the very best may owe its place to its own shape
+_KERNELS = 12  # the nearest of other shapes
+_ROWS = 2000  # that the cost model learns from
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A candidate that was tried elsewhere: comparable with others of its ``group``."""
+
+    group: str
+    candidate: Candidate
+    cost: float | None
+
+
+@dataclass(frozen=True)
+class History:
+    """``seeds`` are candidates of the kernel at hand, the most promising first; ``rows`` what
+    was tried on it elsewhere and on kernels near it."""
+
+    seeds: tuple[Candidate, ...] = ()
+    rows: tuple[Learnt, ...] = ()
+
+
+NOTHING = History()
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What was tried on one kernel of one target, by one cost."""
+
+    key: Key
+    records: tuple[Record, ...] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self.key.workload} {self.key.target} {self.key.cost}"
+
+    def best(self, rules: Set[str]) -> list[Candidate]:
+        """The cheapest by any of ``rules``."""
+        right = [r for r in self.records if r.cost is not None and r.rule in rules]
+        return [Candidate(r.rule, r.decisions) for r in sorted(right, key=_cost)[:_BEST]]
+
+
+class Past:
+    """What ``store`` holds, apart from what a session of ``keys`` and ``seed`` put there itself:
+    one that is resumed must find what it found."""
+
+    def __init__(self, store: Store, keys: Iterable[Key], seed: int) -> None:
+        own = set(keys)
+        grouped: dict[Key, list[Record]] = {}
+        for record in store.find(Wanted()):
+            mine = record.key in own and record.seed == seed
+            if not mine and record.status is not Status.WRONG:
+                grouped.setdefault(record.key, []).append(record)
+        self._groups = [_Group(key, tuple(records)) for key, records in grouped.items()]
+
+    @property
+    def candidates(self) -> int:
+        """How many there are in all."""
+        return sum(len(group.records) for group in self._groups)
+
+    def of(self, key: Key, space: Space) -> History:
+        """What is known for the kernel of ``key``, whose candidates are in ``space``."""
+        rules = {candidate.rule for candidate in space.defaults}
+        known = [group for group in self._groups if group.best(rules)]
+        same = [group for group in known if group.key.workload == key.workload]
+        same.sort(key=lambda group: (group.key.target != key.target, group.name))
+        others = [group for group in known if group.key.workload != key.workload]
+        places = {group.name: _distance(group, space, rules) for group in others}
+        others.sort(key=lambda group: (places[group.name], group.key.cost != key.cost, group.name))
+        near = [*same, *others[:_KERNELS]]
+        rows = [
+            Learnt(group.name, Candidate(record.rule, record.decisions), record.cost)
+            for group in near
+            for record in group.records
+            if record.rule in rules
+        ]
+        return History(_seeds(near, space, rules), tuple(rows[:_ROWS]))
+
+
+def _seeds(groups: Sequence[_Group], space: Space, rules: Set[str]) -> tuple[Candidate, ...]:
+    """The best of every group, then the second of every group, and so on."""
+    bests = [group.best(rules) for group in groups]
+    found: dict[Candidate, None] = {}
+    for turn in range(_BEST):
+        for best in bests:
+            candidate = space.like(best[turn]) if turn < len(best) else None
+            if candidate is not None and candidate not in space.defaults:
+                found[candidate] = None
+    return tuple(found)[:SEEDS]
+
+
+def _distance(group: _Group, space: Space, rules: Set[str]) -> float:
+    """Of the group's best decisions, the share that the kernel at hand does not take."""
+    changed = asked = 0
+    for candidate in group.best(rules):
+        like = space.like(candidate)
+        if like is None:
+            return math.inf
+        asked += len(candidate.decisions) + len(like.decisions)
+        changed += len(set(candidate.decisions) ^ set(like.decisions))
+    return changed / asked if asked else 0.0
+
+
+def _cost(record: Record) -> float:
+    assert record.cost is not None
+    return record.cost
