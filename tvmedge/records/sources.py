@@ -29,10 +29,8 @@ def sources(records: str | None) -> tuple[Source, ...]:
     """
     if records == NONE:
         return ()
-    from tvmedge.records.store import open_store
+    if records is None and not default_file().exists():
+        return (Shipped(),)
+    from tvmedge.records.store import open_store  # SQLAlchemy takes its time
 
-    if records is not None:
-        return (open_store(records), Shipped())
-    if default_file().exists():
-        return (open_store(Place(default_file())), Shipped())
-    return (Shipped(),)
+    return (open_store(Place(default_file()) if records is None else records), Shipped())
