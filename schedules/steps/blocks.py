@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import tvm
-from tvm import s_tir, sym
+from tvm import s_tir, sym, tirx
 from tvmedge.schedules.steps.elementwise import inline, spread
 
 from tvmedge.scheduling.plan import CUT, KERNEL
 
 Block: TypeAlias = s_tir.schedule.SBlockRV
+Size: TypeAlias = int | tvm.ir.Expr
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,13 @@ def blocks(schedule: s_tir.Schedule) -> list[Block]:
 
 def shape(schedule: s_tir.Schedule, block: Block) -> list[int]:
     """The sizes of the tensor that ``block`` writes, which are static."""
-    return [int(size) for size in schedule.get(block).writes[0].source.shape]
+    return [int(size) for size in _shape(schedule, block)]
+
+
+def sizes(schedule: s_tir.Schedule, block: Block) -> list[Size]:
+    """The sizes of the tensor that ``block`` writes, numbers where they are known."""
+    found = _shape(schedule, block)
+    return [int(size) if isinstance(size, tirx.IntImm) else size for size in found]
 
 
 def anchor(

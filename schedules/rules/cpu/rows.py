@@ -10,9 +10,12 @@ after:  parallel rows:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TypeAlias
 
-from tvm import s_tir, tirx
-from tvmedge.schedules.steps.blocks import Block, blocks, find, find_all, shape
+import tvm
+from tvm import s_tir, sym, tirx
+from tvmedge.schedules.steps.blocks import Block, Size, blocks, find, find_all, sizes
 from tvmedge.schedules.steps.elementwise import inline, sums
 from tvmedge.schedules.steps.folds import gather_at, one_pass
 from tvmedge.schedules.steps.loops import Loop, extent, leading, vectorize
@@ -20,6 +23,9 @@ from tvmedge.schedules.steps.loops import Loop, extent, leading, vectorize
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
+
+Expr: TypeAlias = tvm.ir.Expr
+Sizes: TypeAlias = Sequence[Size]
 
 WRITTEN_OUT = 4  # steps of a sum
 VECTORS = (1, 2, 4)  # that are computed side by side
@@ -34,15 +40,15 @@ class Rows:
         """None for anything but folds in lanes, and where the result is not made row by row."""
         schedule = s_tir.Schedule(func)
         folded = find_all(schedule, "lanes")
-        outers = {math.prod(shape(schedule, block)[:-1]) for block in folded}
-        if len(outers) != 1 or find(schedule, "columns"):
+        outers = [sizes(schedule, block)[:-1] for block in folded]
+        if not outers or find(schedule, "columns") or not _alike(outers):
             return None
         wide = knobs.pick("vectors", VECTORS, 1)
         knobs.settle()
         for block in blocks(schedule):
             inline(schedule, block, into_sums=True)
         *before, last = blocks(schedule)
-        row = _row(schedule, last, outers.pop())
+        row = _row(schedule, last, outers[0])
         if row is None:
             return None
         if not gather_at(schedule, before, row):
@@ -53,10 +59,19 @@ class Rows:
         return Plan(schedule)
 
 
-def _row(schedule: s_tir.Schedule, block: Block, rows: int) -> Loop | None:
-    """The outermost loops of ``block``, ``rows`` iterations in all, as one."""
+def _alike(outers: Sequence[Sizes]) -> bool:
+    """Whether all are of as many rows."""
+    first, analyzer = math.prod(outers[0]), sym.Analyzer()
+    return all(analyzer.can_prove_equal(math.prod(outer), first) for outer in outers[1:])
+
+
+def _row(schedule: s_tir.Schedule, block: Block, outer: Sizes) -> Loop | None:
+    """The outermost loops of ``block``, over as many rows as ``outer`` has, as one."""
     loops = schedule.get_loops(block)
-    count = leading([extent(schedule, loop) for loop in loops], rows)
+    if all(isinstance(size, int) for size in outer):
+        count = leading([extent(schedule, loop) for loop in loops], math.prod(outer))
+    else:
+        count = _open_leading([schedule.get(loop).extent for loop in loops], outer)
     if count is None:
         return None
     if count == 0:
@@ -64,10 +79,19 @@ def _row(schedule: s_tir.Schedule, block: Block, rows: int) -> Loop | None:
     return schedule.fuse(*loops[:count])
 
 
+def _open_leading(extents: Sequence[Expr], outer: Sizes) -> int | None:
+    """How many of the first ``extents`` are those of ``outer``, one by one."""
+    analyzer = sym.Analyzer()
+    if len(extents) < len(outer):
+        return None
+    pairs = zip(extents, outer, strict=False)
+    return len(outer) if all(analyzer.can_prove_equal(*pair) for pair in pairs) else None
+
+
 def _one_row(schedule: s_tir.Schedule, block: Block) -> bool:
     """Whether ``block`` computes what it holds of one row only, inside the loop over rows."""
     inside = [extent(schedule, loop) or 0 for loop in schedule.get_loops(block)[1:]]
-    width = shape(schedule, block)[-1]
+    width = sizes(schedule, block)[-1]
     return bool(math.prod(inside) == width * sums(schedule.get(block)))
 
 

@@ -56,9 +56,10 @@ MIN = Fold(_smaller, te.comm_reducer(_smaller, _from(math.inf)))
 
 @dataclass(frozen=True)
 class Rows:
-    """``length`` values for every index into ``outer``: ``element(index, position)``."""
+    """``length`` values for every index into ``outer``, whose sizes may be open:
+    ``element(index, position)``."""
 
-    outer: Sequence[int]
+    outer: Sequence[int | Expr]
     length: int
     element: Callable[[Index, Expr], Expr]
 

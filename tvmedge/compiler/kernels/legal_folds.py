@@ -243,9 +243,14 @@ def _axes(call: relax.Call, ndim: int) -> list[int]:
 
 
 def _last_axes(x: relax.Expr, given: list[int]) -> list[int] | None:
-    """The axes of a normalisation, if they are the last of a static shape."""
+    """The axes of a normalisation, if they are the last of a shape and static; those before may
+    be open."""
     ndim = x.ty.ndim
     axes = sorted(int(axis) % ndim for axis in given)
-    if _static(x) is None or axes != list(range(ndim - len(axes), ndim)):
+    if not isinstance(x.ty.shape, relax.ShapeExpr) or axes != list(range(ndim - len(axes), ndim)):
         return None
-    return axes
+    sizes = x.ty.shape.values
+    if not all(isinstance(size, tirx.IntImm) and int(size) > 0 for size in sizes[axes[0] :]):
+        return None
+    # Of nothing there is nothing to normalise.
+    return None if any(isinstance(size, tirx.IntImm) and int(size) == 0 for size in sizes) else axes

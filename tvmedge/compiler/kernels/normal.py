@@ -74,9 +74,10 @@ def softmax_in_order(x: te.Tensor, axis: int) -> te.Tensor:
 def layer_norm(
     x: te.Tensor, count: int, epsilon: float, scale: Scale, shift: Scale, lanes: int
 ) -> te.Tensor:
-    """(x - mean) / sqrt(variance + epsilon) * scale + shift over the last ``count`` axes."""
-    shape = [int(size) for size in x.shape]
-    outer, inner = shape[: len(shape) - count], shape[len(shape) - count :]
+    """(x - mean) / sqrt(variance + epsilon) * scale + shift over the last ``count`` axes;
+    those before may be open."""
+    shape = list(x.shape)
+    outer, inner = shape[: len(shape) - count], [int(n) for n in shape[len(shape) - count :]]
     length, split = math.prod(inner), len(outer)
     mean = _mean(Rows(outer, length, lambda i, k: x(*i, *unravel(k, inner))), "mean", lanes)
 
@@ -94,9 +95,10 @@ def layer_norm(
 
 
 def rms_norm(x: te.Tensor, count: int, epsilon: float, scale: Scale, lanes: int) -> te.Tensor:
-    """x / sqrt(mean of x^2 + epsilon) * scale over the last ``count`` axes."""
-    shape = [int(size) for size in x.shape]
-    outer, inner = shape[: len(shape) - count], shape[len(shape) - count :]
+    """x / sqrt(mean of x^2 + epsilon) * scale over the last ``count`` axes;
+    those before may be open."""
+    shape = list(x.shape)
+    outer, inner = shape[: len(shape) - count], [int(n) for n in shape[len(shape) - count :]]
 
     def square(index: tuple[Expr, ...], position: Expr) -> Expr:
         value = x(*index, *unravel(position, inner))
