@@ -25,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from scripts import fetch_models, machine, model_list, model_samples
-from scripts.arm.convert import PNNX, to_ncnn
+from scripts.arm.convert import to_ncnn
 from scripts.arm.count import Counted, Tensors, count_bundle, count_peer
 from scripts.arm.python import arm_python
+from scripts.pnnx import PNNX
 from tvmedge.compiler.onnxruntime_session import VERSION, OnnxRuntime
 from tvmedge.errors import TvmEdgeError
 from tvmedge.resources import atomic_path

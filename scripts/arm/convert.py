@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import stat
 import subprocess
@@ -10,13 +9,12 @@ import sys
 from pathlib import Path
 
 from scripts.model_list import ModelEntry
+from scripts.pnnx import PNNX, foreign_layers
 from tvmedge.device.folders import atomic_folder, locked
 from tvmedge.errors import InputError, ToolError
 from tvmedge.resources import cache_dir
 
-PNNX = "20261020"
 _KINDS = {"float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}
-_FOREIGN = re.compile(r"^(pnnx|aten|F|torch|onnx|prim|nn|Tensor)(\.|::)\S*", re.MULTILINE)
 _TIMEOUT_S = 300
 
 
@@ -49,8 +47,8 @@ def to_ncnn(entry: ModelEntry, model: Path, folder: Path) -> Path:
     param = folder / "model.ncnn.param"
     if done.returncode or not param.is_file():
         raise InputError(f"pnnx does not convert it (exit status {done.returncode})")
-    if foreign := _FOREIGN.findall(param.read_text(encoding="utf-8")):
-        raise InputError(f"pnnx leaves {len(foreign)} operators that ncnn lacks")
+    if foreign := foreign_layers(param.read_text(encoding="utf-8")):
+        raise InputError(f"pnnx leaves operators that ncnn lacks: {', '.join(foreign)}")
     return param.with_suffix("")
 
 
@@ -68,7 +66,15 @@ def _program() -> Path:
 def _install(folder: Path) -> None:
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", *options, f"--target={folder}", f"pnnx=={PNNX}"],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            *options,
+            f"--target={folder}",
+            f"pnnx=={PNNX}",
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -10,26 +10,16 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes import Sequential
-from onnx_ir.passes.common import (
-    InlinePass,
-    RemoveInitializersFromInputsPass,
-    RemoveUnusedFunctionsPass,
-)
 
 from scripts import fetch_models, model_samples
 from scripts.bench.contestants.base import Source
 from scripts.model_list import ModelEntry
 from tvmedge.compiler.onnxruntime_session import OnnxRuntime
 from tvmedge.model.load import load
+from tvmedge.model.prepare import modernised
 from tvmedge.model.prepare.bind_shapes import BindShapes
 from tvmedge.model.prepare.bind_values import bind_values
-from tvmedge.model.prepare.convert_opset import ConvertOpset
-from tvmedge.model.prepare.expansions.optionals import PresentInputs
 from tvmedge.model.prepare.fixpoint import Fixpoint
-from tvmedge.model.prepare.old_hardmax import OldHardmax
-from tvmedge.model.prepare.old_prelu import OldPRelu
-from tvmedge.model.prepare.old_resize import OldResize, UpsampleModes
-from tvmedge.model.prepare.old_scan import OldScan
 from tvmedge.model.prepare.shapes import SHAPES
 from tvmedge.resources import atomic_path, cache_dir
 from tvmedge.tensors import max_normalised_error
@@ -83,20 +73,7 @@ def _folded(path: Path, entry: ModelEntry) -> onnx.ModelProto:
     operators that it has: converters lack the arithmetic on shapes, not the layers."""
     values = {n: spec.value for n, spec in entry.inputs.items() if spec.value is not None}
     shapes = {n: spec.shape for n, spec in entry.inputs.items() if spec.value is None}
-    passes = Sequential(
-        RemoveInitializersFromInputsPass(),
-        PresentInputs(),
-        BindShapes(shapes),
-        InlinePass(),
-        RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
-        OldHardmax(),
-        OldPRelu(),
-        OldResize(),
-        OldScan(),
-        ConvertOpset(),
-        UpsampleModes(),
-        Fixpoint(SHAPES),
-    )
+    passes = Sequential(*modernised(BindShapes(shapes)), Fixpoint(SHAPES))
     bound = bind_values(load(path), values).proto
     # onnx-ir keeps references into the proto and renames through them.
     copy = onnx.ModelProto.FromString(bound.SerializeToString())

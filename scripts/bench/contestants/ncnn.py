@@ -12,6 +12,7 @@ import numpy as np
 
 from scripts.bench.contestants.base import Array, Contestant, RefusedError, Source
 from scripts.bench.environments import Environment
+from scripts.pnnx import PNNX, foreign_layers
 
 _INPUT = re.compile(r'ex\.input\("(\w+)", ncnn\.Mat\([\w.()]*\.numpy\(\)(?:, batch_index=(\d+))?')
 _OUTPUT = re.compile(r'ex\.extract\("(\w+)"\)[^)]*\.numpy\((?:batch_index=(\d+))?\)')
@@ -23,7 +24,7 @@ class Ncnn(Contestant):
     name = "ncnn"
     # pnnx asks for PyTorch, which its program does not use.
     runs_in = converts_in = Environment(
-        "ncnn", ("ncnn==1.0.20261020", "numpy==2.4.6"), alone=("pnnx==20261020",)
+        "ncnn", ("ncnn==1.0.20261020", "numpy==2.4.6"), alone=(f"pnnx=={PNNX}",)
     )
 
     @classmethod
@@ -40,7 +41,7 @@ class Ncnn(Contestant):
         kept = {weights, folder / "model.ncnn.param", folder / "model_ncnn.py"}
         for path in set(folder.iterdir()) - kept:
             path.unlink()
-        foreign = _foreign((folder / "model.ncnn.param").read_text(encoding="utf-8"))
+        foreign = foreign_layers((folder / "model.ncnn.param").read_text(encoding="utf-8"))
         if foreign:
             raise RefusedError(f"pnnx left operators that ncnn lacks: {', '.join(foreign)}")
         return weights
@@ -84,9 +85,3 @@ class Ncnn(Contestant):
                     raise RefusedError("ncnn ends with an error when it runs the model")
                 outputs.append(mat.numpy(batch_index=int(batch)) if batch else np.array(mat))
         return outputs
-
-
-def _foreign(param: str) -> list[str]:
-    """Layers of PyTorch and ONNX that pnnx could not translate."""
-    kinds = {line.split()[0] for line in param.splitlines()[2:] if line.strip()}
-    return sorted(kind for kind in kinds if "." in kind or "::" in kind)

@@ -51,8 +51,8 @@ class Prepared:
     symbols: dict[str, Bounds]
 
 
-def preparation(bind: BindShapes) -> tuple[PassBase, ...]:
-    """The rewrites, in order."""
+def modernised(bind: BindShapes) -> tuple[PassBase, ...]:
+    """What any model becomes first: bound, without functions, of a recent opset."""
     return (
         RemoveInitializersFromInputsPass(),
         DropMetadata(),
@@ -66,9 +66,12 @@ def preparation(bind: BindShapes) -> tuple[PassBase, ...]:
         OldScan(),
         ConvertOpset(),
         UpsampleModes(),
-        Fixpoint(REWRITES),
-        SafeNames(),
     )
+
+
+def preparation(bind: BindShapes) -> tuple[PassBase, ...]:
+    """The rewrites, in order."""
+    return (*modernised(bind), Fixpoint(REWRITES), SafeNames())
 
 
 def prepare(model: Model, shapes: Shapes) -> Prepared:
