@@ -82,12 +82,24 @@ def test_interrupted_it_stores_what_it_has_and_says_how_to_go_on(
     assert main([*command[:-1], str(done), "--resume"]) == 0
 
 
+@pytest.mark.slow
+def test_metaschedule_is_there_for_comparison(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["tune", str(model), "-t", "host", "--space", "stock", "--trials", "16", "--json"]
+    assert main(command) == 0
+    (row,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert row["trials"] == 16
+    assert 0 < row["untuned"] < row["stock"] * 2
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["-t", "raspberry-pi-4b"], "give --board, or use --cost"),
         (["-t", "host", "--cost", "model", "--board", "local"], "leave one out"),
         (["-t", "host", "--time", "soon"], "give a number and s, m or h"),
+        (["-t", "raspberry-pi-4b", "--space", "stock", "--cost", "model"], "use -t host"),
         (["-t", "host", "--trials", "0"], "at least 1"),
         (["-t", "host", "--builders", "0"], "give a number of processes from 1, or dask://"),
         (["-t", "host", "--builders", "http://host:1"], "as dask://HOST:PORT"),

@@ -17,6 +17,7 @@ from cyclopts import Parameter
 
 from tvmedge.cli.native_noise import native_noise_logged
 from tvmedge.cli.output import Output
+from tvmedge.cli.tune_stock import SpaceKind, StockSearch, stock_line, stock_rows
 from tvmedge.errors import ExitCode, InputError
 from tvmedge.targeting import Family, TargetSpec, target
 from tvmedge.tuning.costs.choose import CostKind
@@ -52,6 +53,9 @@ class Options:
     used at the same time."""
     records: str | None = None
     "The record store: a file or an SQLAlchemy URL; by default the user's own."
+    space: SpaceKind = SpaceKind.OURS
+    """stock: TVM's MetaSchedule in its own space, beside our untuned schedules, for comparison;
+    nothing is stored."""
     seed: int = 0
     "Of everything that chance decides."
     resume: bool = False
@@ -87,8 +91,10 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
     if options.trials < 1:
         raise InputError("--trials has to be at least 1.")
 
+    from tvmedge.model.importer import import_model
     from tvmedge.model.inputs import parse_inputs
     from tvmedge.model.load import load
+    from tvmedge.model.prepare.bind_values import bind_values
     from tvmedge.tuning.session import How, Limits
     from tvmedge.tuning.tune import TuneOptions, tune_model
 
@@ -101,8 +107,17 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
     )
     with contextlib.ExitStack() as opened:
         loaded = load(model)
-        store = opened.enter_context(_store(options.records))
         source = opened.enter_context(cost_source(options.cost, options.board, spec))
+        if options.space is SpaceKind.STOCK:
+            imported = import_model(bind_values(loaded, given.values), given.shapes)
+            rows = []
+            search = StockSearch(options.trials, options.seed)
+            for row in stock_rows(imported, spec, source, search):
+                output.say(stock_line(row, source.unit))
+                rows.append(row)
+            output.document("tune", {"model": str(model), "space": "stock", "tasks": rows})
+            return ExitCode.OK
+        store = opened.enter_context(_store(options.records))
         how, builders = _builders(options.builders, how, opened)
         listeners = _listeners(options, output, limit, opened)
 

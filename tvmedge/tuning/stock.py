@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,11 @@ from tvm.ir.utils import derived_object
 from tvm.s_tir import meta_schedule as ms
 
 from tvmedge.targeting import TargetSpec
+from tvmedge.targeting.core import core_of
+from tvmedge.tuning.build import Job, as_text, compiled, scheduled_kernel
+from tvmedge.tuning.costs.source import CandidateError, CostSource
+from tvmedge.tuning.space import Space
+from tvmedge.tuning.tasks import Task
 
 _BUILD = "tvmedge.stock_build"
 _EXPORT = "tvmedge.stock_export"
@@ -78,6 +83,57 @@ def tune_stock(func: tirx.PrimFunc, spec: TargetSpec, trials: int, seed: int) ->
             seed=seed,
         )
     return found
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A task's cost for one call: ours untuned, and the best that MetaSchedule found in
+    ``trials``; None where it found none that runs."""
+
+    task: Task
+    trials: int
+    untuned: float
+    stock: float | None
+
+
+def compare(
+    tasks: Sequence[Task], spec: TargetSpec, source: CostSource, trials: int, seed: int
+) -> Iterator[Compared]:
+    """Our untuned schedules beside what MetaSchedule finds, dearest kernels first; each gets its
+    share of ``trials``, at least a batch, until those are used up. Nothing is stored: its
+    schedules are traces, which no rule of ours makes."""
+    with tvm.target.Target(dict(spec.tvm)):
+        untuned = {task.key: _untuned(task, spec, source) for task in tasks if not task.extra}
+    costs = {task.key: (untuned.get(task.key) or 0.0) * task.calls for task in tasks}
+    whole, left = sum(costs.values()), trials
+    for task in sorted(tasks, key=lambda task: -costs[task.key]):
+        own = min(left, max(_BATCH, round(trials * costs[task.key] / whole)))
+        before = untuned.get(task.key)
+        if own <= 0 or before is None:
+            continue
+        left -= own
+        found = tune_stock(task.func, spec, own, seed)
+        best = min((one for one in found if one.cost is not None), key=_cost, default=None)
+        stock = None if best is None else _measured(best.scheduled, spec, source)
+        yield Compared(task, len(found), before, stock)
+
+
+def _untuned(task: Task, spec: TargetSpec, source: CostSource) -> float | None:
+    first = Space(task.func, core_of(spec)).defaults[:1]
+    made = [scheduled_kernel(Job(as_text(task.func), spec, one)) for one in first]
+    return _measured(made[0], spec, source) if made else None
+
+
+def _measured(scheduled: tirx.PrimFunc, spec: TargetSpec, source: CostSource) -> float | None:
+    try:
+        return source.measure(compiled(scheduled, spec, spec)).value
+    except CandidateError:
+        return None
+
+
+def _cost(trial: StockTrial) -> float:
+    assert trial.cost is not None
+    return trial.cost
 
 
 def _register() -> None:
