@@ -143,6 +143,10 @@ def test_what_loads_no_libraries() -> None:
     helium, scalar = core_of(target("cortex-m55")), core_of(target("cortex-m7"))
     assert (helium.lanes, helium.registers) == (4, 8)
     assert (scalar.lanes, scalar.registers) == (1, 32)
+    assert (core_of(target("hexagon-v67")).lanes, core_of(target("hexagon-v67")).registers) == (
+        1,
+        24,
+    )
     for name in ("cortex-m7", "cortex-m55"):
         emulator = target(name).emulator
         assert emulator is not None and emulator.machine is not None

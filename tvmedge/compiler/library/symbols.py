@@ -14,7 +14,7 @@ round roundeven sin sinh sqrt tan tanh tgamma trunc
 _MATHS = frozenset(_FUNCTIONS.split())
 # What compilers call for arithmetic that a processor lacks: libgcc, compiler-rt.
 _ARITHMETIC = re.compile(
-    r"__(aeabi_|gnu_|extend|trunc|fix|float|u?div|u?mod|mul|add|sub|neg|ash|lsh)\w*"
+    r"__(aeabi_|gnu_|hexagon_|extend|trunc|fix|float|u?div|u?mod|mul|add|sub|neg|ash|lsh)\w*"
 )
 _TABLE = "_GLOBAL_OFFSET_TABLE_"
 
