@@ -115,3 +115,20 @@ def test_the_vm_allocates_what_was_planned_and_then_no_more(
     scratch = bundle.manifest.code.activation_bytes - (sum(planned[0]) - RESULT)
     padded = 16 * 264 * 264 * 4  # the most that a kernel copies here
     assert 0 <= scratch <= padded
+
+
+@pytest.mark.parametrize("form", Form)
+def test_later_runs_ask_the_system_for_no_memory(
+    net: Path, form: Form, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """4 MiB a tensor are a thousand pages, each a fault where it is new."""
+    with open_session(parse_address("local"), _compiled(net, form, capsys)) as session:
+        session.time(2)
+        before = _page_faults(session._process._process.pid)
+        session.time(5)
+        assert _page_faults(session._process._process.pid) - before < 500
+
+
+def _page_faults(process: int) -> int:
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return int(fields[7])
