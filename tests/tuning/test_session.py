@@ -69,6 +69,11 @@ class Here:
 
 @pytest.fixture(scope="module")
 def tasks() -> Tasks:
+    """Those of ``tasks_of_products``."""
+    return tasks_of_products()
+
+
+def tasks_of_products() -> Tasks:
     """Two products, of which the larger runs twice, and what is between them."""
     chance = np.random.default_rng(0)
     weights = {
