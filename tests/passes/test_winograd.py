@@ -14,6 +14,7 @@ from onnx import helper
 from tvm import te, topi
 from tvmedge.schedules.rules.cpu import RULES
 from tvmedge.schedules.rules.cpu.algorithms import Fast, Image, faster
+from tvmedge.schedules.rules.cpu.tiles import register_tile
 
 from tests.cpu_kernels import CORES, Array, compiled, exact, graph, random
 from tvmedge.compiler.kernels.winograd import (
@@ -144,3 +145,19 @@ def test_what_is_not_allowed_is_not_chosen() -> None:
     small = _fast(image, Winograd.F2)
     assert small is not None
     assert F_BY_OUTPUTS[small.outputs] is F2
+
+
+def test_two_cores_get_a_share_each() -> None:
+    image = Image(batch=1, ins=8, outs=2, rows=28, columns=28)
+    for cores in (1, 2):
+        plan = faster(replace(HOST, cores=cores), image, Winograd.F4)
+        assert plan is not None
+        shares = max(plan.bands, image.outs // plan.tile.vectors)
+        assert shares % cores == 0
+
+
+def test_a_tile_of_one_pixel_waits_for_its_weights() -> None:
+    tile = register_tile(HOST, 13, 1, 49)
+    assert tile.columns > 1
+    assert tile.peak < 0.9
+    assert register_tile(HOST, 12, 1, 49).peak == 1.0

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tvmedge.schedules.rules.cpu.tiles import PORTS, Room, Tile, register_tile
+from tvmedge.schedules.rules.cpu.tiles import PORTS, Room, Tile, register_tile, waiting
+from tvmedge.schedules.steps.loops import divisors
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.targeting.core import Core
@@ -89,9 +90,11 @@ def faster(core: Core, image: Image, allowed: Winograd) -> Fast | None:
 def direct(core: Core, image: Image) -> float:
     """Cycles of direct sums."""
     tile = register_tile(core, image.outs, image.rows, image.columns, Room(pixels=image.padded))
+    tasks = image.batch * (image.outs // tile.vectors) * -(-image.rows // tile.rows)
     products = 9 * image.rows * image.columns
     weights = 9 * _weight_bytes(core, image)
-    return _multiply(core, image, products, tile) + weights / core.far_bytes
+    cycles = _multiply(core, image, products, tile) + weights / core.far_bytes
+    return float(cycles * waiting(core, tasks))
 
 
 def _plans(core: Core, image: Image, m: int) -> Iterator[Fast]:
@@ -99,11 +102,14 @@ def _plans(core: Core, image: Image, m: int) -> Iterator[Fast]:
     for band in range(1, rows + 1):
         bands = -(-rows // band)
         if -(-rows // bands) == band:
-            yield _plan(core, image, m, bands, band * -(-image.columns // m))
+            for shares in divisors(image.outs):
+                if shares <= core.cores:
+                    tiles = band * -(-image.columns // m)
+                    tile = register_tile(core, image.outs // shares, 1, tiles)
+                    yield _plan(core, image, m, bands, tiles, tile)
 
 
-def _plan(core: Core, image: Image, m: int, bands: int, tiles: int) -> Fast:
-    tile = register_tile(core, image.outs, 1, tiles)
+def _plan(core: Core, image: Image, m: int, bands: int, tiles: int, tile: Tile) -> Fast:
     points, vector = (m + 2) ** 2, 4 * core.lanes
     products = _multiply(core, image, points * tiles * bands, tile)
     weights = points * _weight_bytes(core, image)
@@ -116,6 +122,8 @@ def _plan(core: Core, image: Image, m: int, bands: int, tiles: int) -> Fast:
     spilled = image.batch * bands * again * _missing(core, images + sums)
     streamed = weights * (1 + (image.batch * bands - 1) * missing)
     cycles = products + transforms + (streamed + spilled) / core.far_bytes
+    stages = max(waiting(core, blocks) for blocks in (image.ins, image.outs // tile.vectors))
+    cycles *= min(waiting(core, image.batch * bands), stages)
     return Fast(m, bands, tile, cycles)
 
 

@@ -49,7 +49,8 @@ class Conv:
         groups, planes = (int(annotations.get(key, 1)) for key in (GROUPS, PLANES))
         summed = [extent(schedule, loop) for loop in (ic, kh, kw, ii)]
         together = rows if planes == 1 else 1
-        room = Room(products=math.prod(size or 0 for size in summed))
+        products = math.prod(size or 0 for size in summed)
+        room = Room(products=products, images=groups * (extent(schedule, n) or 0))
         estimate = image_tile(core, outs // groups, together, columns, room)
         tile = picked_tile(knobs, core, estimate, outs // groups, together, columns)
         inner = picked_inner(knobs, core, summed[3])

@@ -3,11 +3,13 @@
 A tile multiplies V vectors of weights with T values of data into V * T vectors of
 sums. Its cost in cycles a multiply-add is the largest of three: two multiply-adds
 start in a cycle; two loads; a sum waits four cycles for its last multiply-add. Tiles
-that hang over the edge pay for what they compute there.
+that hang over the edge pay for what they compute there, and those too few to share among
+the cores for the cores that wait.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -26,9 +28,13 @@ SPILL = 3  # instructions: stored, and loaded for about two uses
 WRITTEN_OUT = 300  # LLVM writes out loops of fewer instructions
 OPEN_ROWS = 64  # tiles of an open number of rows are chosen for so many
 OPEN_COLUMNS = 32  # an open number of columns is rounded up to a multiple of it
+FILL = (
+    0.75  # cycles in which a vector of weights on its way to the L1 keeps loads waiting (measured)
+)
 GUARD = 10  # cycles to see whether a sum is inside, and to store it for that (measured)
 ROOMY = 14  # sums beside which what is done to them in the end has registers of its own
 CROWDED = 8  # cycles for each sum more (measured on AVX-512)
+WORTH_WAKING = 100_000  # operations, about as many cycles, for which threads are woken: 30 us
 MOST_SUMS = 28  # measured on AVX-512: more sums are slower although registers are left
 
 
@@ -59,11 +65,13 @@ class Tile:
 @dataclass(frozen=True)
 class Room:
     """Which tiles may hang over the edge: those of ``pixels``, those of ``vectors``; each
-    sum is of ``products``, 0 for more than matter."""
+    sum is of ``products``, 0 for more than matter. Cores share the rows of tiles of so many
+    ``images``, 0 where one core runs all of them."""
 
     pixels: bool = False
     vectors: bool = False
     products: int = 0
+    images: int = 0
 
 
 EXACT = Room()
@@ -72,6 +80,7 @@ EXACT = Room()
 def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = EXACT) -> Tile:
     """The best tile for ``outs`` vectors of output channels over ``rows`` x ``columns``."""
     heights, widths = _steps(rows, room.pixels), _steps(columns, room.pixels)
+    shared = room.images * outs * rows * columns * room.products >= WORTH_WAKING
     best, least = Tile(1, 1, 1, 0.0), float("inf")
     for vectors in _steps(outs, room.vectors):
         for width in widths:
@@ -80,7 +89,7 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = E
                     break
                 tile = Tile(vectors, height, width, 0.0)
                 sums = vectors * width * height
-                bound = _bound(vectors, width * height)
+                bound = _bound(core, vectors, width * height)
                 share = tile.share(outs, rows, columns)
                 bound /= share
                 if share < 1 and room.products:
@@ -88,10 +97,18 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = E
                 # Between equals: fewer passes over the weights, then more sums.
                 cost = bound + 0.02 / (width * height) - 0.0005 * sums
                 cost += _code(core, vectors, width * height, room.products)
+                if shared:
+                    cost *= waiting(core, room.images * -(-outs // vectors) * -(-rows // height))
                 if cost < least:
                     best = Tile(vectors, height, width, 1 / (PORTS * bound))
                     least = cost
     return best
+
+
+def waiting(core: Core, tasks: int) -> float:
+    """What cores without one of ``tasks`` of equal length cost: the geometric mean of a run on
+    one core, which waits for nobody, and one on all."""
+    return float(math.sqrt(-(-tasks // core.cores) * core.cores / tasks))
 
 
 def image_tile(
@@ -127,7 +144,7 @@ def picked_tile(
         height = knobs.pick("rows", options, tile.rows if same else 1)
     if same and height == tile.rows:
         return tile
-    return Tile(vectors, height, width, 1 / (PORTS * _bound(vectors, width * height)))
+    return Tile(vectors, height, width, 1 / (PORTS * _bound(core, vectors, width * height)))
 
 
 def _exactly(size: int, default: int, most: int) -> list[int]:
@@ -135,10 +152,13 @@ def _exactly(size: int, default: int, most: int) -> list[int]:
     return sorted({default, *(d for d in divisors(size) if d <= most)})
 
 
-def _bound(vectors: int, pixels: int) -> float:
+def _bound(core: Core, vectors: int, pixels: int) -> float:
     """Cycles of a tile for each multiply-add, where nothing hangs over the edge."""
     sums = vectors * pixels
-    return max(sums / PORTS, (vectors + pixels) / PORTS, LATENCY) / sums
+    loads = (vectors + pixels) / PORTS
+    if core.memory_operand:  # each multiply-add loads, which those of weights then wait for
+        loads += FILL * vectors
+    return max(sums / PORTS, loads, LATENCY) / sums
 
 
 def window_width(core: Core) -> int:

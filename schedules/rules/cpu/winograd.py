@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.inner import Inner, picked_inner
-from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, register_tile
+from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, register_tile, waiting
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
 from tvmedge.schedules.steps.loops import extent, unroll
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -78,8 +78,8 @@ class Winograd:
         inner = picked_inner(knobs, core, extent(schedule, schedule.get_loops(stages.products)[-1]))
         knobs.settle()
         kernel = anchor(schedule, main)
-        stage = min(_busy(blocks, core) for blocks in (sizes.ins, sizes.groups))
-        whole = _busy(sizes.bands, core) > stage
+        stage = max(waiting(core, blocks) for blocks in (sizes.ins, sizes.groups))
+        whole = waiting(core, sizes.bands) < stage
         _back(schedule, kernel, stages, sizes, whole)
         _products(schedule, stages.products, tile, inner, core.lanes)
         _images(schedule, kernel.pad, stages, sizes, whole)
@@ -106,11 +106,6 @@ def _sizes(schedule: s_tir.Schedule, main: Block, stages: _Stages) -> _Sizes:
 
 def _shape(schedule: s_tir.Schedule, block: Block) -> list[int]:
     return [int(size) for size in schedule.get(block).writes[0].source.shape]
-
-
-def _busy(tasks: int, core: Core) -> float:
-    """The share of the cores that ``tasks`` of equal length keep busy."""
-    return tasks / (-(-tasks // core.cores) * core.cores)
 
 
 def _back(

@@ -18,10 +18,8 @@ from tvm.ir.expr import TensorLoad
 from tvm_ffi import structural_map, structural_walk
 
 from tvmedge.compiler.library.statements import for_loop
+from tvmedge.schedules.rules.cpu.tiles import WORTH_WAKING
 from tvmedge.targeting.core import Core
-
-WORTH_IT = 100_000
-"""Operations, about as many cycles, from which on threads are woken: 30 us."""
 
 CALL = 10  # operations of a function such as exp or tanh
 
@@ -35,7 +33,10 @@ class SmallSerial:
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
         result = tvm.IRModule(dict(module.functions.items()), attrs=module.attrs)
         for variable, function in module.functions_items():
-            if isinstance(function, tirx.PrimFunc) and _work(function.body, self.core) < WORTH_IT:
+            if (
+                isinstance(function, tirx.PrimFunc)
+                and _work(function.body, self.core) < WORTH_WAKING
+            ):
                 result[variable] = function.with_body(
                     structural_map(function.body, (tirx.For, _serial))
                 )

@@ -130,6 +130,7 @@ def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -
         pixels=any(window.pads) or held,
         vectors=grouped.groups == 1,
         products=math.prod(weight.shape[1:5]),
+        images=grouped.groups * (known(shape[0]) or 0),
     )
     blocks = weight.shape[0] // grouped.groups
     tile = image_tile(core, blocks, known(rows), known(columns), room)
