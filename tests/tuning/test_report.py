@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -79,6 +80,19 @@ def test_a_session_adds_up() -> None:
     whole = standing(EVENTS)
     assert whole.best == pytest.approx(8.2)  # measured again at the end
     assert whole.ended == EVENTS[-1]
+
+
+def test_kernels_of_another_algorithm_are_no_part_of_the_model_until_the_end() -> None:
+    began = msgspec.structs.replace(
+        _began(), tasks=(*_began().tasks, TaskInfo("c" * 64, ("winograd",), 0)), learnt=3
+    )
+    other = _tried(2.5, 2, 0, "c" * 64, 1.0, 1.0)
+    session = standing([began, *EVENTS[1:3], other, *EVENTS[3:7]])
+    assert (session.untuned, session.best) == (10.0, 8.0)
+    page = _read(report(standing([began, *EVENTS[1:3], other, Ended(3.0, 3, 10.0, 5.0, "so")])))
+    assert "10 -> 5 s, 0.500 of untuned" in page.text
+    assert "winograd, of another algorithm" in page.text
+    assert "began with 3 candidates of other searches" in page.text
 
 
 def test_a_log_of_several_sessions_ends_with_the_last() -> None:

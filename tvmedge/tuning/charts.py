@@ -26,7 +26,7 @@ class Axis:
 def step_chart(title: str, curve: Sequence[Point], untuned: float, axis: Axis) -> str:
     """``curve`` over ``axis``, in shares of ``untuned``, which is drawn as a dashed line."""
     if not curve or untuned <= 0:
-        return f"<p>{escape(title)}: nothing was measured.</p>"
+        return f"<p>{escape(title)}: nothing to draw yet.</p>"
     shares = [point.cost / untuned for point in curve]
     bottom, top = _rounded(min([1.0, *shares]), max([1.0, *shares]))
     end = max(axis.end, axis.of(curve[-1]), 1e-9)

@@ -11,6 +11,7 @@ from tvmedge.records.order import order
 from tvmedge.records.store import Store, Wanted
 from tvmedge.records.types import Key, Record, Status
 from tvmedge.targeting import TargetSpec
+from tvmedge.tuning.algorithms import answers
 from tvmedge.tuning.build import as_text
 from tvmedge.tuning.costs.source import CostSource
 from tvmedge.tuning.evaluate import Evaluator
@@ -66,7 +67,28 @@ def replay(
             store.put(now)
             done.append(Replayed(before, now))
             listen(done[-1])
+    _answer(tasks, done, store)
     return done
+
+
+def _answer(tasks: Tasks, done: list[Replayed], store: Store) -> None:
+    """Which algorithms are the fastest follows from what their kernels cost now."""
+    best: dict[Key, Record] = {}
+    for one in done:
+        if one.sound:
+            best[one.now.key] = min(best.get(one.now.key, one.now), one.now, key=_cost)
+    costs = {
+        task.key: task.calls * _cost(best[task.key]) for task in tasks.tasks if task.key in best
+    }
+    for question in tasks.questions:
+        keys = [key for option in question.options.values() for key in option if key in best]
+        if keys:
+            store.put(*answers(question, costs, best[keys[0]].unit, best[keys[0]].seed))
+
+
+def _cost(record: Record) -> float:
+    assert record.cost is not None
+    return record.cost
 
 
 def _stored(store: Store, task: Task, target: str, most: int) -> list[Record]:
@@ -77,7 +99,7 @@ def _stored(store: Store, task: Task, target: str, most: int) -> list[Record]:
         keys.setdefault(record.key, []).append(record)
     found: dict[Candidate, Record] = {}
     for records in keys.values():
-        ranked = sorted(records, key=lambda record: (record.cost, *order(record)))
+        ranked = sorted(records, key=lambda record: (_cost(record), *order(record)))
         for record in (*(r for r in ranked if r.trial == 0), *ranked[:most]):
             found.setdefault(candidate_of(record), record)
     return list(found.values())

@@ -79,8 +79,8 @@ def report(session: Standing) -> str:
             *_facts(began, session),
             "<h2>The model</h2>",
             "<p>The cost of all kernels, each as often as it is called, as a share of what it was "
-            "before (dashed). Winners are measured again at the end, which is in the text and the "
-            "table, not in the curves.</p>",
+            "before (dashed). What is known at the end only, winners measured again and algorithms "
+            "exchanged, is in the text and the table, not in the curves.</p>",
             _pair("the model", session.curve, session.untuned, session.trials, session.seconds),
             "<h2>Kernels</h2>",
             _table(session, tasks, began.unit),
@@ -96,11 +96,12 @@ def _facts(began: Began, session: Standing) -> list[str]:
     earlier = f", {session.stored} of them in earlier sessions" if session.stored else ""
     why = session.ended.because if session.ended else "it had not ended when this was written"
     blind = f" This cost ignores {began.blind}." if began.blind else ""
+    learnt = f" It began with {began.learnt} candidates of other searches." if began.learnt else ""
     text = (
         f"Cost by {began.cost}: {session.untuned:.4g} -> {session.best:.4g} {began.unit}, "
         f"{share:.3f} of untuned, after {session.trials} trials{earlier} in "
         f"{session.seconds:.0f} s ({session.rate:.1f} trials a second); {why}. "
-        f"Seed {began.seed}.{blind}"
+        f"Seed {began.seed}.{learnt}{blind}"
     )
     return [f"<p>{escape(text)}</p>"]
 
@@ -161,7 +162,8 @@ def _details(task: TaskStanding, seconds: float) -> str:
 
 def _named(task: TaskStanding) -> str:
     more = len(task.info.kernels) - 1
-    return f"{task.name} and {more} equal" if more else task.name
+    name = f"{task.name} and {more} equal" if more else task.name
+    return name if task.info.calls else f"{name}, of another algorithm"
 
 
 def _notes(began: Began, session: Standing) -> list[str]:

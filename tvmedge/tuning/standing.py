@@ -66,7 +66,7 @@ class Standing:
         self.seconds = 0.0
         self.failures: Counter[str] = Counter()
         self.curve: list[Point] = []
-        """The best cost of the whole model, once every task was tried."""
+        """The best cost of the whole model, once every task of its own was tried."""
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Began):
@@ -85,11 +85,15 @@ class Standing:
     @property
     def untuned(self) -> float:
         """The model's cost before; tasks of which none is known are left out."""
+        if self.ended is not None:
+            return self.ended.untuned
         return sum(task.whole for task in self.tasks.values())
 
     @property
     def best(self) -> float:
-        """The model's cost now."""
+        """The model's cost now; what other algorithms win is known when the session ended."""
+        if self.ended is not None:
+            return self.ended.best
         return self.untuned - sum(task.won for task in self.tasks.values())
 
     @property
@@ -112,7 +116,8 @@ class Standing:
             task.best, task.rule = event.best, event.rule
             task.decisions = " ".join(f"{name}={d}" for name, d in event.decisions.items())
             task.curve.append(Point(event.of_task, event.seconds, event.best))
-        if all(task.trials for task in self.tasks.values()) and (better or not self.curve):
+        called = (task for task in self.tasks.values() if task.info.calls)
+        if all(task.trials for task in called) and (better or not self.curve):
             self.curve.append(Point(event.trial, event.seconds, self.best))
 
 
