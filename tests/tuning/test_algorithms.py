@@ -18,6 +18,8 @@ from tvmedge.records.store import open_store
 from tvmedge.scheduling.recorded import Recorded
 from tvmedge.scheduling.workload import hash_of
 from tvmedge.targeting.core import core_of
+from tvmedge.tuning.evaluate import Evaluator
+from tvmedge.tuning.replay import replay
 from tvmedge.tuning.session import How, Limits, Session
 from tvmedge.tuning.tasks import tasks_of
 from tvmedge.types import Winograd
@@ -69,3 +71,17 @@ def test_what_costs_least_is_what_compile_takes(module: tvm.IRModule, tmp_path: 
     workloads = {hash_of(f) for f in made.functions.values() if isinstance(f, tvm.tirx.PrimFunc)}
     assert question.options[answer][0].workload in workloads
     assert question.options[question.default][0].workload not in workloads
+
+
+def test_a_replay_answers_again(module: tvm.IRModule, tmp_path: Path) -> None:
+    tasks = tasks_of(module, HOST, CodeSize.name)
+    (question,) = tasks.questions
+    with open_store(str(tmp_path / "records.db"), create=True) as store:
+        how = How(limits=Limits(len(tasks.tasks)))
+        Session(("m", tasks), HOST, CodeSize(), store, how).run(Here(), Here())
+        stored = [record for record in store.find() if record.kernel == question.text]
+        store.remove(stored)
+        replay(tasks, "host", Evaluator(HOST, CodeSize(), (Here(), Here()), seed=0), store, most=1)
+        again = [record for record in store.find() if record.kernel == question.text]
+    assert len(stored) > 1
+    assert again == stored
