@@ -73,6 +73,7 @@ def test_what_costs_least_is_what_compile_takes(module: tvm.IRModule, tmp_path: 
     assert question.options[question.default][0].workload not in workloads
 
 
+@pytest.mark.slow
 def test_a_replay_answers_again(module: tvm.IRModule, tmp_path: Path) -> None:
     tasks = tasks_of(module, HOST, CodeSize.name)
     (question,) = tasks.questions

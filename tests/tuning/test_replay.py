@@ -14,7 +14,7 @@ from tests.tuning.test_session import HOST, CodeSize, Here, _Planted
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
 from tvmedge.records.store import Store, Wanted, open_store
-from tvmedge.records.types import Status
+from tvmedge.records.types import Record, Status
 from tvmedge.tuning import build
 from tvmedge.tuning.evaluate import Evaluator
 from tvmedge.tuning.replay import replay
@@ -31,16 +31,22 @@ def tasks() -> Tasks:
     return tasks_of(imported.module, HOST, CodeSize.name)
 
 
-@pytest.fixture
-def store(tasks: Tasks, tmp_path: Path) -> Store:
+@pytest.fixture(scope="module")
+def found(tasks: Tasks, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     """What eight trials found with an older TVM."""
+    place = tmp_path_factory.mktemp("found") / "records.db"
+    with open_store(str(place), create=True) as store:
+        how = How(limits=Limits(8, threshold=0.0))
+        Session(("m", tasks), HOST, CodeSize(), store, how).run(Here(), Here())
+        today = store.find()
+    old = dataclasses.replace(today[0].key, toolchain="tvm 0.26")
+    return [dataclasses.replace(r, key=old, cost=r.cost and r.cost + 1000) for r in today]
+
+
+@pytest.fixture
+def store(found: list[Record], tmp_path: Path) -> Store:
     store = open_store(str(tmp_path / "records.db"), create=True)
-    how = How(limits=Limits(8, threshold=0.0))
-    Session(("m", tasks), HOST, CodeSize(), store, how).run(Here(), Here())
-    found = store.find()
-    store.remove(found)
-    old = dataclasses.replace(found[0].key, toolchain="tvm 0.26")
-    store.put(*(dataclasses.replace(r, key=old, cost=r.cost and r.cost + 1000) for r in found))
+    store.put(*found)
     return store
 
 
