@@ -131,6 +131,28 @@ class Loaded:
         ]
 
 
+class Pool:
+    """A loaded library's pool of threads, in memory with red zones."""
+
+    def __init__(self, loaded: Loaded, threads: int) -> None:
+        self._loaded = loaded
+        self._threads = threads
+        self.memory = Buffer(4096)
+        self._start = loaded.function("pool_start", ctypes.c_void_p, ctypes.c_int)
+        self._stop = loaded.function("pool_stop", ctypes.c_void_p)
+        self._stop.restype = None
+
+    def __enter__(self) -> Pool:
+        assert self._start(self.memory.address, self._threads) == 0
+        self._loaded.pool = self.memory.address
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loaded.pool = None
+        self._stop(self.memory.address)
+        assert self.memory.zones_are_whole()
+
+
 def same(ours: Sequence[Array], theirs: Sequence[Array]) -> bool:
     """Whether both are the same to the last bit."""
     return len(ours) == len(theirs) and all(

@@ -12,7 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.library_runs import Buffer, Loaded, Scheduled, library_of, same, scheduled, vm_outputs
+from tests.library_runs import (
+    Buffer,
+    Loaded,
+    Pool,
+    Scheduled,
+    library_of,
+    same,
+    scheduled,
+    vm_outputs,
+)
 from tests.onnx_models import save, wide_net
 from tvmedge.bundle import Form, write_bundle
 from tvmedge.cli import main
@@ -25,7 +34,7 @@ from tvmedge.model.load import load
 from tvmedge.targeting import target
 
 THREADS = 3
-POOL = Path(library.__file__).with_name("pool.h")
+POOL_SOURCE = Path(library.__file__).with_name("pool.h")
 OK, MISSING, UNALIGNED, _, TOO_MANY = range(5)
 
 
@@ -50,28 +59,6 @@ def loaded(net: Scheduled, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
 def want(net: Scheduled) -> list[list[np.ndarray]]:
     """What the VM gives for two inputs."""
     return [vm_outputs(net, [_input(seed)]) for seed in range(2)]
-
-
-class Pool:
-    """A pool in memory with red zones."""
-
-    def __init__(self, loaded: Loaded, threads: int) -> None:
-        self._loaded = loaded
-        self._threads = threads
-        self.memory = Buffer(4096)
-        self._start = loaded.function("pool_start", ctypes.c_void_p, ctypes.c_int)
-        self._stop = loaded.function("pool_stop", ctypes.c_void_p)
-        self._stop.restype = None
-
-    def __enter__(self) -> Pool:
-        assert self._start(self.memory.address, self._threads) == OK
-        self._loaded.pool = self.memory.address
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loaded.pool = None
-        self._stop(self.memory.address)
-        assert self.memory.zones_are_whole()
 
 
 def _tasks() -> dict[str, str]:
@@ -150,7 +137,7 @@ def test_a_pool_runs_every_iteration_once(tmp_path: Path, sanitizer: str | None)
     if compiler is None:
         pytest.skip("gcc is not installed")
     source, program = Path(__file__).with_name("pool_stress.c"), str(tmp_path / "stress")
-    options = ["-std=gnu2x", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{POOL.parent}"]
+    options = ["-std=gnu2x", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{POOL_SOURCE.parent}"]
     options += [f"-fsanitize={sanitizer}"] if sanitizer else []
     subprocess.run([compiler, *options, str(source), "-o", program, "-lpthread"], check=True)
     most = "2" if sanitizer else "4"  # threads: it takes seconds for each
