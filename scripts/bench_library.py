@@ -5,7 +5,7 @@
 The parts: ``sizes`` of each model's library for several targets; ``1`` and ``2``, latency on so
 many threads beside TVM's VM and onnxruntime, in turns; ``first``, what must ship beside a model,
 the peak of memory and the time to the first result, beside onnxruntime, LiteRT and ncnn. What is
-in the result file stays until it is measured again; the page is written anew each time.
+in the committed result file stays until it is measured again; the page is written from it.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ def main(arguments: list[str]) -> int:
         for part in options.parts.split(","):
             print(f"{name} {part}: {_measured(record, part, given)}", flush=True)
         results.write(options.out, report)
-    with atomic_path(_PAGE) as temporary:
-        temporary.write_text(page(report), encoding="utf-8")
+    if options.out == _OUT and not options.prepare:
+        with atomic_path(_PAGE) as temporary:
+            temporary.write_text(page(report), encoding="utf-8")
     return 0
 
 

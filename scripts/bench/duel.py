@@ -76,6 +76,7 @@ class Entrant:
             return {"failed": self.failed}
         ordered = sorted(self.times)
         return {
+            "min_ms": round(ordered[0], 4),
             "median_ms": round(statistics.median(ordered), 4),
             "p10_ms": round(ordered[len(ordered) // 10], 4),
             "p90_ms": round(ordered[len(ordered) * 9 // 10], 4),

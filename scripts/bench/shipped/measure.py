@@ -66,6 +66,7 @@ def _row(answers: list[dict[str, Any]], error: float) -> dict[str, Any]:
         return {"failed": f"wrong: its error is {error:.1e}"}
     return {
         "cold_ms": round(min(answer["cold_ms"] for answer in answers), 2),
+        "check_ms": round(min(answer["check_ms"] for answer in answers), 2),
         "rss_kib": int(statistics.median(answer["rss_kib"] for answer in answers)),
         "bytes": sum(answers[0]["libraries"].values()),
         "libraries": answers[0]["libraries"],

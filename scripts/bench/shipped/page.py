@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from scripts.bench.results import Record, mean, medians
+from scripts.bench.results import Record, mean
 
 _INTRODUCTION = """\
 # Freestanding libraries in figures
@@ -17,8 +17,9 @@ Made by `scripts/bench_library.py`; do not edit. Models are those of the CPU ben
 _LATENCY = """\
 ## Latency on this machine
 
-Medians in ms of runs in turns, pinned, on the same inputs, outputs checked; *VM* is the same
-kernels under TVM's VM. *load* is the machine's load average when they started: others worked on it.
+Least ms of many runs in turns, pinned, on the same inputs, outputs checked; *VM* is the same
+kernels under TVM's VM. *load* is the machine's load average when they started: others worked on its two
+cores, so that medians say more about them; the result file has those, too.
 """
 
 _FIRST = """\
@@ -28,8 +29,8 @@ One thread. *Beside the model*: the shared libraries that are in use by the firs
 Python's, NumPy's or the system's. A runtime's are the same for every model and hold its Python
 binding, too; ours are the model's own code, and there is no runtime. *Peak memory* is the growth of
 VmHWM, *first result* the time from before the runtime is imported to outputs in NumPy arrays, the
-quickest of five fresh processes with files in the page cache. Ours maps its weights and checks
-their sha256 first, which others do not do.
+quickest of five fresh processes with files in the page cache. Ours maps its weights; to compare their
+sha256, which others do not do, takes the time in parentheses more.
 """
 
 _SIZES = """\
@@ -67,7 +68,7 @@ def _machine(report: Record) -> str:
 def _summary(records: list[Record]) -> list[str]:
     lines = []
     for threads in (1, 2):
-        times = [medians(record, threads) for record in records]
+        times = [_fastest(record, threads) for record in records]
         for other in ("tvmedge-vm", "onnxruntime"):
             ratios = [t["tvmedge"] / t[other] for t in times if {"tvmedge", other} <= t.keys()]
             if ratios:
@@ -91,6 +92,12 @@ def _summary(records: list[Record]) -> list[str]:
     return lines
 
 
+def _fastest(record: Record, threads: int) -> dict[str, float]:
+    """The least milliseconds by contestant."""
+    run = record["runs"].get(str(threads), {})
+    return {name: row["min_ms"] for name, row in run.items() if "min_ms" in row}
+
+
 def _least(first: dict[str, Any], key: str) -> str:
     values = {name: row[key] for name, row in first.items() if key in row}
     return min(values, key=lambda name: values[name])
@@ -105,7 +112,7 @@ def _latency(records: list[Record]) -> list[str]:
     for record in records:
         cells = [record["model"]]
         for threads in (1, 2):
-            times = medians(record, threads)
+            times = _fastest(record, threads)
             cells += [_short(times[name]) if name in times else "" for name in names]
             both = {"tvmedge", "tvmedge-vm"} <= times.keys()
             cells.append(f"{times['tvmedge'] / times['tvmedge-vm']:.2f}" if both else "")
@@ -130,6 +137,11 @@ def _first(records: list[Record]) -> list[str]:
             for name in names:
                 row = record["first"].get(name, {})
                 text = _short(row[key] / unit) if key in row else "-"
+                text += (
+                    f" ({_short(row['check_ms'])})"
+                    if key == "cold_ms" and row.get("check_ms")
+                    else ""
+                )
                 cells.append(f"**{text}**" if name == least else text)
             rows.append(cells)
         parts += [f"### {title}", "", *_table(["model", *names], rows), ""]

@@ -4,6 +4,26 @@
 
 static uint32_t sha256_turn(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
+// The next eight words, in place of those 16 before them.
+static void sha256_words(uint32_t w[16], int first) {
+  for (int i = first; i < first + 8; i++) {
+    uint32_t a = w[(i - 15) % 16], b = w[(i - 2) % 16];
+    w[i % 16] += w[(i - 7) % 16] + (sha256_turn(a, 7) ^ sha256_turn(a, 18) ^ a >> 3) +
+                 (sha256_turn(b, 17) ^ sha256_turn(b, 19) ^ b >> 10);
+  }
+}
+
+static inline __attribute__((always_inline)) void sha256_round(
+    uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e, uint32_t f, uint32_t g,
+    uint32_t *h, uint32_t word) {
+  uint32_t one = *h + (sha256_turn(e, 6) ^ sha256_turn(e, 11) ^ sha256_turn(e, 25)) +
+                 ((e & f) ^ (~e & g)) + word;
+  uint32_t two = (sha256_turn(a, 2) ^ sha256_turn(a, 13) ^ sha256_turn(a, 22)) +
+                 ((a & b) ^ (a & c) ^ (b & c));
+  *d += one;
+  *h = one + two;
+}
+
 static void sha256_block(uint32_t state[8], const uint8_t *block) {
   static const uint32_t k[64] = {
       0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
@@ -16,28 +36,27 @@ static void sha256_block(uint32_t state[8], const uint8_t *block) {
       0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
       0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
       0xc67178f2};
-  uint32_t w[64], s[8];
+  uint32_t w[16], a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
+  uint32_t f = state[5], g = state[6], h = state[7];
   for (int i = 0; i < 16; i++) {
-    const uint8_t *b = block + 4 * i;
-    w[i] = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+    const uint8_t *at = block + 4 * i;
+    w[i] = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
   }
-  for (int i = 16; i < 64; i++) {
-    uint32_t a = w[i - 15], b = w[i - 2];
-    w[i] = w[i - 16] + w[i - 7] + (sha256_turn(a, 7) ^ sha256_turn(a, 18) ^ a >> 3) +
-           (sha256_turn(b, 17) ^ sha256_turn(b, 19) ^ b >> 10);
+  // Eight rounds after which every variable has its place again: moving them costs most of the time.
+  for (int i = 0; i < 64; i += 8) {
+    if (i >= 16) sha256_words(w, i);
+    const uint32_t *v = w + i % 16, *r = k + i;
+    sha256_round(a, b, c, &d, e, f, g, &h, r[0] + v[0]);
+    sha256_round(h, a, b, &c, d, e, f, &g, r[1] + v[1]);
+    sha256_round(g, h, a, &b, c, d, e, &f, r[2] + v[2]);
+    sha256_round(f, g, h, &a, b, c, d, &e, r[3] + v[3]);
+    sha256_round(e, f, g, &h, a, b, c, &d, r[4] + v[4]);
+    sha256_round(d, e, f, &g, h, a, b, &c, r[5] + v[5]);
+    sha256_round(c, d, e, &f, g, h, a, &b, r[6] + v[6]);
+    sha256_round(b, c, d, &e, f, g, h, &a, r[7] + v[7]);
   }
-  for (int i = 0; i < 8; i++) s[i] = state[i];
-  for (int i = 0; i < 64; i++) {
-    uint32_t e = s[4], a = s[0];
-    uint32_t one = s[7] + (sha256_turn(e, 6) ^ sha256_turn(e, 11) ^ sha256_turn(e, 25)) +
-                   ((e & s[5]) ^ (~e & s[6])) + k[i] + w[i];
-    uint32_t two = (sha256_turn(a, 2) ^ sha256_turn(a, 13) ^ sha256_turn(a, 22)) +
-                   ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-    for (int j = 7; j > 0; j--) s[j] = s[j - 1];
-    s[4] += one;
-    s[0] = one + two;
-  }
-  for (int i = 0; i < 8; i++) state[i] += s[i];
+  const uint32_t now[8] = {a, b, c, d, e, f, g, h};
+  for (int i = 0; i < 8; i++) state[i] += now[i];
 }
 
 static void sha256(const void *data, size_t bytes, uint8_t digest[32]) {
