@@ -18,8 +18,8 @@ _LATENCY = """\
 ## Latency on this machine
 
 Least ms of many runs in turns, pinned, on the same inputs, outputs checked; *VM* is the same
-kernels under TVM's VM. *load* is the machine's load average when they started: others worked on its two
-cores, so that medians say more about them; the result file has those, too.
+kernels under TVM's VM. *load* is the machine's load average when they started: others worked on
+its two cores, so that medians say more about them; the result file has those, too.
 """
 
 _FIRST = """\
@@ -29,8 +29,8 @@ One thread. *Beside the model*: the shared libraries that are in use by the firs
 Python's, NumPy's or the system's. A runtime's are the same for every model and hold its Python
 binding, too; ours are the model's own code, and there is no runtime. *Peak memory* is the growth of
 VmHWM, *first result* the time from before the runtime is imported to outputs in NumPy arrays, the
-quickest of five fresh processes with files in the page cache. Ours maps its weights; to compare their
-sha256, which others do not do, takes the time in parentheses more.
+quickest of five fresh processes with files in the page cache. Ours maps its weights; to compare
+their sha256, which others do not do, takes the time in parentheses more.
 """
 
 _SIZES = """\
