@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("step", choices=("count", "time", "report"))
     parser.add_argument("--each", type=int, default=60, help="candidates of a kernel")
-    parser.add_argument("--model", default="", help="LLVM's scheduling model of this machine")
+    parser.add_argument("--model", default="sapphirerapids", help="LLVM's, of this machine")
     parser.add_argument("--kernel", action="append", help="only these")
     parser.add_argument("--out", type=Path, default=RESULTS, help="result file")
     options = parser.parse_args(arguments)
@@ -81,6 +81,7 @@ def main(arguments: list[str]) -> int:
         for name, found in counted(options, rows):
             rows[name] = found
             report = {"machine": machine.describe(["tvmedge", "apache-tvm"]), "kernels": rows}
+            report["llvm_mca"] = options.model
             _write(options.out, report)
     if options.step == "time":
         print(f"{timed(rows)} candidates are left to time")
