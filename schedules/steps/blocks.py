@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import tvm
 from tvm import s_tir, sym, tirx
+from tvm_ffi import structural_walk
 from tvmedge.schedules.steps.elementwise import inline, spread
 
 from tvmedge.scheduling.plan import CUT, KERNEL
@@ -26,6 +27,14 @@ class Anchored:
     pad: Block | None
     main: Block
     epilogue: Block
+
+
+def has(func: tirx.PrimFunc, *kinds: str) -> bool:
+    """Whether ``find`` would find a block: asked of a kernel before a schedule of it is made, which
+    takes thirty times as long."""
+    found: list[s_tir.SBlock] = []
+    structural_walk(func.body, (s_tir.SBlock, found.append))
+    return any(block.annotations.get(KERNEL) in kinds for block in found)
 
 
 def find(schedule: s_tir.Schedule, *kinds: str) -> Block | None:

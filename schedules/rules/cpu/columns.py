@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.steps.blocks import Block, blocks, find, find_all, shape
+from tvmedge.schedules.steps.blocks import Block, blocks, find, find_all, has, shape
 from tvmedge.schedules.steps.elementwise import inline
 from tvmedge.schedules.steps.folds import gather_at, one_pass
 from tvmedge.schedules.steps.loops import Loop, divisors, extent, leading, unroll, vectorize
@@ -32,6 +32,8 @@ class Columns:
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but folds of columns, and where the result is not made column by
         column."""
+        if not has(func, "columns"):
+            return None
         schedule = s_tir.Schedule(func)
         folded = find_all(schedule, "columns")
         places = {(math.prod(s[:-2]), s[-1]) for s in (shape(schedule, b) for b in folded)}

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.inner import picked_inner
 from tvmedge.schedules.rules.cpu.tiles import Room, image_tile, picked_tile
-from tvmedge.schedules.steps.blocks import Block, anchor, find
+from tvmedge.schedules.steps.blocks import Block, anchor, find, has
 from tvmedge.schedules.steps.loops import extent, vectorize
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
@@ -37,6 +37,8 @@ class Conv:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked convolution."""
+        if not has(func, "conv"):
+            return None
         schedule = s_tir.Schedule(func)
         main = find(schedule, "conv")
         if main is None:

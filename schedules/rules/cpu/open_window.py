@@ -13,7 +13,7 @@ from __future__ import annotations
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.conv import pad_planes
 from tvmedge.schedules.rules.cpu.tiles import window_width
-from tvmedge.schedules.steps.blocks import anchor, find
+from tvmedge.schedules.steps.blocks import anchor, find, has
 from tvmedge.schedules.steps.loops import divisors, extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
@@ -31,6 +31,8 @@ class OpenWindow:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked depthwise convolution or pool."""
+        if not has(func, "depthwise", "pool"):
+            return None
         schedule = s_tir.Schedule(func)
         main = find(schedule, "depthwise", "pool")
         if main is None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.inner import picked_inner
 from tvmedge.schedules.rules.cpu.tiles import picked_tile, product_tile
-from tvmedge.schedules.steps.blocks import anchor, find
+from tvmedge.schedules.steps.blocks import anchor, find, has
 from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -30,6 +30,8 @@ class Product:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a product in blocks."""
+        if not has(func, "product"):
+            return None
         schedule = s_tir.Schedule(func)
         main = find(schedule, "product")
         if main is None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import tvm
 from tvm import s_tir, sym, tirx
-from tvmedge.schedules.steps.blocks import Block, Size, blocks, find, find_all, sizes
+from tvmedge.schedules.steps.blocks import Block, Size, blocks, find, find_all, has, sizes
 from tvmedge.schedules.steps.elementwise import inline, sums
 from tvmedge.schedules.steps.folds import gather_at, one_pass
 from tvmedge.schedules.steps.loops import Loop, extent, leading, vectorize
@@ -38,6 +38,8 @@ class Rows:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but folds in lanes, and where the result is not made row by row."""
+        if not has(func, "lanes"):
+            return None
         schedule = s_tir.Schedule(func)
         folded = find_all(schedule, "lanes")
         outers = [sizes(schedule, block)[:-1] for block in folded]

@@ -17,7 +17,7 @@ from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.conv import pad_planes
 from tvmedge.schedules.rules.cpu.inner import picked_inner
 from tvmedge.schedules.rules.cpu.tiles import Room, picked_tile, register_tile
-from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
+from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, has
 from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -34,6 +34,8 @@ class Transposed:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked transposed convolution of static shape."""
+        if not has(func, "transposed"):
+            return None
         schedule = s_tir.Schedule(func)
         main = find(schedule, "transposed")
         if main is None:

@@ -11,7 +11,7 @@ after:  parallel n, c:
 from __future__ import annotations
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.steps.blocks import anchor, find
+from tvmedge.schedules.steps.blocks import anchor, find, has
 from tvmedge.schedules.steps.loops import divisors, extent, unroll, vectorize
 
 from tvmedge.scheduling.knobs import Knobs
@@ -35,6 +35,8 @@ class Window:
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked depthwise convolution or pool of images of known
         size."""
+        if not has(func, "depthwise", "pool"):
+            return None
         schedule = s_tir.Schedule(func)
         main = find(schedule, "depthwise", "pool")
         if main is None:

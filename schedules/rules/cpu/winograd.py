@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.inner import Inner, picked_inner
 from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, register_tile, waiting
-from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find
+from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, has
 from tvmedge.schedules.steps.loops import extent, unroll
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
@@ -64,6 +64,8 @@ class Winograd:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a convolution of ``kernels/winograd.py``."""
+        if not has(func, "winograd"):
+            return None
         schedule = s_tir.Schedule(func)
         main = find(schedule, "winograd")
         if main is None:
