@@ -51,6 +51,9 @@ def main(arguments: list[str]) -> int:
                     found = search(
                         contestant, task(kernel, spec, WallTime.name), spec, options.trials, seed
                     )
+                    if not found.checkpoints:
+                        print(f"{name}: nothing was measured, left out", flush=True)
+                        continue
                     report["searches"][name] = {"trials": options.trials, **asdict(found)}
                     results.write(options.out, report)
                 print(_line(name, report["searches"][name]), flush=True)
