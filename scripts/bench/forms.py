@@ -74,7 +74,7 @@ def our_sources() -> str:
 
 def _files() -> Iterator[Path]:
     for folder in ("tvmedge", "schedules", "targets"):
-        for suffix in ("py", "toml"):
+        for suffix in ("py", "toml", "c", "h"):
             yield from (_ROOT / folder).rglob(f"*.{suffix}")
 
 
