@@ -14,6 +14,10 @@ GROUPS = "tvmedge.groups"
 ALGORITHM = "tvmedge.algorithm"
 # That of a convolution whose rows belong to so many planes: a tile stays in one row.
 PLANES = "tvmedge.planes"
+# That of how a convolution's window moves along a row: its stride, its dilation.
+MOVES = "tvmedge.moves"
+# That of one whose input channels come from two halves in turns.
+HALVES = "tvmedge.halves"
 # The annotation of a block that moves channels: how many stay together.
 RUN = "tvmedge.run"
 

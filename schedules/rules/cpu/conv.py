@@ -18,16 +18,15 @@ from dataclasses import dataclass
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.inner import picked_inner
-from tvmedge.schedules.rules.cpu.tiles import Room, image_tile, picked_tile
+from tvmedge.schedules.rules.cpu.tiles import Room, Row, image_tile, picked_tile, row_of
 from tvmedge.schedules.steps.blocks import Block, anchor, find, has
-from tvmedge.schedules.steps.loops import extent, vectorize
+from tvmedge.schedules.steps.loops import Loop, extent, vectorize
+from tvmedge.schedules.steps.pads import fill_and_copy
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
-from tvmedge.scheduling.plan import GROUPS, PLANES, Plan
+from tvmedge.scheduling.plan import GROUPS, HALVES, MOVES, PLANES, Plan
 from tvmedge.targeting.core import Core
-
-SMALL_ROW = 7
 
 
 class Conv:
@@ -49,14 +48,16 @@ class Conv:
             return None
         annotations = schedule.get(main).annotations
         groups, planes = (int(annotations.get(key, 1)) for key in (GROUPS, PLANES))
+        stride, dilation = annotations.get(MOVES, (1, 1))
         summed = [extent(schedule, loop) for loop in (ic, kh, kw, ii)]
         together = rows if planes == 1 else 1
         products = math.prod(size or 0 for size in summed)
-        room = Room(products=products, images=groups * (extent(schedule, n) or 0))
+        row = row_of(core, summed[2] or 1, (int(stride), int(dilation)), summed[3] or 1)
+        room = Room(products=products, images=groups * (extent(schedule, n) or 0), row=row)
         estimate = image_tile(core, outs // groups, together, columns, room)
         tile = picked_tile(knobs, core, estimate, outs // groups, together, columns)
         inner = picked_inner(knobs, core, summed[3])
-        turns = _picked_turns(knobs, core, summed, outs > tile.vectors)
+        turns = _picked_turns(knobs, row, summed, outs > tile.vectors)
         knobs.settle()
         kernel = anchor(schedule, main)
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
@@ -70,12 +71,16 @@ class Conv:
         if rows is None or columns is None:  # how far a tile reads is no number then
             lanes = None
         outer = (n, oh, oc) if turns.image_first else (n, oc, oh)
-        reduced = (kh, kw, ic, ii) if turns.by_tap else (ic, kh, kw, ii)
+        reduced: tuple[Loop, ...] = (kh, kw, ic, ii) if turns.by_tap else (ic, kh, kw, ii)
+        if annotations.get(HALVES):
+            ic, turn = schedule.split(ic, [None, 2])
+            schedule.unroll(turn)
+            reduced = (ic, turn, kh, kw, ii)
         sums = (*inner.order((oh_in, ow_in), oc_in), o)
         loops = Sums(outer, (ow,), reduced, (ii_in,), sums, lanes)
+        keep_in_registers(schedule, kernel, loops, core.lanes)
         if kernel.pad is not None:
             pad_planes(schedule, kernel.pad, core)
-        keep_in_registers(schedule, kernel, loops, core.lanes)
         return Plan(schedule, str(tile), tile.peak)
 
 
@@ -91,13 +96,12 @@ class _Turns:
     by_tap: bool
 
 
-def _picked_turns(knobs: Knobs, core: Core, summed: Sequence[int | None], several: bool) -> _Turns:
-    _, height, width, channels = (size or 1 for size in summed)
-    plane = core.lane_operand and channels == 1 and width <= SMALL_ROW
-    written_out = plane
+def _picked_turns(knobs: Knobs, row: Row, summed: Sequence[int | None], several: bool) -> _Turns:
+    _, height, width, _ = (size or 1 for size in summed)
+    written_out = row.planar or row.taps > 1
     if width > 1:
-        written_out = knobs.pick("row_written_out", (False, True), plane)
-    plane = plane and written_out
+        written_out = knobs.pick("row_written_out", (False, True), written_out)
+    plane = row.planar and written_out
     image_first = several and knobs.pick("image_first", (False, True), False)
     taps = height * width > 1 and not plane
     return _Turns(
@@ -109,6 +113,10 @@ def pad_planes(schedule: s_tir.Schedule, pad: Block, core: Core) -> None:
     """The padded copy: planes in parallel, whole vectors of channels."""
     *planes, w, i = schedule.get_loops(pad)
     size = extent(schedule, i) or 1
+    if core.lane_operand and extent(schedule, w) is not None:
+        schedule.parallel(schedule.fuse(*planes[:-1]))
+        fill_and_copy(schedule, pad)
+        return
     if size % core.lanes == 0:
         vectorize(schedule, i, core.lanes)
     elif extent(schedule, w) is not None:  # TVM mixes 32 and 64 bits in partitions else

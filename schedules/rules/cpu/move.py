@@ -2,9 +2,10 @@
 
 before: for n, c, h, w, i: out[n, c, h, w, i] = x[...]
 after:  parallel n, c:
-          for h, run: for w: for vector i in run: out[...] = x[...]
+          for h / R, run: for pixels / P: for P: for vector i in run: out[...] = x[...]
 
-Where a run goes is worked out once a row of pixels rather than for each of them.
+Where a run goes is worked out once for as many rows of pixels as the L1 keeps from one run
+to the next.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from __future__ import annotations
 import math
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.steps.blocks import Block, blocks
+from tvmedge.schedules.steps.blocks import Block, blocks, shape
 from tvmedge.schedules.steps.elementwise import inline
-from tvmedge.schedules.steps.loops import extent
+from tvmedge.schedules.steps.loops import divisors, extent
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import RUN, Plan
 from tvmedge.targeting.core import Core
+
+WRITTEN_OUT = 8  # pixels
 
 
 class Move:
@@ -46,10 +49,29 @@ class Move:
         if None in (extent(schedule, loop) for loop in (h, w, i)):
             return None
         i, within = schedule.split(i, [None, run])
-        schedule.reorder(n, c, h, *((i, w) if by_run else (w, i)), within)
+        if by_run and extent(schedule, i) != 1:  # whole blocks take one pass over their pixels
+            options = divisors(extent(schedule, h) or 1)
+            stay = max(d for d in options if d == 1 or d <= _rows(schedule, main, core))
+            h, rows = schedule.split(h, [None, stay])
+            schedule.reorder(n, c, h, i, rows, w, within)
+            if core.lane_operand:
+                pixels = schedule.fuse(rows, w)
+                few = max(d for d in divisors(extent(schedule, pixels) or 1) if d <= WRITTEN_OUT)
+                schedule.unroll(schedule.split(pixels, [None, few])[1])
+        else:
+            schedule.reorder(n, c, h, w, i, within)
         schedule.vectorize(within)
         schedule.parallel(schedule.fuse(n, c))
         return Plan(schedule, f"runs of {run}")
+
+
+def _rows(schedule: s_tir.Schedule, main: Block, core: Core) -> int:
+    """Rows of the result, and of what becomes of it, that the L1 keeps; one where compilers
+    make vectors of a row that moves (shufflenet's are 3 times as fast on AVX-512)."""
+    if not core.lane_operand:
+        return 1
+    _, _, _, *row = shape(schedule, main)
+    return 1024 * core.l1_kib // (2 * 4 * math.prod(row))
 
 
 def _run(schedule: s_tir.Schedule, block: Block) -> int:

@@ -10,7 +10,7 @@ the cores for the cores that wait.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import tvm
@@ -23,7 +23,10 @@ Size: TypeAlias = int | tvm.ir.Expr
 
 PORTS = 2  # multiply-adds, and loads, that a core starts in a cycle
 LATENCY = 4  # cycles from a multiply-add to the next on the same sum
-INSTRUCTION = 0.1  # cycles that one more instruction costs a core that hides most of them
+INSTRUCTION = 0.25  # cycles that one more costs a core that starts two or three of them in one
+SHORT_ROW = 3  # taps that are written out: what one reads, others read too
+SMALL_ROW = 7  # where they read a few vectors together
+LOOP = 4  # instructions: two addresses, a counter, a jump
 SPILL = 3  # instructions: stored, and loaded for about two uses
 WRITTEN_OUT = 300  # LLVM writes out loops of fewer instructions
 OPEN_ROWS = 64  # tiles of an open number of rows are chosen for so many
@@ -32,6 +35,7 @@ FILL = (
     0.75  # cycles in which a vector of weights on its way to the L1 keeps loads waiting (measured)
 )
 GUARD = 10  # cycles to see whether a sum is inside, and to store it for that (measured)
+GUARD_BY_LANE = 1  # the same where what hangs over are vectors of channels (counted on NEON)
 ROOMY = 14  # sums beside which what is done to them in the end has registers of its own
 CROWDED = 8  # cycles for each sum more (measured on AVX-512)
 WORTH_WAKING = 100_000  # operations, about as many cycles, for which threads are woken: 30 us
@@ -63,15 +67,53 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Row:
+    """What a row of sums reads in one turn of the loop where data is loaded as vectors:
+    ``taps`` that are written out, from pixels ``stride`` apart. ``planar``: a vector is a
+    row's next pixels, and not the channels of one."""
+
+    taps: int = 1
+    stride: int = 1
+    planar: bool = False
+
+    def vectors(self, pixels: int, lanes: int) -> int:
+        """Of data, for a row of so many sums."""
+        if not self.planar and self.stride >= self.taps:
+            return pixels * self.taps
+        read = (pixels - 1) * self.stride + self.taps
+        return -(-read // lanes) if self.planar else read
+
+    @property
+    def paired(self) -> bool:
+        """Whether vectors lie side by side, so that one load takes two."""
+        return self.planar or self.stride <= self.taps
+
+
+ONE_TAP = Row()
+
+
+def row_of(core: Core, taps: int, moves: tuple[int, int], step: int) -> Row:
+    """The row of a convolution's window of ``taps`` columns, which ``moves`` by a stride and
+    has a dilation, over data of which ``step`` channels lie side by side."""
+    stride, dilation = moves
+    if core.lane_operand and step == 1 and taps <= SMALL_ROW:
+        return Row(taps, stride, planar=True)
+    if core.lane_operand and step == core.lanes and taps <= SHORT_ROW and dilation == 1:
+        return Row(taps, stride)
+    return Row(1, stride)
+
+
+@dataclass(frozen=True)
 class Room:
     """Which tiles may hang over the edge: those of ``pixels``, those of ``vectors``; each
-    sum is of ``products``, 0 for more than matter. Cores share the rows of tiles of so many
-    ``images``, 0 where one core runs all of them."""
+    sum is of ``products``, 0 for more than matter, and reads a ``row`` at a time. Cores share
+    the rows of tiles of so many ``images``, 0 where one core runs all of them."""
 
     pixels: bool = False
     vectors: bool = False
     products: int = 0
     images: int = 0
+    row: Row = ONE_TAP
 
 
 EXACT = Room()
@@ -85,18 +127,20 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = E
     for vectors in _steps(outs, room.vectors):
         for width in widths:
             for height in heights if width == columns else [1]:
-                if not fits(core, vectors, width * height):
+                if not fits(core, vectors, width, height, room.row):
                     break
+                if _crowded(core, vectors, width * height, room.products):
+                    continue
                 tile = Tile(vectors, height, width, 0.0)
                 sums = vectors * width * height
                 bound = _bound(core, vectors, width * height)
                 share = tile.share(outs, rows, columns)
                 bound /= share
                 if share < 1 and room.products:
-                    bound += GUARD / room.products
+                    bound += _guard(core) / room.products
                 # Between equals: fewer passes over the weights, then more sums.
                 cost = bound + 0.02 / (width * height) - 0.0005 * sums
-                cost += _code(core, vectors, width * height, room.products)
+                cost += _code(core, vectors, height, width, room)
                 if shared:
                     cost *= waiting(core, room.images * -(-outs // vectors) * -(-rows // height))
                 if cost < least:
@@ -116,7 +160,7 @@ def image_tile(
 ) -> Tile:
     """``register_tile``; None stands for an open number."""
     if columns is None:  # the same tile for what is packed and what is scheduled
-        return register_tile(core, outs, 1, OPEN_ROWS, Room(pixels=True, products=room.products))
+        return register_tile(core, outs, 1, OPEN_ROWS, replace(room, pixels=True))
     return register_tile(core, outs, rows or 1, columns, room)
 
 
@@ -174,21 +218,41 @@ def product_tile(core: Core, blocks: int | None, rows: int | None, *, ragged: bo
     return register_tile(core, blocks, 1, rows or OPEN_ROWS, room)
 
 
-def _code(core: Core, vectors: int, pixels: int, reduced: int) -> float:
-    """What instructions other than multiply-adds cost: loads by two vectors (a pixel's
-    serves a vector of multiply-adds, if they come in vectors); the loop; and what LLVM
-    spills when it writes a short sum out and keeps all of its weights. Where a load is
-    part of the multiply-add, only what the end of a short sum spills matters."""
-    sums = vectors * pixels
+def written_out(core: Core, vectors: int, pixels: int, reduced: int) -> bool:
+    """Whether sums of ``reduced`` products are so short that LLVM writes them out."""
+    instructions = reduced * (vectors * pixels + vectors + pixels / core.lanes)
+    return 0 < instructions < WRITTEN_OUT
+
+
+def _crowded(core: Core, vectors: int, pixels: int, reduced: int) -> bool:
+    """Whether a tile of short sums leaves no register to what is done to them in the end."""
+    short = core.lane_operand and written_out(core, vectors, pixels, reduced)
+    return short and vectors * pixels + vectors + pixels > core.accumulators
+
+
+def _guard(core: Core) -> int:
+    return GUARD_BY_LANE if core.lane_operand else GUARD
+
+
+def _code(core: Core, vectors: int, height: int, width: int, room: Room) -> float:
+    """What instructions other than multiply-adds cost: loads by two vectors; the loop; and
+    what LLVM spills when it writes a short sum out and keeps all of its weights. Where a
+    load is part of the multiply-add, only what the end of a short sum spills matters."""
+    pixels = height * width
+    sums, reduced = vectors * pixels, room.products
     if core.memory_operand and reduced:
         return CROWDED * max(0, sums - ROOMY) / (sums * reduced)
     if not core.lane_operand:
         return 0.0
-    loads = vectors / 2 + (pixels if reduced % core.lanes else pixels / core.lanes / 2)
+    turn = room.row.taps * (1 if room.row.planar else core.lanes)  # products of a sum
+    data = height * room.row.vectors(width, core.lanes) / (2 if room.row.paired else 1)
+    if reduced % core.lanes and not room.row.planar:
+        data = pixels * turn  # by scalars
     spilled = 0
-    if reduced and reduced * (sums + vectors + pixels / core.lanes) < WRITTEN_OUT:
+    if written_out(core, vectors, pixels, reduced):
         spilled = max(0, sums + pixels + reduced * vectors - core.accumulators)
-    return INSTRUCTION * ((loads + 1) / sums + SPILL * spilled / (sums * max(reduced, 1)))
+    others = (-(-vectors * turn // 2) + data + LOOP) / turn + SPILL * spilled / max(reduced, 1)
+    return INSTRUCTION * others / sums
 
 
 def _whole(size: Size, tile: int) -> Any:
@@ -199,9 +263,11 @@ def _steps(size: int, ragged: bool) -> list[int]:
     return list(range(1, size + 1)) if ragged else divisors(size)
 
 
-def fits(core: Core, vectors: int, pixels: int) -> bool:
-    """Whether a core has the registers for a tile."""
-    sums = vectors * pixels
+def fits(core: Core, vectors: int, width: int, height: int = 1, row: Row = ONE_TAP) -> bool:
+    """Whether a core has the registers for a tile of so many pixels."""
+    sums = vectors * height * width
     if core.memory_operand:
         return sums <= min(MOST_SUMS, core.registers - vectors - 1)
-    return sums + vectors + pixels <= core.accumulators
+    if core.lane_operand:  # weights pass through two, whatever their number
+        return sums + height * row.vectors(width, core.lanes) + 2 <= core.registers
+    return sums + vectors + height * width <= core.accumulators

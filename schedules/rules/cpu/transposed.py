@@ -55,9 +55,9 @@ class Transposed:
         ii, ii_in, lanes = inner.split(schedule, ii)
         sums = (*inner.order((w_in,), oc_in), o)
         loops = Sums((n, oc, h), (ph, w, pw), (ic, jh, jw, ii), (ii_in,), sums, lanes)
+        keep_in_registers(schedule, kernel, loops, core.lanes)
         if kernel.pad is not None:
             pad_planes(schedule, kernel.pad, core)
-        keep_in_registers(schedule, kernel, loops, core.lanes)
         return Plan(schedule, str(tile), tile.peak)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from tvm import s_tir, tirx
 from tvmedge.schedules.steps.blocks import anchor, find, has
 from tvmedge.schedules.steps.loops import divisors, extent, unroll, vectorize
+from tvmedge.schedules.steps.pads import pad_in_vectors
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
@@ -72,7 +73,6 @@ class Window:
         schedule.compute_at(main, ow, preserve_unit_loops=True)
         if kernel.pad is not None:
             schedule.compute_at(kernel.pad, plane, preserve_unit_loops=True)
-            vectorize(schedule, schedule.get_loops(kernel.pad)[-1], core.lanes)
         *inner, i = schedule.get_loops(kernel.epilogue)[-4:]
         unroll(schedule, inner)
         vectorize(schedule, i, core.lanes)
@@ -89,6 +89,8 @@ class Window:
         *inner, i = schedule.get_loops(start)[depth:]
         unroll(schedule, inner)
         vectorize(schedule, i, core.lanes)
+        if kernel.pad is not None:
+            pad_in_vectors(schedule, kernel.pad, core)
         return Plan(schedule, f"{planes}x{height}x{width} vectors")
 
 

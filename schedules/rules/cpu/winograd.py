@@ -23,7 +23,8 @@ from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.inner import Inner, picked_inner
 from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, register_tile, waiting
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, has
-from tvmedge.schedules.steps.loops import extent, unroll
+from tvmedge.schedules.steps.loops import Loop, extent, unroll
+from tvmedge.schedules.steps.pads import pad_in_vectors
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
@@ -84,7 +85,7 @@ class Winograd:
         whole = waiting(core, sizes.bands) < stage
         _back(schedule, kernel, stages, sizes, whole)
         _products(schedule, stages.products, tile, inner, core.lanes)
-        _images(schedule, kernel.pad, stages, sizes, whole)
+        _images(schedule, kernel.pad, stages, sizes, whole, core)
         return Plan(schedule, f"F({sizes.outputs}x{sizes.outputs}), {tile}", tile.peak)
 
 
@@ -143,13 +144,23 @@ def _products(
     t, t_in = schedule.split(t, [None, tile.columns])
     ii, ii_in, in_lanes = inner.split(schedule, ii)
     sums = (*inner.order((t_in,), o), lane)
-    loops = Sums((), (p, t), (ic, ii), (ii_in,), sums, in_lanes)
+    reduced: tuple[Loop, ...] = (ic, ii)
+    if inner.in_lanes and (extent(schedule, ic) or 1) % 2 == 0:  # half the loop's overhead
+        ic, turn = schedule.split(ic, [None, 2])
+        schedule.unroll(turn)
+        reduced = (ic, turn, ii)
+    loops = Sums((), (p, t), reduced, (ii_in,), sums, in_lanes)
     copy = schedule.cache_write(products, 0, "global")
     keep_in_registers(schedule, Anchored(None, products, copy), loops, lanes)
 
 
 def _images(
-    schedule: s_tir.Schedule, pad: Block | None, stages: _Stages, sizes: _Sizes, whole: bool
+    schedule: s_tir.Schedule,
+    pad: Block | None,
+    stages: _Stages,
+    sizes: _Sizes,
+    whole: bool,
+    core: Core,
 ) -> None:
     p, c, t, lane = schedule.get_loops(stages.images)[-4:]
     row, column = schedule.split(p, [None, sizes.points])
@@ -165,4 +176,4 @@ def _images(
     schedule.vectorize(lane)
     if pad is not None:
         schedule.compute_at(pad, c, preserve_unit_loops=True)
-        schedule.vectorize(schedule.get_loops(pad)[-1])
+        pad_in_vectors(schedule, pad, core)

@@ -16,7 +16,7 @@ import tvm
 from tvm import te, tirx
 
 from tvmedge.compiler.kernels.window import sizes_of
-from tvmedge.scheduling.plan import GROUPS, KERNEL, PLANES
+from tvmedge.scheduling.plan import GROUPS, KERNEL, MOVES, PLANES
 
 Size3 = tuple[int, int, int]
 Axis: TypeAlias = tirx.Var
@@ -86,7 +86,8 @@ def conv_volume(
         return te.sum(pixel * weight[c, ic, kh, kw, ii, o], axis=[ic, kh, kw, ii])
 
     shape = (batch, outs, rows, columns, block)
-    attrs = {KERNEL: "conv", GROUPS: 1, PLANES: window.output[0]}
+    moves = window.strides[2], window.dilations[2]
+    attrs = {KERNEL: "conv", GROUPS: 1, PLANES: window.output[0], MOVES: moves}
     sums = te.compute(shape, element, name="conv", attrs=attrs)
     if columns == width:
         return sums

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import tvm
 from tvm import sym, te, tirx
 
-from tvmedge.scheduling.plan import ALGORITHM, CUT, GROUPS, KERNEL
+from tvmedge.scheduling.plan import ALGORITHM, CUT, GROUPS, HALVES, KERNEL, MOVES, RUN
 
 Pair: TypeAlias = tuple[Any, Any]
 
@@ -127,16 +127,43 @@ class Cover:
     held: bool = False
 
 
-def conv(data: te.Tensor, weight: te.Tensor, grouped: Grouped, cover: Cover) -> te.Tensor:
+def every(data: te.Tensor, window: Window) -> te.Tensor:
+    """The pixels of data [N, C / b, H, W, b] at which a 1x1 ``window`` stops."""
+    batch, blocks, height, width, block = sizes_of(data)
+    (sh, sw), (rows, columns) = window.strides, window.output(height, width)
+    return te.compute(
+        (batch, blocks, rows, columns, block),
+        lambda n, c, h, w, i: data[n, c, h * sh, w * sw, i],
+        name="every",
+        attrs={RUN: block},
+    )
+
+
+@dataclass(frozen=True)
+class Packed:
+    """How weights [O / (V b), I / s, KH, KW, s, V b] are packed: ``block`` is b, and V the
+    blocks of output channels that lie side by side. ``halves``: steps of input channels of
+    the first half alternate with those of the second."""
+
+    block: int
+    halves: bool = False
+
+
+def conv(
+    data: te.Tensor, weight: te.Tensor, grouped: Grouped, cover: Cover, packed: Packed
+) -> te.Tensor:
     """Convolution.
 
-    data [N, blocks, H, W, a], weight [O / b, I / s, KH, KW, s, b] -> [N, O / b, OH, OW, b]
-    for I input and O output channels a group in whole blocks, s a divisor of a.
+    data [N, blocks, H, W, a], weight as ``packed`` says -> [N, O / b, OH, OW, b] for I input
+    and O output channels a group in whole blocks, s a divisor of a.
     """
+    block = packed.block
     window = grouped.window
     batch, _, height, width, in_block = sizes_of(data)
     rows, columns = window.output(height, width)
-    outs, ins, kh_size, kw_size, step, block = sizes_of(weight)
+    outs_beside, ins, kh_size, kw_size, step, wide = sizes_of(weight)
+    beside = wide // block
+    outs = outs_beside * beside
     (sh, sw), (dh, dw) = window.strides, window.dilations
     beyond = (cover.rows - rows) * sh, (cover.columns - columns) * sw
     reach = cover.rows, cover.columns
@@ -148,15 +175,18 @@ def conv(data: te.Tensor, weight: te.Tensor, grouped: Grouped, cover: Cover) -> 
 
     def element(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, o: tirx.Var) -> tvm.ir.Expr:
         # In steps: then the lane is a multiple of the step and ii.
-        at = ic if grouped.groups == 1 else c // per_group * (grouped.stride // step) + ic
+        at = ic % 2 * (ins // 2) + ic // 2 if packed.halves else ic
+        if grouped.groups > 1:
+            at = c // per_group * (grouped.stride // step) + at
         source, lane = at // (in_block // step), at % (in_block // step) * step + ii
         y, x = h * sh + kh * dh, w * sw + kw * dw
         if cover.held:
             y, x = _within(y, height, beyond[0]), _within(x, width, beyond[1])
         pixel = image[n, source, y, x, lane]
-        return te.sum(pixel * weight[c, ic, kh, kw, ii, o], axis=[ic, kh, kw, ii])
+        factor = weight[c // beside, ic, kh, kw, ii, c % beside * block + o]
+        return te.sum(pixel * factor, axis=[ic, kh, kw, ii])
 
-    attrs = {KERNEL: "conv", GROUPS: grouped.groups}
+    attrs = {KERNEL: "conv", GROUPS: grouped.groups, MOVES: (sw, dw), HALVES: packed.halves}
     if grouped.question:
         attrs[ALGORITHM] = grouped.question
     covered, result = (outs, cover.rows, cover.columns), (cover.blocks, rows, columns)

@@ -1,7 +1,8 @@
 """Convolutions with constant weights start blocked regions.
 
 before: conv2d(x[N, I, H, W], w[O, I, KH, KW])
-after:  conv(x in blocks, w[O / b, I / s, KH, KW, s, b])
+after:  conv(x in blocks, w[O / (V b), I / s, KH, KW, s, V b]); V blocks lie side by side
+        where that pairs the loads of a tile (ARM)
 
 The first layer of a model reads its image as it comes: [N, I, H, W, 1] or
 [N, 1, H, W, I] are other views of it.
@@ -10,6 +11,7 @@ The first layer of a model reads its image as it comes: [N, I, H, W, 1] or
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +19,28 @@ from tvm import relax, te
 
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.blocks import Blocks
-from tvmedge.compiler.kernels.window import Cover, Grouped, Window, conv, depthwise, sizes_of
+from tvmedge.compiler.kernels.window import (
+    Cover,
+    Grouped,
+    Packed,
+    Window,
+    conv,
+    depthwise,
+    every,
+    sizes_of,
+)
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import open_image
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, known, open_sizes
 from tvmedge.compiler.passes.blocked.windows import window_of
 from tvmedge.compiler.passes.blocked.winograd import Algorithm, winograd
-from tvmedge.schedules.rules.cpu.tiles import Room, image_tile, window_width
+from tvmedge.schedules.rules.cpu.tiles import (
+    Room,
+    image_tile,
+    row_of,
+    window_width,
+    written_out,
+)
 
 Array = npt.NDArray[np.float32]
 LAYOUTS = (("NCW", "OIW"), ("NCHW", "OIHW"))
@@ -62,7 +79,12 @@ def _image(
     batch, ins, height, width = shape
     outs = context.layout.blocks(array.shape[0])
     turned = context.made_by(data, "relax.permute_dims")
-    if turned is not None and [int(axis) for axis in turned.attrs.axes or ()] == [0, 3, 1, 2]:
+    by_plane = context.layout.core.lane_operand  # whose rows are read as vectors
+    if (
+        not by_plane
+        and turned is not None
+        and [int(axis) for axis in turned.attrs.axes or ()] == [0, 3, 1, 2]
+    ):
         view = relax.op.reshape(context.visit(turned.args[0]), (batch, 1, height, width, ins))
         step = ins
     else:
@@ -89,7 +111,25 @@ def _grouped(
     length = per_group if stride == per_group else -(-per_group // WRITTEN_OUT) * WRITTEN_OUT
     outs = context.layout.blocks(array.shape[0], groups)
     packed = pack(array, outs, math.gcd(length, stride, ins.block))
-    return _emit(context, value.expr, packed, Grouped(window, groups, stride, way.question))
+    image, window = _steps_taken(context, value.expr, window)
+    return _emit(context, image, packed, Grouped(window, groups, stride, way.question))
+
+
+def _steps_taken(context: Context, image: relax.Expr, window: Window) -> tuple[relax.Expr, Window]:
+    """A 1x1 window with a stride moves over the pixels that it reads alone, which costs less
+    than to skip the others for each block of results (ARM loads pairs of vectors)."""
+    strided = replace(window, strides=(1, 1))
+    shape = open_sizes(image)
+    alone = window.strides != (1, 1) and strided == Window((1, 1), (1, 1), (0, 0, 0, 0))
+    if not alone or not context.layout.core.lane_operand or shape is None:
+        return image, window
+    rows, columns = known(shape[2]), known(shape[3])
+    if rows is None or columns is None:
+        return image, window
+    made = context.layout.builder.emit_te(
+        lambda x: every(x, window), image, primfunc_name_hint="every"
+    )
+    return made, strided
 
 
 def _merge(array: Array, groups: int, block: int) -> tuple[Array, int]:
@@ -117,6 +157,22 @@ def pack(array: Array, outs: Blocks, step: int) -> Array:
     return np.ascontiguousarray(parted.transpose(0, 1, 3, 4, 2, 5))
 
 
+def side_by_side(packed: Array, vectors: int) -> Array:
+    """[O, I, KH, KW, step, b] -> [O / V, I, KH, KW, step, V b] for V = ``vectors``."""
+    outs, *inner, block = packed.shape
+    parted = packed.reshape(outs // vectors, vectors, *inner, block)
+    together = np.moveaxis(parted, 1, -2)
+    return np.ascontiguousarray(together.reshape(outs // vectors, *inner, vectors * block))
+
+
+def in_turns(packed: Array) -> Array:
+    """[O, I, ...] with I in the order of ``Packed.halves``, for which addresses of two steps
+    are so far apart that each is kept, and vectors beside each are loaded in pairs."""
+    outs, ins, *rest = packed.shape
+    halves = packed.reshape(outs, 2, ins // 2, *rest)
+    return np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(packed.shape)
+
+
 def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -> relax.Var:
     shape = open_sizes(data)
     assert shape is not None
@@ -131,18 +187,29 @@ def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -
         vectors=grouped.groups == 1,
         products=math.prod(weight.shape[1:5]),
         images=grouped.groups * (known(shape[0]) or 0),
+        row=row_of(
+            core, weight.shape[3], (window.strides[1], window.dilations[1]), weight.shape[4]
+        ),
     )
     blocks = weight.shape[0] // grouped.groups
     tile = image_tile(core, blocks, known(rows), known(columns), room)
     more = -blocks % tile.vectors
     whole = np.pad(weight, [(0, more), *[(0, 0)] * 5]) if more else weight
+    halves = core.lane_operand and weight.shape[2:5] == (1, 1, core.lanes)
+    short = written_out(core, tile.vectors, tile.rows * tile.columns, room.products)
+    halves = halves and weight.shape[1] % 2 == 0 and not short
+    if core.lane_operand:
+        whole = side_by_side(whole, tile.vectors)
+    if halves:
+        whole = in_turns(whole)
+    packed = Packed(core.block, halves)
 
     def cover(image: te.Tensor) -> Cover:
         height, width = tile.cover(*window.output(*sizes_of(image)[2:4]))
         return Cover(weight.shape[0], height, width, held)
 
     return context.layout.builder.emit_te(
-        lambda x, w: conv(x, w, grouped, cover(x)),
+        lambda x, w: conv(x, w, grouped, cover(x), packed),
         data,
         relax.const(whole),
         primfunc_name_hint="conv",
