@@ -71,7 +71,7 @@ def _rows(schedule: s_tir.Schedule, main: Block, core: Core) -> int:
     if not core.lane_operand:
         return 1
     _, _, _, *row = shape(schedule, main)
-    return 1024 * core.l1_kib // (2 * 4 * math.prod(row))
+    return 1024 * core.l1_kib // (2 * 4 * int(math.prod(row)))
 
 
 def _run(schedule: s_tir.Schedule, block: Block) -> int:

@@ -268,6 +268,7 @@ def fits(core: Core, vectors: int, width: int, height: int = 1, row: Row = ONE_T
     sums = vectors * height * width
     if core.memory_operand:
         return sums <= min(MOST_SUMS, core.registers - vectors - 1)
-    if core.lane_operand:  # weights pass through two, whatever their number
-        return sums + height * row.vectors(width, core.lanes) + 2 <= core.registers
+    if core.lane_operand:  # weights pass through two or three, whatever their number
+        spare = 2 if row.taps > 1 else 3
+        return sums + height * row.vectors(width, core.lanes) + spare <= core.registers
     return sums + vectors + height * width <= core.accumulators
