@@ -9,8 +9,10 @@ from tvmedge.schedules.steps.loops import vectorize
 from tvmedge.targeting.core import Core
 
 
-def pad_in_vectors(schedule: s_tir.Schedule, pad: Block, core: Core) -> None:
-    """The padded copy of a plane whose last axis is the lanes of a vector."""
+def pad_in_vectors(schedule: s_tir.Schedule, pad: Block | None, core: Core) -> None:
+    """The padded copy, if any, of a plane whose last axis is the lanes of a vector."""
+    if pad is None:
+        return
     if core.lane_operand:
         fill_and_copy(schedule, pad)
     else:

@@ -89,8 +89,7 @@ class Window:
         *inner, i = schedule.get_loops(start)[depth:]
         unroll(schedule, inner)
         vectorize(schedule, i, core.lanes)
-        if kernel.pad is not None:
-            pad_in_vectors(schedule, kernel.pad, core)
+        pad_in_vectors(schedule, kernel.pad, core)
         return Plan(schedule, f"{planes}x{height}x{width} vectors")
 
 
