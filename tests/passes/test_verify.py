@@ -25,6 +25,7 @@ from tvmedge.model.load import Model
 from tvmedge.scheduling import verify as module_under_test
 from tvmedge.scheduling.engine import schedule
 from tvmedge.scheduling.isolated import DiedError, isolated
+from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.scheduling.verify import Verified, verify
 from tvmedge.targeting.core import Core
@@ -40,7 +41,7 @@ class _Replace:
     def __init__(self, other: tirx.PrimFunc) -> None:
         self.other = other
 
-    def apply(self, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         return Plan(s_tir.Schedule(self.other))
 
 
@@ -157,7 +158,7 @@ def test_compile_says_what_was_verified_and_ends_with_3(
     assert main(command) == 0
     assert "verified 5 kernels on this machine" in capsys.readouterr().out
 
-    def negated(self: Last, func: tirx.PrimFunc, core: Core) -> Plan | None:
+    def negated(self: Last, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         return Plan(s_tir.Schedule(func.with_body(tirx.Evaluate(tirx.const(0)))))
 
     monkeypatch.setattr(Last, "apply", negated)
