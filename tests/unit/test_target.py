@@ -28,13 +28,25 @@ from tvmedge.targeting import (
 )
 from tvmedge.targeting.core import core_of
 from tvmedge.targeting.files import File
+from tvmedge.targeting.types import Family
 
 PROMISED = [
     "cortex-m55",
     "cortex-m7",
     "hexagon-v67",
     "host",
+    "host-opencl",
     "jetson-orin",
+    "mali-g31",
+    "mali-g52",
+    "mali-g57",
+    "mali-g610",
+    "mali-g710",
+    "mali-g715",
+    "mali-g720",
+    "mali-g76",
+    "mali-g78",
+    "mali-t860",
     "pixel-8",
     "raspberry-pi-2",
     "raspberry-pi-3b",
@@ -43,6 +55,7 @@ PROMISED = [
     "rk3588",
     "snapdragon-8-gen-3",
 ]
+MALI = [name for name in PROMISED if name.startswith("mali-")]
 SHARED = sorted(
     file.name.removesuffix(".toml")
     for file in (resources.targets_root() / "arm_cpu" / "shared").iterdir()
@@ -402,8 +415,36 @@ def test_a_gpu_beside_this_machine_s_cpu() -> None:
     assert target("host").tvm_target == target("host").tvm
 
 
+GPU = """
+family = "mali"
+[accelerator]
+kind = "opencl"
+device = "mali"
+"""
+
+
+@pytest.mark.parametrize("name", MALI)
+def test_a_mali_is_a_gpu_beside_an_arm_cpu(name: str) -> None:
+    spec = target(name)
+    assert spec.family is Family.MALI and spec.accelerator is not None
+    assert spec.board.gpu is not None and spec.board.gpu.registers == 64
+    assert spec.accelerator["max_threads_per_block"] == spec.board.gpu.work_group
+    assert spec.tvm_target["host"] == spec.tvm and str(spec.tvm["mtriple"]).startswith("aarch64")
+    assert (core_of(spec).lanes, core_of(spec).registers) == (4, 16)
+
+
 def test_a_gpu_has_facts(tmp_path: Path) -> None:
-    gpu = '[accelerator]\nkind = "opencl"\ndevice = "mali"\nmax_threads_per_block = 256'
-    file = write(tmp_path, f'inherit = "rk3588"\nfamily = "mali"\n{gpu}', "no-facts")
+    file = write(tmp_path, f'inherit = "rk3588"{GPU}', "no-facts")
     with pytest.raises(InputError, match=r"needs both \[accelerator\] and \[board.gpu\]"):
+        load_target_file(file)
+
+
+def test_the_limit_on_groups_is_the_board_s_fact_and_said_once(tmp_path: Path) -> None:
+    gpu = "[board.gpu]\ncores = 1\nwork_group = 128\n[board.sources]"
+    sources = '"gpu.cores" = "its manual"\n"gpu.work_group" = "its manual"'
+    file = write(tmp_path, f'inherit = "rk3588"{GPU}{gpu}\n{sources}', "my-mali")
+    assert load_target_file(file).tvm_target["max_threads_per_block"] == 128
+    twice = GPU + "max_threads_per_block = 256\n"
+    file = write(tmp_path, f'inherit = "rk3588"{twice}{gpu}\n{sources}', "my-mali")
+    with pytest.raises(InputError, match=r"Unknown key 'accelerator.max_threads_per_block'"):
         load_target_file(file)

@@ -42,11 +42,11 @@ class _TvmTarget(_TvmNeeds, _TvmTakes):
 
 
 class _Accelerator(TypedDict):
-    """The keys of ``[accelerator]``: those of TVM's OpenCL target."""
+    """The keys of ``[accelerator]``: those of TVM's OpenCL target. Its limits are facts of the
+    board, under ``[board.gpu]``."""
 
     kind: Literal["opencl"]
     device: Literal["mali"]
-    max_threads_per_block: Count
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tvmedge.errors import InputError, nearest
 from tvmedge.targeting import host_facts, tables
 from tvmedge.targeting.files import File, shipped, with_parents
-from tvmedge.targeting.types import (
-    Family,
-    TargetSpec,
-)
+from tvmedge.targeting.types import Family, GpuFacts, TargetSpec
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
@@ -59,11 +56,20 @@ def load_target_file(file: Path | Traversable) -> TargetSpec:
         board=parsed.board,
         emulator=parsed.emulator,
         runtime=parsed.runtime,
-        accelerator=table.get("accelerator"),
+        accelerator=_accelerator(table.get("accelerator"), parsed.board.gpu),
     )
     for problem in _contradictions(spec):
         raise InputError(f"'{file}': {problem}.")
     return spec
+
+
+def _accelerator(
+    table: Mapping[str, object] | None, gpu: GpuFacts | None
+) -> Mapping[str, object] | None:
+    """TVM's target of a GPU: its keys, and the limit on groups that the board's facts say."""
+    if table is None or gpu is None:
+        return table
+    return {**table, "max_threads_per_block": gpu.work_group}
 
 
 def _contradictions(spec: TargetSpec) -> Iterator[str]:

@@ -103,8 +103,8 @@ class CpuFacts:
 
 @dataclass(frozen=True)
 class GpuFacts:
-    """A GPU. None is unknown. ``work_group`` is the most items of a group, ``registers`` counts
-    those of 32 bits that an item has while as many items as possible are in flight."""
+    """A GPU. None is unknown. ``work_group`` is the most items of a group, ``registers`` the most
+    of 32 bits that an item has before it spills; with fewer, more items may be in flight."""
 
     cores: Count
     work_group: Count
