@@ -13,6 +13,7 @@ import pytest
 from tests.unit.test_bundle_roundtrip import sample
 from tvmedge.bundle import Bundle, TargetInfo, read_bundle, require_runnable_here, write_bundle
 from tvmedge.errors import ExitCode, InputError
+from tvmedge.types import DeviceKind
 
 
 def bundle(folder: Path, target: TargetInfo) -> Bundle:
@@ -29,6 +30,9 @@ def lacks(*absent: str) -> Callable[[Iterable[str]], tuple[str, ...]]:
 
 PI = TargetInfo("raspberry-pi-4b", "arm_cpu", "aarch64-linux-gnu", "cortex-a72", ())
 PI_2 = TargetInfo("raspberry-pi-2", "arm_cpu", "armv7a-linux-gnueabihf", "cortex-a7", ())
+GPU = TargetInfo(
+    "mali-g610", "mali", "aarch64-linux-gnu", "cortex-a76", (), device=DeviceKind.OPENCL
+)
 HOST = TargetInfo("host", "host", "x86_64-linux-gnu", "znver3", ("avx2", "fma"))
 
 
@@ -37,6 +41,7 @@ HOST = TargetInfo("host", "host", "x86_64-linux-gnu", "znver3", ("avx2", "fma"))
     [
         (PI, "run it with --board emulated or on the device."),
         (PI_2, "is for arm (target raspberry-pi-2), this machine is x86_64: run it on the device."),
+        (GPU, "(target mali-g610), this machine is x86_64: run it on the device."),
     ],
 )
 def test_another_architecture(

@@ -39,7 +39,7 @@ def examine() -> tuple[Finding, ...]:
         _try("zig linker", True, zig_version),
         _reference(),
         _try("OpenCL", False, lambda: "; ".join(opencl_devices())),
-        *(_emulator(name) for name in target_names() if target(name).emulator),
+        *(_emulator(name) for name in target_names() if target(name).emulated),
     )
 
 

@@ -45,7 +45,7 @@ def _can_be_emulated(bundle: Bundle) -> bool:
     from tvmedge.targeting import target, target_names
 
     name = bundle.manifest.target.name
-    if name not in target_names() or target(name).emulator is None:
+    if name not in target_names() or not target(name).emulated:
         return False
     return bundle.manifest.code.form is Form.LIBRARY or not target(name).compile_only
 

@@ -106,7 +106,7 @@ def _fit(report: ModelReport, spec: TargetSpec) -> dict[str, Any]:
         "summary": spec.summary,
         "compile_only": spec.compile_only,
         "reason": spec.runtime.reason,
-        "emulated": spec.emulator is not None,
+        "emulated": spec.emulated,
         "ram_mib": ram,
         "needs_bytes": need,
         "fits": need < ram[0] * MIB if known and need is not None and ram is not None else None,

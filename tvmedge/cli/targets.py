@@ -12,7 +12,8 @@ def targets(output: Output | None = None) -> None:
     specs = [target(name) for name in target_names()]
     width = max(len(spec.name) for spec in specs)
     for spec in specs:
-        note = f" [libraries only: {spec.runtime.reason}]" if spec.compile_only else ""
+        what = "libraries only" if spec.accelerator is None else "compiled only"
+        note = f" [{what}: {spec.runtime.reason}]" if spec.compile_only else ""
         output.say(f"{spec.name:{width}}  {spec.family.value:8}  {spec.summary}{note}")
     output.document(
         "targets",
@@ -25,7 +26,7 @@ def targets(output: Output | None = None) -> None:
                     "triple": spec.tvm["mtriple"],
                     "cpu": spec.tvm["mcpu"],
                     "compile_only": spec.compile_only,
-                    "emulated": spec.emulator is not None,
+                    "emulated": spec.emulated,
                 }
                 for spec in specs
             ]

@@ -113,6 +113,11 @@ def cached_board(spec: TargetSpec) -> Path:
 
 def _forms(spec: TargetSpec, form: Form | None) -> frozenset[Form]:
     """The forms that a folder is for."""
+    if spec.accelerator is not None:
+        raise InputError(
+            f"Target {spec.name} has no board folder yet: its bundles need the OpenCL runtime, "
+            "which no folder brings; only --board local runs bundles for a GPU so far."
+        )
     if form is Form.VM:
         _platform(spec)
     if form is not None:

@@ -161,6 +161,11 @@ class TargetSpec:
         return self.runtime.platform is None
 
     @property
+    def emulated(self) -> bool:
+        """Whether bundles run on an emulated board: an emulator has the CPU, and no GPU."""
+        return self.emulator is not None and self.accelerator is None
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The CPU features that code for this target may use, under LLVM's names."""
         attributes = self.tvm.get("mattr", ())
