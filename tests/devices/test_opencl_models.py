@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from scripts import model_list
 from tests.onnx_models import conv_net, save
 from tvmedge.bundle import read_bundle
 from tvmedge.cli import main
+from tvmedge.targeting import target_names
 from tvmedge.types import DeviceKind, Form
 
 TARGET = "host-opencl"
@@ -49,6 +52,19 @@ def test_sources_are_those_of_one_kernel_each(bundle: Path) -> None:
         assert text.count(b"__kernel") == 1
         assert b"__local" not in text
     assert any(b"vload4" in source and b"vstore4" in source for source in sources)
+
+
+def test_every_mali_is_compiled_for(net: Path, tmp_path: Path) -> None:
+    names = [name for name in target_names() if name.startswith("mali-")]
+    words = [word for name in names for word in ("-t", name)]
+    shape = ["--input", "in:0:1x3x16x16"]
+    assert main(["compile", str(net), *words, "-o", str(tmp_path), *shape]) == 0
+    for name in names:
+        made = read_bundle(tmp_path / f"net-{name}.tvmedge")
+        code = bytes(made.code())
+        assert ELFFile(io.BytesIO(code)).get_machine_arch() == "AArch64"
+        assert code.count(b"__kernel") > 3
+        assert made.manifest.target.device is DeviceKind.OPENCL
 
 
 @pytest.mark.usefixtures("programs")
