@@ -10,7 +10,7 @@ typedef void (*Part)(const void *frame, int task, int begin, int end);
 
 enum {
   kPieces = 4,    // of one share
-  kLooks = 1000,  // for a run's next part before sleeping: 10 to 40 us, as long as waking takes
+  kLooks = 20000,  // for a run's next part before sleeping, about 0.5 ms: serial kernels come between
   kInside = 0xffff,
   kOpen = 0x10000,
   kRound = 0x20000,
