@@ -83,8 +83,10 @@ def _expected(
 @given(case=transposed(), axes=st.sampled_from([1, 2]))
 def test_transposed_convolutions_of_any_shape(core: str, case: Case, axes: int) -> None:
     result, expected, choices = _run(core, case, axes)
-    assert max_normalised_error(result, expected) <= CLOSE
-    assert {"conv", "transposed"} & {choice.rule for choice in choices.values()}
+    rules = {choice.rule for choice in choices.values()}
+    # A phase of 3x3 may be one of Winograd's, whose rounding is larger.
+    assert max_normalised_error(result, expected) <= (5e-5 if "winograd" in rules else CLOSE)
+    assert {"conv", "transposed", "winograd"} & rules
 
 
 COMMON = {"front": 0, "back": 0, "extra": 0, "size": 9, "ins": 24, "outs": 24, "stride": 2}
