@@ -30,11 +30,9 @@ namespace tvmedge::opencl {
 
 enum : cl_int {
   CL_SUCCESS = 0,
-  CL_DEVICE_NOT_FOUND = -1,
   CL_MEM_OBJECT_ALLOCATION_FAILURE = -4,
   CL_OUT_OF_RESOURCES = -5,
   CL_OUT_OF_HOST_MEMORY = -6,
-  CL_BUILD_PROGRAM_FAILURE = -11,
   CL_INVALID_BUFFER_SIZE = -61,
 };
 
@@ -44,13 +42,11 @@ enum : cl_uint {
   CL_DEVICE_MAX_WORK_GROUP_SIZE = 0x1004,
   CL_DEVICE_MAX_WORK_ITEM_SIZES = 0x1005,
   CL_DEVICE_MAX_CLOCK_FREQUENCY = 0x100C,
-  CL_DEVICE_MAX_MEM_ALLOC_SIZE = 0x1010,
   CL_DEVICE_GLOBAL_MEM_SIZE = 0x101F,
   CL_DEVICE_LOCAL_MEM_SIZE = 0x1023,
   CL_DEVICE_NAME = 0x102B,
   CL_DRIVER_VERSION = 0x102D,
   CL_DEVICE_VERSION = 0x102F,
-  CL_DEVICE_EXTENSIONS = 0x1030,
   CL_DEVICE_HOST_UNIFIED_MEMORY = 0x1035,
   CL_PROGRAM_BINARY_SIZES = 0x1165,
   CL_PROGRAM_BINARIES = 0x1166,
@@ -100,7 +96,6 @@ enum : cl_bitfield {
   F(clEnqueueNDRangeKernel, cl_int,                                                                \
     (cl_command_queue, cl_kernel, cl_uint, const size_t*, const size_t*, const size_t*, cl_uint,   \
      const cl_event*, cl_event*))                                                                  \
-  F(clFlush, cl_int, (cl_command_queue))                                                           \
   F(clFinish, cl_int, (cl_command_queue))                                                          \
   F(clCreateProgramWithSource, cl_program,                                                         \
     (cl_context, cl_uint, const char**, const size_t*, cl_int*))                                   \
@@ -113,7 +108,6 @@ enum : cl_bitfield {
   F(clGetProgramBuildInfo, cl_int, (cl_program, cl_device_id, cl_uint, size_t, void*, size_t*))    \
   F(clReleaseProgram, cl_int, (cl_program))                                                        \
   F(clCreateKernel, cl_kernel, (cl_program, const char*, cl_int*))                                 \
-  F(clReleaseKernel, cl_int, (cl_kernel))                                                          \
   F(clSetKernelArg, cl_int, (cl_kernel, cl_uint, size_t, const void*))                             \
   F(clGetKernelWorkGroupInfo, cl_int,                                                              \
     (cl_kernel, cl_device_id, cl_uint, size_t, void*, size_t*))                                    \
