@@ -25,7 +25,7 @@ def processes() -> ForkServerContext:
 
 
 def test_several_writers_lose_nothing(place: str, processes: ForkServerContext) -> None:
-    writers = [processes.Process(target=write_some, args=(place, n, 12)) for n in range(4)]
+    writers = [processes.Process(target=write_some, args=(place, n, 30)) for n in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -34,7 +34,7 @@ def test_several_writers_lose_nothing(place: str, processes: ForkServerContext) 
     with open_store(place) as store:
         found = store.find()
     own = [r for r in found if r.kernel != "shared"]
-    assert len(own) == 4 * 12
+    assert len(own) == 4 * 30
     shared = {r.decisions: r.cost for r in found if r.kernel == "shared"}
     assert shared.keys() == {record(0).decisions, record(1).decisions}
     assert shared[record(1).decisions] == 1.0  # the best that any of them saw

@@ -20,7 +20,7 @@ from tvmedge.records.tables import ABOUT, METADATA
 from tvmedge.records.wire import SCHEMA
 
 LOCK_SECONDS = 30.0  # how long to wait for another writer
-_CREATIONS = 3  # attempts to create tables that others create at the same time
+_WRITERS = 0x7476_6D65_6467_65  # the advisory lock of a PostgreSQL database: "tvmedge"
 
 
 def connect(place: Place, *, create: bool) -> Engine:
@@ -51,7 +51,7 @@ def connect(place: Place, *, create: bool) -> Engine:
 
 @contextlib.contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that may write."""
+    """A transaction that may write; one at a time, whatever the number of processes."""
     with engine.connect().execution_options(tvmedge_writes=True) as connection, connection.begin():
         yield connection
 
@@ -99,16 +99,24 @@ def _explained(place: Place, cause: str) -> InputError | ToolError:
 
 def _database(place: Place) -> Engine:
     assert place.url is not None
-    arguments = {}
-    if place.url.get_backend_name() == "postgresql":
-        arguments = {
-            "connect_timeout": 10,
-            "client_encoding": "utf8",  # of a database in SQL_ASCII, too
-            "options": f"-c lock_timeout={LOCK_SECONDS:.0f}s -c statement_timeout=120s",
-        }
-    return sqlalchemy.create_engine(
+    if place.url.get_backend_name() != "postgresql":
+        return sqlalchemy.create_engine(place.url, poolclass=NullPool, hide_parameters=True)
+    arguments = {
+        "connect_timeout": 10,
+        "client_encoding": "utf8",  # of a database in SQL_ASCII, too
+        "options": f"-c lock_timeout={LOCK_SECONDS:.0f}s -c statement_timeout=120s",
+    }
+    engine = sqlalchemy.create_engine(
         place.url, poolclass=NullPool, connect_args=arguments, hide_parameters=True
     )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # Rows that are not there yet cannot be locked, so two writers of one would collide.
+        if _writes(connection):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+
+    return engine
 
 
 def _file(file: Path) -> Engine:
@@ -131,10 +139,13 @@ def _file(file: Path) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A reader that becomes a writer may find that another has written: writers say so first.
-        writes = connection.get_execution_options().get("tvmedge_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
 
     return engine
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("tvmedge_writes", False))
 
 
 def _create_file(file: Path) -> None:
@@ -171,14 +182,8 @@ def _require_schema(engine: Engine, place: Place, create: bool) -> None:
 
 
 def _create_tables(engine: Engine) -> None:
-    for attempt in range(_CREATIONS):
-        try:
-            with writing(engine) as connection:
-                METADATA.create_all(connection)
-                connection.execute(ABOUT.insert().values(name="schema", value=str(SCHEMA)))
-            return
-        except exc.DBAPIError:
-            if attempt == _CREATIONS - 1:
-                raise
-            if sqlalchemy.inspect(engine).has_table(ABOUT.name):
-                return
+    with writing(engine) as connection:
+        if sqlalchemy.inspect(connection).has_table(ABOUT.name):
+            return  # another process was quicker
+        METADATA.create_all(connection)
+        connection.execute(ABOUT.insert().values(name="schema", value=str(SCHEMA)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Engine, delete, exc, func, insert, select
+from sqlalchemy import ColumnElement, Engine, delete, func, insert, select
 
 from tvmedge.errors import InputError
 from tvmedge.records.better import better, newer
@@ -22,7 +22,6 @@ from tvmedge.records.wire import NotARecordError
 T = TypeVar("T")
 
 _BATCH = 500  # rows a statement
-_ATTEMPTS = 5  # at what another writer did first
 
 
 @dataclass(frozen=True)
@@ -113,23 +112,11 @@ class Store:
                 connection.execute(delete(RECORDS).where(RECORDS.c.id.in_(ids)))
 
     def _write(self, records: Sequence[Record], choose: Callable[[Record, Record], Record]) -> int:
-        with sentences(self.place):
-            for attempt in range(_ATTEMPTS):
-                try:
-                    return self._replace(records, choose)
-                except exc.IntegrityError:  # another writer stored one of them meanwhile
-                    if attempt == _ATTEMPTS - 1:
-                        raise
-        return 0
-
-    def _replace(
-        self, records: Sequence[Record], choose: Callable[[Record, Record], Record]
-    ) -> int:
         given: dict[str, Record] = {}
         for record in records:
             name = row_of(record)["id"]
             given[name] = choose(given[name], record) if name in given else record
-        with writing(self._engine) as connection:
+        with sentences(self.place), writing(self._engine) as connection:
             for ids in _batches(list(given)):
                 query = select(RECORDS).where(RECORDS.c.id.in_(ids))
                 for row in connection.execute(query).mappings().all():
