@@ -29,6 +29,19 @@ def test_extremes_keep_nan_on_either_side(op: str, want: np.ufunc) -> None:
     np.testing.assert_array_equal(y, want(SPECIAL, other))
 
 
+@pytest.mark.parametrize("fixed", [0, 1])
+@pytest.mark.parametrize("number", [-0.5, np.nan])
+@pytest.mark.parametrize(("op", "want"), [("Max", np.maximum), ("Min", np.minimum)])
+def test_extremes_of_a_constant_keep_nan(
+    op: str, want: np.ufunc, number: float, fixed: int
+) -> None:
+    inputs = [SPECIAL, SPECIAL]
+    inputs[fixed] = np.full_like(SPECIAL, number)
+    proto = node_model(op, inputs, constants={fixed: inputs[fixed]})
+    (y,) = run_compiled(proto, [SPECIAL])
+    np.testing.assert_array_equal(y, want(SPECIAL, np.float32(number)))
+
+
 def test_clip_keeps_nan_and_a_bound_of_nan_bounds_nothing() -> None:
     low, high = np.array(np.nan, np.float32), np.array(2, np.float32)
     proto = node_model("Clip", [SPECIAL, low, high], constants={1: low, 2: high})

@@ -6,7 +6,8 @@ after:  max(0, x)    gives NaN: what is compared stands second
 
 from __future__ import annotations
 
-from tvm import relax
+import numpy as np
+from tvm import ir, relax
 
 from tvmedge.model.converters.node import Node
 
@@ -36,10 +37,17 @@ def clip(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
 
 
 def extreme(bb: relax.BlockBuilder, node: Node) -> relax.Expr:
-    """Max or Min of two inputs (``prepare`` leaves no other number)."""
+    """Max or Min of two inputs (``prepare`` leaves no other number); a number stands first."""
     a, b = node.inputs
     assert a is not None
     pick = relax.op.maximum if node.op == "Max" else relax.op.minimum
-    if "float" not in str(a.ty.dtype):
+    if "float" not in str(a.ty.dtype) or _is_number(a):
         return pick(a, b)
+    if _is_number(b):
+        return pick(b, a)
     return relax.op.where(relax.op.isnan(a), a, bb.normalize(pick(a, b)))
+
+
+def _is_number(x: relax.Expr) -> bool:
+    """Whether ``x`` is a constant without NaN."""
+    return isinstance(x, ir.GenericConst) and not np.isnan(x.value.numpy()).any()
