@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -120,6 +121,26 @@ def test_weights_of_another_model_are_refused(
     write_bundle(path, dataclasses.replace(contents, weights=others))
     with pytest.raises(TrustError, match="not those its library was made for"):
         open_session(parse_address("local"), path)
+
+
+def test_weights_are_hashed_by_the_process_that_uses_them(
+    forms: dict[Form, BundleContents], tmp_path: Path
+) -> None:
+    """By no other before it, and once: a damaged byte is found there."""
+    for form, contents in forms.items():
+        path = tmp_path / f"{form.value}.tvmedge"
+        write_bundle(path, contents)
+        whole = read_bundle(path)
+        assert whole.weights_sha256() == hashlib.sha256(whole.weights_file()).hexdigest()
+        damaged = bytearray(path.read_bytes())
+        damaged[damaged.index(whole.weights_file()) + len(whole.weights_file()) - 1] ^= 1
+        path.unlink()
+        path.write_bytes(damaged)
+        assert read_bundle(path, weights=False).manifest == whole.manifest
+        with pytest.raises(TrustError, match=r"in the file 'weights\.safetensors'"):
+            read_bundle(path)
+        with pytest.raises(TrustError, match=r"in the file 'weights\.safetensors'"):
+            open_session(parse_address("local"), path)
 
 
 def test_code_that_is_no_library_is_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,6 +95,8 @@ def test_weights_are_checked(loaded: Loaded) -> None:
     copy = Buffer(size).fill(weights.bytes)
     copy.bytes[size // 2] ^= 1
     assert check(copy.address, size) == WRONG_WEIGHTS
+    stated = (ctypes.c_ubyte * 32).in_dll(ctypes.CDLL(str(loaded.path)), "model_weights_sha256")
+    assert bytes(stated) == hashlib.sha256(weights.bytes.tobytes()).digest()
 
 
 def test_every_kernel_is_reported_in_order(loaded: Loaded) -> None:

@@ -57,7 +57,7 @@ def run_bundle(
         )
     if request.output and not request.inputs:
         raise InputError("--output needs inputs: give --input NAME=FILE or --input random.")
-    bundle = read_bundle(path)
+    bundle = read_bundle(path, weights=False)
     inputs = None
     if request.inputs:
         signature = bundle.manifest.signature

@@ -88,7 +88,7 @@ def open_session(
     """
     require_tvm()
     options = options or SessionOptions()
-    opened = read_bundle(bundle) if isinstance(bundle, Path) else bundle
+    opened = read_bundle(bundle, weights=False) if isinstance(bundle, Path) else bundle
     return Session(address, opened, options)
 
 

@@ -55,6 +55,10 @@ class Bundle:
         """The bytes of the weights' file, on a 64-byte boundary, as libraries take them."""
         return self._contents[WEIGHTS]
 
+    def weights_sha256(self) -> str:
+        """The hash of the weights' file, in hex."""
+        return next(file.sha256 for file in self.manifest.files if file.path == WEIGHTS)
+
     def check_inputs(self) -> dict[str, np.ndarray]:
         """The check's inputs by original name, in the signature's order, read-only."""
         tensors = tensorfile.decode(self._contents[CHECK])
@@ -68,8 +72,11 @@ class Bundle:
         return {name: tensors[consistency.OUTPUT + name] for name in names}
 
 
-def read_bundle(path: Path) -> Bundle:
+def read_bundle(path: Path, *, weights: bool = True) -> Bundle:
     """The bundle at ``path``, after verifying all of it.
+
+    Without ``weights``, their bytes are left to the process that will use them, which verifies
+    them once more anyway: they may be hundreds of megabytes.
 
     Raises:
         InputError: no such file, not a bundle, cut short, made by a newer
@@ -90,7 +97,8 @@ def read_bundle(path: Path) -> Bundle:
         _verify_checksum(path, layout.entries[0], contents)
         manifest = manifest_json.loads(bytes(contents[MANIFEST]))
         consistency.check_manifest(manifest)
-        _verify_files(path, manifest, layout, contents)
+        _require_listed(manifest, layout)
+        _verify_files(path, manifest, layout, contents, set() if weights else {WEIGHTS})
         consistency.check_tensors(
             manifest, tensorfile.decode(contents[WEIGHTS]), tensorfile.decode(contents[CHECK])
         )
@@ -114,13 +122,8 @@ def _map(path: Path) -> memoryview:
         ) from error
 
 
-def _verify_files(
-    path: Path,
-    manifest: Manifest,
-    layout: container.Layout,
-    contents: Mapping[str, memoryview],
-) -> None:
-    """Check that the files are exactly those listed, each with its size and hash."""
+def _require_listed(manifest: Manifest, layout: container.Layout) -> None:
+    """Check that the files are exactly those listed, each with its size."""
     listed = [file.path for file in manifest.files]
     present = [entry.name for entry in layout.entries[1:]]
     if listed != present:
@@ -133,6 +136,19 @@ def _verify_files(
     for entry, file in zip(layout.entries[1:], manifest.files, strict=True):
         if entry.size != file.size:
             raise MalformedError(f"its file '{file.path}' has another size than its manifest says")
+
+
+def _verify_files(
+    path: Path,
+    manifest: Manifest,
+    layout: container.Layout,
+    contents: Mapping[str, memoryview],
+    later: set[str],
+) -> None:
+    """Compare each file with its hash but those to be verified ``later``."""
+    for entry, file in zip(layout.entries[1:], manifest.files, strict=True):
+        if file.path in later:
+            continue
         if hashlib.sha256(contents[file.path]).hexdigest() != file.sha256:
             raise _damaged(path, file.path)
         _verify_checksum(path, entry, contents)

@@ -40,7 +40,7 @@ def profile_bundle(
         InputError, TrustError, ToolError, BoardError: as ``run_bundle``.
     """
     started = time.perf_counter()
-    bundle = read_bundle(path)
+    bundle = read_bundle(path, weights=False)
     with open_session(address, bundle, options) as session:
         checked = check(session, bundle)
         cold_ms = (time.perf_counter() - started) * 1e3

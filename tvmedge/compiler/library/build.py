@@ -22,7 +22,7 @@ from tvmedge.compiler.library.refused import NotStraightLineError
 from tvmedge.compiler.library.scratch import RuntimeCallError
 from tvmedge.compiler.library.symbols import foreign
 from tvmedge.compiler.library.walk import walk
-from tvmedge.compiler.library.weights import aligned_weights
+from tvmedge.compiler.library.weights import aligned_weights, constants_in_file
 from tvmedge.compiler.passes.lift_weights import Lifted
 from tvmedge.compiler.pipelines import Observer, kernel_calls, run_phases
 from tvmedge.types import Signature
@@ -112,7 +112,7 @@ def compile_library(
     """
     with target, tvm.transform.PassContext(opt_level=3):
         module = run_phases(kernel_calls(), lifted.module, observe)
-        program = walk(module)
+        program, weights = constants_in_file(walk(module), lifted.weights)
         symbols = _symbols(naming.prefix, program)
         kernels = _kernels(module, program, symbols, target, naming.threads)
     code = [Elf(data) for data in kernels.objects]
@@ -124,7 +124,7 @@ def compile_library(
         layout=lay_out(program, _scratch(kernels, naming.threads)),
         parts=kernels.parts,
         kernels=tuple(elf.hidden() for elf in code),
-        weights=aligned_weights({name: lifted.weights[name] for name in program.weights}),
+        weights=aligned_weights(weights),
     )
 
 

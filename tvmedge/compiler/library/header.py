@@ -129,8 +129,10 @@ def _pool(interface: Interface) -> str:
 def _check(interface: Interface) -> str:
     assert interface.weights is not None
     return (
-        "/* Whether these bytes are the file of weights that belongs to this library (sha256\n"
-        f"   {interface.weights.sha256}).\n"
-        "   Map or load the file once, check it once, and give its address to every run. */\n"
-        f"int {interface.prefix}_check_weights(const void *weights, size_t bytes);"
+        "/* Whether these bytes are the file of weights that belongs to this library. Map or load\n"
+        "   the file once, check it once, and give its address to every run. */\n"
+        f"int {interface.prefix}_check_weights(const void *weights, size_t bytes);\n"
+        "/* The sha256 that it compares, for those who have hashed the file already:\n"
+        f"   {interface.weights.sha256}. */\n"
+        f"extern const uint8_t {interface.prefix}_weights_sha256[32];"
     )

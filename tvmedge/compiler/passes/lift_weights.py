@@ -104,7 +104,7 @@ class _Lifter(relax.PyExprMutator):  # type: ignore[misc]
         array = array_of(op)
         if array.nbytes < MIN_BYTES:
             return op
-        name = _content_name(array)
+        name = content_name(array)
         self.lifting.weights.setdefault(name, array)
         self.lifting.types.setdefault(name, op.ty)
         return self._param(name)
@@ -123,7 +123,8 @@ class _Lifter(relax.PyExprMutator):  # type: ignore[misc]
         return self.params.setdefault(name, relax.Var(name, self.lifting.types[name]))
 
 
-def _content_name(array: npt.NDArray[np.generic]) -> str:
+def content_name(array: npt.NDArray[np.generic]) -> str:
+    """What a weight is called: its type, shape and content decide, nothing else."""
     digest = hashlib.sha256(f"{array.dtype}{array.shape}".encode())
     digest.update(array.reshape(-1).view(np.uint8).data)
     return "w_" + digest.hexdigest()[:32]
