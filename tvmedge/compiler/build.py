@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -27,10 +28,14 @@ from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.passes.small_on_stack import tir_pipeline
 from tvmedge.compiler.pipelines import cpu_kernels, gpu_kernels, run_phases, vm_lowering
 from tvmedge.resources import disk_errors
+from tvmedge.scheduling.gpu_items import GpuWatch
+from tvmedge.scheduling.gpu_limits import require_fits, spills
 from tvmedge.scheduling.recorded import Recorded
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
 from tvmedge.types import Winograd
+
+log = logging.getLogger(__name__)
 
 # A kernel's own assertions repeat what main checks, and are most of a small kernel's code.
 _UNCHECKED = {"tirx.disable_assert": True}
@@ -81,6 +86,7 @@ def vm_code(lifted: Lifted, spec: TargetSpec, dump: IrDump | None = None) -> Cod
     """Scheduled kernels as a library for TVM's Relax VM.
 
     Raises:
+        CheckError: a kernel is over the limits of the GPU.
         ToolError: the linker failed or the disk is full.
     """
     target = tvm.target.Target(spec.tvm_target)
@@ -94,8 +100,10 @@ def vm_code(lifted: Lifted, spec: TargetSpec, dump: IrDump | None = None) -> Cod
 
     with target, tvm.transform.PassContext(opt_level=3):
         lowered = run_phases(vm_lowering(in_place=on_cpu), lifted.module, observe)
-        make = _executable if on_cpu else _gpu_executable
-        executable = make(lowered, target, watch)
+        if on_cpu:
+            executable = _executable(lowered, target, watch)
+        else:
+            executable = _gpu_executable(lowered, target, watch, spec)
     file = _export(executable, spec)
     return Code(file, lifted.weights, kernel_count(lifted), memory=watch.memory())
 
@@ -118,12 +126,17 @@ def _executable(
 
 
 def _gpu_executable(
-    lowered: tvm.IRModule, target: tvm.target.Target, watch: MemoryWatch
+    lowered: tvm.IRModule, target: tvm.target.Target, watch: MemoryWatch, spec: TargetSpec
 ) -> relax.VMExecutable:
     """What ``relax.build`` makes: the code for the CPU only starts kernels."""
-    context = tvm.transform.PassContext(3, _UNCHECKED, instruments=[watch.kernels()])
+    gpu = GpuWatch()
+    instruments = [watch.kernels(), gpu.instrument()]
+    context = tvm.transform.PassContext(3, _UNCHECKED, instruments=instruments)
     with target, context, opencl_source.alone():
-        return relax.build(lowered, target, relax_pipeline=None, tir_pipeline="default")
+        executable = relax.build(lowered, target, relax_pipeline=None, tir_pipeline="default")
+    if slow := require_fits(gpu.kernels, spec):
+        log.warning("%s", spills(slow, spec))
+    return executable
 
 
 def kernel_count(lifted: Lifted) -> int:
