@@ -21,10 +21,17 @@ from tvmedge.tensors import max_normalised_error
 
 _ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = "onnxruntime"
-ROUNDS = 7
-ROUND_MS = 250.0
-ENOUGH_MS = 3000.0  # of timed runs; the slow need no more
 WORST_ERROR = 1e-3  # more and a contestant did not compute the model
+
+
+@dataclass(frozen=True)
+class Pace:
+    """``rounds``, of which the first warms up, of ``round_ms`` or one run a contestant; who has
+    been timed for ``enough_ms`` needs no more."""
+
+    rounds: int = 7
+    round_ms: float = 250.0
+    enough_ms: float = 3000.0
 
 
 @dataclass
@@ -87,7 +94,9 @@ class Entrant:
         }
 
 
-def duel(forms: Mapping[str, Form], inputs: Path, threads: int) -> dict[str, Any]:
+def duel(
+    forms: Mapping[str, Form], inputs: Path, threads: int, pace: Pace | None = None
+) -> dict[str, Any]:
     """A row for each contestant with a form; outputs are compared with onnxruntime's."""
     with contextlib.ExitStack() as stack:
         entrants = {}
@@ -102,7 +111,7 @@ def duel(forms: Mapping[str, Form], inputs: Path, threads: int) -> dict[str, Any
                 entrant.error = error_of(entrant.outputs, reference)
                 if not entrant.error <= WORST_ERROR:
                     entrant.failed = f"wrong: its error is {entrant.error:.1e}"
-        race([entrant for entrant in entrants.values() if not entrant.failed])
+        race([entrant for entrant in entrants.values() if not entrant.failed], pace or Pace())
         return {name: entrant.row() for name, entrant in entrants.items()}
 
 
@@ -153,13 +162,13 @@ def _nearest(output: Array, wanted: Array) -> float:
     return min(float(max_normalised_error(view, wanted)) for view in fitting)
 
 
-def race(entrants: Sequence[Entrant]) -> None:
+def race(entrants: Sequence[Entrant], pace: Pace) -> None:
     """Rounds in turn, so that what else the machine does strikes all alike."""
-    for number in range(ROUNDS):
+    for number in range(pace.rounds):
         for entrant in entrants:
-            if number > 1 and sum(entrant.times) > ENOUGH_MS:
+            if number > 1 and sum(entrant.times) > pace.enough_ms:
                 continue
-            repetitions = max(1, int(ROUND_MS / entrant.run_ms))
+            repetitions = max(1, int(pace.round_ms / entrant.run_ms))
             times = entrant.time(repetitions)
             if number:  # the first round warms up
                 entrant.times += times

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from onnx_ir.passes import Sequential
 
 from scripts import fetch_models, model_samples
 from scripts.bench.contestants.base import Source
+from scripts.bench.forms import our_sources
 from scripts.model_list import ModelEntry
 from tvmedge.compiler.onnxruntime_session import OnnxRuntime
 from tvmedge.model.load import load
@@ -21,7 +23,7 @@ from tvmedge.model.prepare.bind_shapes import BindShapes
 from tvmedge.model.prepare.bind_values import bind_values
 from tvmedge.model.prepare.fixpoint import Fixpoint
 from tvmedge.model.prepare.shapes import SHAPES
-from tvmedge.resources import atomic_path, cache_dir
+from tvmedge.resources import atomic_path, cache_dir, sha256_file
 from tvmedge.tensors import max_normalised_error
 
 Tensors = Mapping[str, Any]
@@ -30,7 +32,7 @@ _FOLDING_ERROR = 1e-4  # onnxruntime's own optimisations differ by this much
 
 
 def source(entry: ModelEntry) -> Source:
-    """``entry`` as a contestant gets it.
+    """``entry`` as a contestant gets it, made once for the sources as they are.
 
     Raises:
         ValueError: folding changed what onnxruntime computes.
@@ -39,18 +41,12 @@ def source(entry: ModelEntry) -> Source:
     folder.mkdir(parents=True, exist_ok=True)
     model = fetch_models.fetch(entry)
     inputs, folded = folder / "inputs.npz", folder / "folded.onnx"
-    samples: dict[str, Any] = dict(model_samples.plausible(entry))
-    with atomic_path(inputs) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **samples)
-    with atomic_path(folded) as temporary:
-        onnx.save(_folded(model, entry), temporary)
     fixed = {
         name: np.asarray(spec.value, spec.dtype)
         for name, spec in entry.inputs.items()
         if spec.value is not None
     }
-    _check(model, samples | fixed, folded, samples)
-    return Source(
+    made = Source(
         name=entry.name,
         model=model,
         direct=folded if fixed else model,
@@ -58,6 +54,24 @@ def source(entry: ModelEntry) -> Source:
         inputs=inputs,
         flags=tuple(entry.flags()),
     )
+    stamp, key = folder / "stamp", _key(entry, model)
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == key:
+        return made
+    samples: dict[str, Any] = dict(model_samples.plausible(entry))
+    with atomic_path(inputs) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **samples)
+    with atomic_path(folded) as temporary:
+        onnx.save(_folded(model, entry), temporary)
+    _check(model, samples | fixed, folded, samples)
+    stamp.write_text(key, encoding="utf-8")
+    return made
+
+
+def _key(entry: ModelEntry, model: Path) -> str:
+    """What decides about the files of a source."""
+    code = [Path(file).read_text(encoding="utf-8") for file in (__file__, model_samples.__file__)]
+    parts = [repr(entry), sha256_file(model), our_sources(), *code]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _check(model: Path, inputs: Tensors, folded: Path, samples: Tensors) -> None:

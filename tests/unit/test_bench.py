@@ -149,15 +149,13 @@ def test_a_folding_that_changes_results_is_refused(
         sources.source(entry)
 
 
-def test_contestants_run_beside_one_that_cannot(
-    entry: ModelEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(duel, "ROUND_MS", 1.0)
+def test_contestants_run_beside_one_that_cannot(entry: ModelEntry, tmp_path: Path) -> None:
     given = sources.source(entry)
     broken = tmp_path / "broken.tvmedge"
     broken.write_bytes(b"no bundle")
     forms = {"tvmedge": Form(broken), "onnxruntime": form("onnxruntime", given)}
-    rows = duel.duel(forms | {"litert": Form(failed="no converter")}, given.inputs, 1)
+    forms["litert"] = Form(failed="no converter")
+    rows = duel.duel(forms, given.inputs, 1, duel.Pace(round_ms=1.0))
     assert set(rows) == {"tvmedge", "onnxruntime"}
     assert "broken.tvmedge" in rows["tvmedge"]["failed"]
     row = rows["onnxruntime"]

@@ -17,7 +17,7 @@ from scripts.bench.forms import Form
 from scripts.bench.shipped.runtimes import RUNTIMES
 
 _ROOT = Path(__file__).resolve().parents[3]
-STARTS = 5
+STARTS = 3
 """Of each runtime; the quickest counts, and the median of memory."""
 
 

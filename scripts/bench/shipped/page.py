@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from scripts.bench.contestants import OURS
 from scripts.bench.results import Record, mean
 
+_LIBRARY, _VM, _SDK = OURS
 _INTRODUCTION = """\
 # Freestanding libraries in figures
 
-Made by `scripts/bench_library.py`; do not edit. Models are those of the CPU benchmark.
+Made by `scripts/bench_library.py`; do not edit. Models are all of `scripts/models.toml` that can be
+libraries.
 
 """
 
 _LATENCY = """\
 ## Latency on this machine
 
-Least ms of many runs in turns, pinned, on the same inputs, outputs checked; *VM* is the same
-kernels under TVM's VM. *load* is the machine's load average when they started: others worked on
-its two cores, so that medians say more about them; the result file has those, too.
+Least ms of many runs in turns, pinned, on the same inputs, outputs checked; *tvmedge-vm* is the
+same kernels under TVM's VM, *to best* the library's time over the best other runtime's. *load* is
+the machine's load average when they started; where it is not about 1, others worked on its two
+cores. Medians are in the result file.
 """
 
 _FIRST = """\
@@ -29,7 +33,7 @@ One thread. *Beside the model*: the shared libraries that are in use by the firs
 Python's, NumPy's or the system's. A runtime's are the same for every model and hold its Python
 binding, too; ours are the model's own code, and there is no runtime. *Peak memory* is the growth of
 VmHWM, *first result* the time from before the runtime is imported to outputs in NumPy arrays, the
-quickest of five fresh processes with files in the page cache. Ours maps its weights; to compare
+quickest of three fresh processes with files in the page cache. Ours maps its weights; to compare
 their sha256, which others do not do, takes the time in parentheses more.
 """
 
@@ -69,17 +73,19 @@ def _summary(records: list[Record]) -> list[str]:
     lines = []
     for threads in (1, 2):
         times = [_fastest(record, threads) for record in records]
-        for other in ("tvmedge-vm", "onnxruntime"):
-            ratios = [t["tvmedge"] / t[other] for t in times if {"tvmedge", other} <= t.keys()]
+        peers = sorted({name for known in times for name in known} - {*OURS})
+        compared = {f"{name}'s": [name] for name in (_VM, *peers)} | {"the best other's": peers}
+        for title, others in compared.items():
+            ratios = [ratio for known in times if (ratio := _over(known, others)) is not None]
             if ratios:
-                plural = "s" * (threads > 1)
                 lines.append(
-                    f"- {threads} thread{plural}: {mean(ratios):.2f} of {other}'s time (geometric "
-                    f"mean of {len(ratios)} models, {min(ratios):.2f} to {max(ratios):.2f})"
+                    f"- {threads} thread{'s' * (threads > 1)}: {mean(ratios):.2f} of {title} time "
+                    f"(geometric mean of {len(ratios)} models, {min(ratios):.2f} to "
+                    f"{max(ratios):.2f})"
                 )
     for key, what in (("bytes", "bytes"), ("rss_kib", "peak memory"), ("cold_ms", "time")):
         firsts = [record["first"] for record in records if "first" in record]
-        best = [first for first in firsts if _least(first, key) == "tvmedge-sdk"]
+        best = [first for first in firsts if _least(first, key) == _SDK]
         lines.append(f"- First result: least {what} in {len(best)} of {len(firsts)} models")
     sizes = [s for r in records for s in r.get("sizes", {}).values()]
     ratios = [s["workspace_bytes"] / s["bound_bytes"] for s in sizes if s["bound_bytes"]]
@@ -104,21 +110,27 @@ def _least(first: dict[str, Any], key: str) -> str:
 
 
 def _latency(records: list[Record]) -> list[str]:
-    names = ("tvmedge", "tvmedge-vm", "onnxruntime")
-    heads = ["model"]
+    parts = []
     for threads in (1, 2):
-        heads += [f"library, {threads}", "VM", "onnxruntime", "to VM", "load"]
-    rows = []
-    for record in records:
-        cells = [record["model"]]
-        for threads in (1, 2):
+        raced = [record for record in records if str(threads) in record["runs"]]
+        names = list(dict.fromkeys(n for record in raced for n in record["runs"][str(threads)]))
+        rows = []
+        for record in raced:
             times = _fastest(record, threads)
-            cells += [_short(times[name]) if name in times else "" for name in names]
-            both = {"tvmedge", "tvmedge-vm"} <= times.keys()
-            cells.append(f"{times['tvmedge'] / times['tvmedge-vm']:.2f}" if both else "")
-            cells.append(str(record["load"].get(str(threads), "")))
-        rows.append(cells)
-    return _table(heads, rows)
+            cells = [_short(times[name]) if name in times else "-" for name in names]
+            ratios = [_over(times, [_VM]), _over(times, [n for n in names if n not in OURS])]
+            cells += ["-" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
+            rows.append([record["model"], *cells, str(record["load"][str(threads)])])
+        plural = "s" * (threads > 1)
+        heads = ["model", *names, "to VM", "to best", "load"]
+        parts += ["", f"### Milliseconds, {threads} thread{plural}", "", *_table(heads, rows)]
+    return parts
+
+
+def _over(times: dict[str, float], others: list[str]) -> float | None:
+    """The library's time over the least of ``others``; None where one of them is missing."""
+    known = [times[name] for name in others if name in times]
+    return times[_LIBRARY] / min(known) if known and _LIBRARY in times else None
 
 
 def _first(records: list[Record]) -> list[str]:
