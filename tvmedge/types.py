@@ -60,6 +60,16 @@ class Latency:
     samples_ms: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Counts:
+    """What an emulated processor executed. A packet is what Hexagon issues at once, up to four
+    instructions; ``vector_instructions`` are those of its vector unit. 0: nobody counts."""
+
+    instructions: int = 0
+    packets: int = 0
+    vector_instructions: int = 0
+
+
 class Form(str, Enum):
     """What the code is: TVM's Relax VM enters ``VM`` at function ``main``; ``LIBRARY``
     (of bundles since 1.2) is freestanding C and needs no runtime."""

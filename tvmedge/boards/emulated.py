@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from tvmedge.bundle import Bundle
 from tvmedge.device.build_server import build_kernel_server, build_library_server
-from tvmedge.device.linked_server import link_server
+from tvmedge.device.linked_server import link_kernel_server, link_server
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.device.picolibc import picolibc
+from tvmedge.device.qemu import qemu
 from tvmedge.errors import InputError, ToolError
-from tvmedge.targeting import Emulator, TargetSpec
+from tvmedge.targeting import TargetSpec
 
 # The program's own stdin and stdout, and no other way to the machine.
 _ALONE = (
@@ -32,11 +32,10 @@ def require_emulator(spec: TargetSpec) -> list[str]:
         raise InputError(
             f"Target {spec.name} cannot be emulated: run it with --board local or on the device."
         )
-    program = shutil.which(emulator.program)
-    missing = emulator.program if program is None else _missing_sysroot(emulator)
-    if program is None or missing:
+    program = str(qemu(spec, emulator))
+    if emulator.sysroot is not None and not Path(emulator.sysroot).is_dir():
         raise ToolError(
-            f"Cannot emulate {spec.name}, {missing} is not installed: "
+            f"Cannot emulate {spec.name}, the sysroot {emulator.sysroot} is not installed: "
             f"run 'apt-get install {' '.join(emulator.packages)}'."
         )
     if emulator.machine is not None:
@@ -44,12 +43,6 @@ def require_emulator(spec: TargetSpec) -> list[str]:
         return [program, "-M", emulator.machine.name, *_ALONE]
     sysroot = ["-L", emulator.sysroot] if emulator.sysroot else []
     return [program, "-cpu", emulator.cpu, *sysroot]
-
-
-def _missing_sysroot(emulator: Emulator) -> str:
-    if emulator.sysroot is None or Path(emulator.sysroot).is_dir():
-        return ""
-    return f"the sysroot {emulator.sysroot}"
 
 
 def library_command(spec: TargetSpec, bundle: Bundle, folder: Path) -> list[str]:
@@ -105,6 +98,19 @@ def kernel_command(spec: TargetSpec) -> list[str]:
             f"Target {spec.name} loads no libraries, so kernels are not tried alone there."
         )
     return [*require_emulator(spec), str(build_kernel_server(_server_triple(spec)))]
+
+
+def linked_kernel_command(spec: TargetSpec, kernel: bytes, symbol: str, folder: Path) -> list[str]:
+    """``kernel_command`` for a board that loads nothing: the server is linked with the kernel
+    in this object file, which has the name ``symbol``, into ``folder``.
+
+    Raises:
+        InputError: the target has no emulator.
+        ToolError: QEMU or zig is not on this machine, or the kernel does not link.
+    """
+    program = folder / "tvmedge-kernel-server"
+    link_kernel_server(spec, kernel, symbol, program)
+    return [*require_emulator(spec), str(program)]
 
 
 def emulator_command(spec: TargetSpec) -> list[str]:

@@ -20,8 +20,10 @@ from tvmedge.boards.relay import CRASHED, PreambleScanner, RelayError, signal_en
 from tvmedge.device.counting import Counter
 from tvmedge.errors import BoardError
 from tvmedge.resources import disk_errors
+from tvmedge.types import Counts
 
 _LENGTH = struct.Struct("<Q")
+_COUNTS = struct.Struct("<3Q")
 _READY_S = 20.0
 _GRACE_S = 2.0
 _SENTENCE = 4096
@@ -81,7 +83,7 @@ class KernelBoard:
 
     def load(self, library: bytes, symbol: str, sizes: Sequence[int], seconds: float = 60.0) -> int:
         """Load a kernel in place of the last, which takes buffers of ``sizes`` bytes (zeros);
-        where its library lies on the board.
+        where its library lies on the board. One that is linked with the server has no library.
 
         Raises:
             KernelRefusedError: it does not load.
@@ -102,11 +104,10 @@ class KernelBoard:
         """The bytes of a buffer."""
         return self._ask(b"G" + struct.pack("<H", buffer), seconds, self._sizes[buffer])
 
-    def count(self, calls: int, seconds: float) -> int:
-        """Instructions that ``calls`` calls of the kernel take; 0 where nobody counts."""
-        answer = self._ask(b"N" + struct.pack("<I", calls), seconds, _LENGTH.size)
-        (instructions,) = _LENGTH.unpack(answer)
-        return int(instructions)
+    def count(self, calls: int, seconds: float) -> Counts:
+        """What ``calls`` calls of the kernel execute; zeros where nobody counts."""
+        answer = self._ask(b"N" + struct.pack("<I", calls), seconds, _COUNTS.size)
+        return Counts(*_COUNTS.unpack(answer))
 
     def time(self, repetitions: int, calls: int, seconds: float) -> tuple[float, ...]:
         """Milliseconds that ``calls`` calls take, of each repetition."""

@@ -11,6 +11,8 @@ from tvmedge.device.runtime_wheels import RuntimeFiles
 from tvmedge.device.zig import zig_cc
 from tvmedge.resources import atomic_path, cache_dir, device_sources
 
+_SHARED = ("packets.h", "system_linux.h", "counts.h", "counts_plugin.h", "counts_hexagon.h")
+_LOADED = ("loader.h",)
 SERVER_FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-Os", "-s", "-Wall", "-Wextra", "-Werror")
 
 
@@ -48,7 +50,25 @@ def build_kernel_server(triple: str) -> Path:
     Raises:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
-    return _small_server("kernel", (), triple)
+    return _small_server("kernel", ("kernel_loaded.h",), triple)
+
+
+def build_kernel_part(triple: str, flags: Sequence[str], symbol: str) -> Path:
+    """The server of single kernels for boards that load nothing, as an object to link with a
+    kernel of the name ``symbol``.
+
+    Raises:
+        ToolError: the compiler is missing or fails, or the disk is full.
+    """
+    files = ("kernel_server.c", "kernel_linked.h", *_SHARED)
+    sources = [device_sources() / file for file in files]
+    options = ["-target", triple, *flags, *SERVER_FLAGS, f"-DTVMEDGE_KERNEL={symbol}", "-c"]
+    key = build_key(triple, options, sources)
+    made = cache_dir("server") / f"kernel-server-{triple}-{key}.o"
+    if not made.is_file():
+        with atomic_path(made) as temporary:
+            zig_cc([*options, str(sources[0]), "-o", str(temporary)], f"the server for {triple}")
+    return made
 
 
 def build_tensor_call(triple: str) -> Path:
@@ -69,8 +89,8 @@ def build_tensor_call(triple: str) -> Path:
 
 def _small_server(name: str, own: Sequence[str], triple: str) -> Path:
     """``<name>_server.c`` as a program; it includes ``own`` and what both share."""
-    shared = ("packets.h", "system_linux.h", "loader.h")
-    sources = [device_sources() / file for file in (f"{name}_server.c", *own, *shared)]
+    files = (f"{name}_server.c", *own, *_LOADED, *_SHARED)
+    sources = [device_sources() / file for file in files]
     key = build_key(triple, SERVER_FLAGS, sources)
     server = cache_dir("server") / f"tvmedge-{name}-server-{triple}-{key}"
     if not server.is_file():

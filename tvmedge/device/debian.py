@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tvmedge.device.backports import backports_sources
 from tvmedge.device.folders import atomic_folder, locked
 from tvmedge.errors import ToolError
 from tvmedge.resources import cache_dir
@@ -19,9 +20,15 @@ from tvmedge.resources import cache_dir
 _EXTRACT = 'dpkg-deb --fsys-tarfile "$0" | tar -x -C "$@"'
 
 
-def unpacked(architecture: str, packages: Sequence[str], only: Sequence[str] = ()) -> Path:
+def unpacked(
+    architecture: str,
+    packages: Sequence[str],
+    only: Sequence[str] = (),
+    *,
+    backports: bool = False,
+) -> Path:
     """A folder that holds the files of ``packages``, downloaded at first use; of some files
-    and folders ``only``, if any are named.
+    and folders ``only``, if any are named. ``backports``: newer ones than this release has.
 
     Raises:
         ToolError: apt-get or dpkg-deb failed, or a package is not known.
@@ -30,7 +37,8 @@ def unpacked(architecture: str, packages: Sequence[str], only: Sequence[str] = (
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not folder.is_dir():
             with atomic_folder(folder) as fresh, tempfile.TemporaryDirectory() as work:
-                _unpack(architecture, packages, Path(work), fresh, only)
+                sources = backports_sources() if backports else None
+                _unpack(architecture, packages, Path(work), fresh, only, sources)
     return folder
 
 
@@ -47,12 +55,17 @@ def native() -> str:
 
 
 def _unpack(
-    architecture: str, packages: Sequence[str], work: Path, out: Path, only: Sequence[str]
+    architecture: str,
+    packages: Sequence[str],
+    work: Path,
+    out: Path,
+    only: Sequence[str],
+    sources: str | None,
 ) -> None:
     lists, status = work / "lists", work / "status"
     (lists / "partial").mkdir(parents=True)
     status.touch()
-    settings = {
+    settings: dict[str, object] = {
         "APT::Architecture": architecture,
         "APT::Architectures::": architecture,
         "APT::Sandbox::User": "root",
@@ -60,6 +73,10 @@ def _unpack(
         "Dir::State::status": status,
         "Dir::Cache": work,
     }
+    if sources is not None:
+        (work / "sources").mkdir()
+        (work / "sources" / "debian.sources").write_text(sources, encoding="utf-8")
+        settings |= {"Dir::Etc::sourcelist": "/dev/null", "Dir::Etc::sourceparts": work / "sources"}
     apt = ["apt-get", "-qq", *(f"-o{key}={value}" for key, value in settings.items())]
     _call([*apt, "update"], work)
     _call([*apt, "download", *packages], work)

@@ -2,32 +2,30 @@
 //
 //   'L' tensors:u16 bytes:u64 of each, symbol '\n' library    load this kernel in place of the
 //                                    last, with a buffer of zeros for each; answered by the
-//                                    address at which the library is, u64
+//                                    address at which the library is, u64 (a kernel that was
+//                                    linked with the server: no library, and 0)
 //   'S' tensor:u16 content           fill the buffer with the content, over and over
 //   'G' tensor:u16                   answered by the buffer
-//   'N' calls:u32                    call so often; answered by the instructions that takes, u64,
-//                                    0 where nobody counts
+//   'N' calls:u32                    call so often; answered by the instructions, packets and
+//                                    vector instructions that takes, u64 each, 0 where nobody counts
 //   'T' repetitions:u32 calls:u32    time so many calls so often; ms of each repetition, f64
-//
-// Who counts does so in the file that TVMEDGE_COUNTER names (instruction_counter.c).
-#include <fcntl.h>
-#include <sys/mman.h>
-
 #define PROGRAM "tvmedge-kernel-server"
-#include "loader.h"
+#ifdef TVMEDGE_KERNEL
+#include "kernel_linked.h"
+#else
+#include "kernel_loaded.h"
+#endif
+#include "counts.h"
 
 enum { kSymbolMax = 64, kTensorsMax = 48, kRepetitionsMax = 1000000 };
-static const uint64_t kBytesMax = (uint64_t)4 << 30;
+static const uint64_t kBytesMax = sizeof(size_t) > 4 ? (uint64_t)4 << 30 : (uint64_t)1 << 30;
 
 typedef struct {
-  void *library;
-  void (*function)(void);
+  Code code;
   int tensors;
   void *data[kTensorsMax];
   uint64_t bytes[kTensorsMax];
 } Loaded;
-
-static const volatile uint64_t *counted;
 
 // Kernels take pointers only; C lets a caller give more than a function looks at.
 #define TIMES8(x) x, x, x, x, x, x, x, x
@@ -41,18 +39,18 @@ static void call(const Loaded *kernel, uint32_t calls) {
   void *const *d = kernel->data;
   for (uint32_t i = 0; i < calls; i++) {
     if (kernel->tensors <= 8) {
-      ((Few)kernel->function)(DATA8(0));
+      ((Few)kernel->code.function)(DATA8(0));
     } else if (kernel->tensors <= 16) {
-      ((More)kernel->function)(DATA8(0), DATA8(8));
+      ((More)kernel->code.function)(DATA8(0), DATA8(8));
     } else {
-      ((Most)kernel->function)(DATA8(0), DATA8(8), DATA8(16), DATA8(24), DATA8(32), DATA8(40));
+      ((Most)kernel->code.function)(DATA8(0), DATA8(8), DATA8(16), DATA8(24), DATA8(32), DATA8(40));
     }
   }
 }
 
 static void unload(Loaded *kernel) {
   for (int i = 0; i < kernel->tensors; i++) free(kernel->data[i]);
-  if (kernel->library != NULL) dlclose(kernel->library);
+  code_close(&kernel->code);
   memset(kernel, 0, sizeof *kernel);
 }
 
@@ -70,29 +68,23 @@ static void load(Loaded *kernel, uint64_t left) {
   take(bytes, tensors * sizeof *bytes);
   left -= tensors * sizeof *bytes;
   take_name(symbol, kSymbolMax, &left);
-  void *library = open_library(left);
-  if (library == NULL) {
-    refuse(dlerror());
-    return;
-  }
-  kernel->library = library;
-  *(void **)&kernel->function = dlsym(library, symbol);
-  if (kernel->function == NULL) {
-    refuse("the library has no such function");
+  const char *wrong = code_open(&kernel->code, symbol, (size_t)left);
+  if (wrong != NULL) {
+    kernel->code.function = NULL;
+    refuse(wrong);
     return;
   }
   for (int i = 0; i < tensors; i++) {
     if (bytes[i] > kBytesMax || (all += bytes[i]) > kBytesMax) {
-      kernel->function = NULL;
-      refuse("its tensors take more than 4 GiB");
+      kernel->code.function = NULL;
+      refuse("its tensors take more than the board has room for");
       return;
     }
     kernel->bytes[i] = bytes[i];
     kernel->data[i] = memory(bytes[i]);
     kernel->tensors = i + 1;
   }
-  Dl_info info;
-  uint64_t base = dladdr(*(void **)&kernel->function, &info) ? (uintptr_t)info.dli_fbase : 0;
+  uint64_t base = code_base(&kernel->code);
   answer(0, sizeof base);
   give(&base, sizeof base);
 }
@@ -135,9 +127,10 @@ static uint32_t number(uint64_t *left) {
 
 static void count(const Loaded *kernel, uint64_t left) {
   uint32_t calls = number(&left);
-  uint64_t before = counted != NULL ? *counted : 0;
+  counts_restart();
+  Counts before = counts_now();
   call(kernel, calls);
-  uint64_t taken = (counted != NULL ? *counted : 0) - before;
+  Counts taken = counts_difference(counts_now(), before);
   answer(0, sizeof taken);
   give(&taken, sizeof taken);
 }
@@ -156,27 +149,17 @@ static void time_calls(const Loaded *kernel, uint64_t left) {
   free(samples);
 }
 
-static const uint64_t *counter(void) {
-  const char *path = getenv("TVMEDGE_COUNTER");
-  if (path == NULL) return NULL;
-  int file = open(path, O_RDONLY);
-  if (file < 0) end(kExitSetup, "cannot read the counter");
-  void *mapped = mmap(NULL, sizeof *counted, PROT_READ, MAP_SHARED, file, 0);
-  close(file);
-  if (mapped == MAP_FAILED) end(kExitSetup, "cannot map the counter");
-  return mapped;
-}
-
 int main(void) {
   static Loaded kernel;
-  counted = counter();
+  const char *wrong = counts_open();
+  if (wrong != NULL) end(kExitSetup, wrong);
   start();
   for (;;) {
     uint8_t what;
     uint64_t length = next(&what);
     if (what == 'L') {
       load(&kernel, length);
-    } else if (kernel.function == NULL) {
+    } else if (kernel.code.function == NULL) {
       end(kExitSession, "no kernel is loaded");
     } else if (what == 'S') {
       fill(&kernel, length);

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tvmedge.device.build_server import SERVER_FLAGS
+from tvmedge.device.build_server import SERVER_FLAGS, build_kernel_part
 from tvmedge.device.picolibc import picolibc
 from tvmedge.device.zig import zig_cc
 from tvmedge.errors import ToolError
@@ -27,6 +27,19 @@ def link_server(spec: TargetSpec, archive: bytes | memoryview, prefix: str, prog
         library = program.with_name(f"{program.name}.a")
         library.write_bytes(archive)
     link_program(spec, [*options, str(library)], program)
+
+
+def link_kernel_server(spec: TargetSpec, kernel: bytes, symbol: str, program: Path) -> None:
+    """Link the object file of a kernel with our server of single kernels into ``program``.
+
+    Raises:
+        ToolError: as ``link_server``.
+    """
+    server = build_kernel_part(spec.toolchain.triple, spec.toolchain.flags, symbol)
+    with disk_errors(program):
+        given = program.with_name(f"{program.name}.o")
+        given.write_bytes(kernel)
+    link_program(spec, ["-Os", "-s", str(server), str(given)], program)
 
 
 def link_program(

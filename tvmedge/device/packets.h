@@ -17,7 +17,12 @@
 #endif
 
 enum { kExitOk = 0, kExitSession = 4, kExitSetup = 6 };
+// A vector of Hexagon's is 128 bytes.
+#ifdef __hexagon__
+enum { kAlignment = 128 };
+#else
 enum { kAlignment = 64 };
+#endif
 static const uint64_t kPacketMax = (uint64_t)1 << 30;
 
 static _Noreturn void end(int code, const char *why) {

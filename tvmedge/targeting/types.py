@@ -54,7 +54,7 @@ class Emulator:
     """How to imitate the board here: QEMU's program and CPU model, where shared libraries lie,
     and the Debian packages that bring all this. ``machine`` is for programs that imitate a
     whole board, not a Linux process; ``triple`` names another system of the same processor
-    that stands in for the board's."""
+    that stands in for the board's; ``version`` is QEMU's least, where Debian 12's does not do."""
 
     program: str
     cpu: str
@@ -62,6 +62,7 @@ class Emulator:
     sysroot: str | None = None
     machine: Machine | None = None
     triple: str | None = None
+    version: Count | None = None
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class CountingBoard:
     def count(self, candidate: BuiltCandidate) -> int:
         """Instructions of one call, the server's own handful included."""
         self._load(candidate, candidate.library())
-        return self._board.count(1, self._seconds)
+        return self._board.count(1, self._seconds).instructions
 
     def blocks(self, candidate: BuiltCandidate, library: bytes) -> tuple[ExecutedBlock, ...]:
         """The blocks that one call executes, addresses relative to ``library``, the candidate's;
