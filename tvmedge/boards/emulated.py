@@ -56,7 +56,7 @@ def library_command(spec: TargetSpec, bundle: Bundle, folder: Path) -> list[str]
     """
     command = require_emulator(spec)
     if spec.toolchain.loader:
-        return [*command, str(build_library_server(_server_triple(spec)))]
+        return [*command, str(build_library_server(server_triple(spec)))]
     _require_memory(spec, bundle)
     library = bundle.manifest.code.library
     assert library is not None
@@ -65,7 +65,7 @@ def library_command(spec: TargetSpec, bundle: Bundle, folder: Path) -> list[str]
     return [*command, str(program)]
 
 
-def _server_triple(spec: TargetSpec) -> str:
+def server_triple(spec: TargetSpec) -> str:
     """What a server for the imitated board is built for."""
     return (spec.emulator and spec.emulator.triple) or spec.toolchain.triple
 
@@ -97,7 +97,7 @@ def kernel_command(spec: TargetSpec) -> list[str]:
         raise InputError(
             f"Target {spec.name} loads no libraries, so kernels are not tried alone there."
         )
-    return [*require_emulator(spec), str(build_kernel_server(_server_triple(spec)))]
+    return [*require_emulator(spec), str(build_kernel_server(server_triple(spec)))]
 
 
 def linked_kernel_command(spec: TargetSpec, kernel: bytes, symbol: str, folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""``tvmedge board pack TARGET -o DIR``."""
+"""``tvmedge board up TARGET...`` and ``tvmedge board pack TARGET -o DIR``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,37 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tvmedge.cli.output import Output
+from tvmedge.errors import InputError
 from tvmedge.targeting import target as find_target
 from tvmedge.types import Form
 
-app = App(name="board", help="Prepare the files that turn a device into a board.")
+app = App(
+    name="board", help="Prepare what runs bundles: emulated boards here, folders for real ones."
+)
+
+
+@app.command
+def up(*targets: str, output: Output | None = None) -> None:
+    """Bring here what the emulated boards of targets need: QEMU, C libraries, runtimes, servers.
+
+    Parameters
+    ----------
+    targets
+        Names of targets (see 'tvmedge targets').
+    """
+    output = (output or Output()).start()
+    if not targets:
+        raise InputError("Name the targets whose boards to bring up, such as hexagon-v67.")
+    specs = [find_target(name) for name in targets]
+
+    from tvmedge.boards.up import bring_up
+
+    boards = {}
+    for spec in specs:
+        report = bring_up(spec)
+        boards[spec.name] = {"command": list(report.command), "tried": report.tried}
+        output.say(f"{spec.name}: {' '.join(report.command)}")
+    output.document("board up", {"boards": boards})
 
 
 @app.command
