@@ -105,8 +105,3 @@ def test_what_a_gpu_does_not_take(
     assert main(["compile", str(net), "-t", TARGET, "-o", str(out), *options]) == 2
     assert reason in capsys.readouterr().err
     assert not out.exists() or list(out.iterdir()) == []
-
-
-def test_boards_of_a_gpu(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", str(bundle), "--check", "--board", "emulated"]) == 2
-    assert "is for a GPU, which only --board local reaches" in capsys.readouterr().err

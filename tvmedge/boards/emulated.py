@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tvmedge.boards.opencl import CACHE_VARIABLE
 from tvmedge.bundle import Bundle
 from tvmedge.device.build_server import build_kernel_server, build_library_server
 from tvmedge.device.linked_server import link_kernel_server, link_server
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.device.picolibc import picolibc
+from tvmedge.device.pocl import pocl_options
 from tvmedge.device.qemu import qemu
 from tvmedge.errors import InputError, ToolError
+from tvmedge.resources import cache_dir
 from tvmedge.targeting import TargetSpec
 
 # The program's own stdin and stdout, and no other way to the machine.
@@ -122,4 +125,12 @@ def emulator_command(spec: TargetSpec) -> list[str]:
         InputError: the target has no emulator or no runtime.
         ToolError: QEMU, the sysroot or the board's files are not on this machine.
     """
-    return [*require_emulator(spec), str(cached_board(spec) / SERVER)]
+    command = require_emulator(spec)
+    if spec.accelerator is not None:
+        command += [*pocl_options(spec), *_programs_kept()]
+    return [*command, str(cached_board(spec) / SERVER)]
+
+
+def _programs_kept() -> list[str]:
+    """QEMU's option that lets the OpenCL runtime keep built programs where it does here."""
+    return ["-E", f"{CACHE_VARIABLE}={cache_dir('opencl-programs')}"]

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from tvmedge.boards.messages import LocalPlace, PipePlace, TcpPlace
-from tvmedge.boards.runtime import Function, cpu_device, global_function, opencl_device
+from tvmedge.boards.runtime import Function, device_at, global_function
+from tvmedge.errors import BoardError
 from tvmedge.types import DeviceKind
 
 _LIBRARY = "model.so"
@@ -46,9 +47,9 @@ def open_place(
     if isinstance(place, LocalPlace):
         return Local(kind)
     if isinstance(place, PipePlace):
-        return Remote(global_function("rpc.CreatePipeClient")(*place.command))
+        return Remote(global_function("rpc.CreatePipeClient")(*place.command), kind)
     connect = global_function("rpc.Connect")
-    remote = Remote(connect(place.host, place.port, place.key, False))
+    remote = Remote(connect(place.host, place.port, place.key, False), kind)
     if place.threads is not None:
         # 1: the fast cores. The environment of a server elsewhere is not ours to set.
         remote.session.get_function("runtime.config_threadpool")(1, place.threads)
@@ -62,7 +63,7 @@ class Local:
 
     def __init__(self, kind: DeviceKind = DeviceKind.CPU) -> None:
         self._on_cpu = kind is DeviceKind.CPU
-        self.device = cpu_device() if self._on_cpu else opencl_device()
+        self.device = device_at(kind)
 
     def load(self, code: memoryview) -> Any:
         """Load through a file, which is all that a dynamic loader takes."""
@@ -99,10 +100,13 @@ class Local:
 class Remote:
     """The other end of an RPC session: our server, or a stock one."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, kind: DeviceKind = DeviceKind.CPU) -> None:
+        """Raises BoardError if it has no device of that kind."""
         self.session = session
         self._loaded = 0
-        self.device = cpu_device(session)
+        if kind is DeviceKind.OPENCL:
+            _require_opencl(session)
+        self.device = device_at(kind, session)
         self._bind = _optional(session, "tvmedge.server.bind")
         self.keeps_tensors = self._bind is not None
 
@@ -162,6 +166,17 @@ def fetched(tensor: Any, dtype: np.dtype) -> np.ndarray:
         address = ctypes.c_void_p(array.ctypes.data)
         global_function("runtime.TVMTensorCopyToBytes")(tensor, address, array.nbytes)
     return array
+
+
+def _require_opencl(session: Any) -> None:
+    status = _optional(session, "tvmedge.opencl.status")
+    if status is None:
+        raise BoardError(
+            "The board's server has no OpenCL runtime: use the folder that 'tvmedge board pack' "
+            "writes for a target with a GPU."
+        )
+    if missing := str(status()):
+        raise BoardError(f"There is no OpenCL device on the board: {missing}.")
 
 
 def _optional(session: Any, name: str) -> Function | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tvmedge.errors import ToolError
+from tvmedge.types import DeviceKind
 
 Function = Callable[..., Any]
 
@@ -58,21 +59,15 @@ def global_function(name: str) -> Function:
     return function
 
 
-def opencl_device() -> Any:
-    """The first OpenCL device of this machine."""
+def device_at(kind: DeviceKind, session: Any = None) -> Any:
+    """The first device of a kind, of this machine or at the other end of an RPC session."""
     import tvm_ffi
 
-    return tvm_ffi.device(OPENCL, 0)
-
-
-def cpu_device(session: Any = None) -> Any:
-    """This machine's CPU, or the CPU at the other end of an RPC session."""
-    import tvm_ffi
-
-    if session is None:
-        return tvm_ffi.device(CPU, 0)
-    index: int = global_function("rpc.SessTableIndex")(session)
-    return tvm_ffi.device(CPU + _SESSION * (index + 1), 0)
+    number = CPU if kind is DeviceKind.CPU else OPENCL
+    if session is not None:
+        index: int = global_function("rpc.SessTableIndex")(session)
+        number += _SESSION * (index + 1)
+    return tvm_ffi.device(number, 0)
 
 
 def error_line(error: Exception) -> str:

@@ -49,7 +49,7 @@ from tvmedge.errors import (
 from tvmedge.shapes import resolve
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.tensors.sizes import bind_sizes, fits, resolved
-from tvmedge.types import DeviceKind, TensorSpec
+from tvmedge.types import TensorSpec
 from tvmedge.versions import require_tvm
 
 _log = logging.getLogger(__name__)
@@ -239,10 +239,6 @@ def _require_fits(address: BoardAddress, bundle: Bundle, options: SessionOptions
         _require_library_runs(address, bundle, library, options)
     if address.kind is BoardKind.LOCAL:
         require_runnable_here(bundle)
-    elif bundle.manifest.target.device is DeviceKind.OPENCL:
-        raise InputError(
-            f"'{bundle.path}' is for a GPU, which only --board local reaches so far: run it there."
-        )
     if address.kind is BoardKind.EMULATED:
         spec = _emulated(bundle, options)
         wanted = architecture(bundle.manifest.target.triple.partition("-")[0])

@@ -12,6 +12,7 @@ from tvmedge.device.build_server import SERVER_FLAGS, build_library_server
 from tvmedge.device.linked_server import link_program
 from tvmedge.device.pack import pack_board
 from tvmedge.device.picolibc import fetch_picolibc
+from tvmedge.device.pocl import fetch_pocl
 from tvmedge.device.qemu import fetch_qemu
 from tvmedge.errors import BoardError, InputError
 from tvmedge.resources import disk_errors
@@ -30,7 +31,7 @@ class UpReport:
 
 def bring_up(spec: TargetSpec) -> UpReport:
     """Fetch and build what is not in the cache yet: QEMU where Debian's own is too old, the C
-    library, TVM's runtime, servers. What is there already is left as it is.
+    library, an OpenCL driver, TVM's runtime, servers. What is there already is left as it is.
 
     Raises:
         InputError: the target has no emulator.
@@ -42,6 +43,8 @@ def bring_up(spec: TargetSpec) -> UpReport:
     fetch_qemu(spec, spec.emulator)
     if spec.emulator.machine is not None:
         fetch_picolibc()
+    if spec.accelerator is not None:
+        fetch_pocl(spec)
     command = require_emulator(spec)
     with disk_errors(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory() as name:
         if spec.toolchain.loader:

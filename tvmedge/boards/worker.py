@@ -86,7 +86,7 @@ class Worker:
             return
         load_runtime()
         device = bundle.manifest.target.device
-        if device is DeviceKind.OPENCL:
+        if device is DeviceKind.OPENCL and isinstance(job.place, LocalPlace):
             load_opencl()
         self._place = open_place(job.place, device)
         self._model = Model(bundle, self._place)

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from tvmedge.device.build_opencl import build_opencl
 from tvmedge.device.build_server import build_library_server, build_server
 from tvmedge.device.folders import SUMS, atomic_folder, locked, sums_match, write_sums
 from tvmedge.device.runtime_wheels import RuntimeFiles, cached_runtime, ensure_runtime
@@ -18,11 +19,18 @@ from tvmedge.types import Form
 SERVER = "tvmedge-server"
 LIBRARY_SERVER = "tvmedge-library-server"
 EXTRA = "lib/libtvm_runtime_extra.so"
+OPENCL = "lib/libtvmedge-opencl.so"
 
 _README_VM = """\
 Copy this folder to the board, for example: scp -r {folder} USER@BOARD:tvmedge-board
 Over ssh, without an open port, a host starts: ssh USER@BOARD tvmedge-board/tvmedge-server
 For other TVM clients run on the board: tvmedge-board/tvmedge-server --listen 127.0.0.1:9090
+"""
+
+_README_GPU = """\
+Bundles for a GPU also need its OpenCL driver on the board: a libOpenCL.so.1 that knows it, or the
+vendor's libmali.so; lib/libtvmedge-opencl.so looks for these. TVMEDGE_OPENCL_LIBRARY names another.
+Set TVMEDGE_OPENCL_CACHE to a folder of your own to keep built kernels between sessions.
 """
 
 _README_LIBRARY = """\
@@ -52,7 +60,8 @@ class PackReport:
 def pack_board(
     spec: TargetSpec, out: Path, *, form: Form | None = None, extra: bool = False
 ) -> PackReport:
-    """Write the board folder of a target to ``out``, replacing an earlier one.
+    """Write the board folder of a target to ``out``, replacing an earlier one; of one with a GPU
+    it has our OpenCL runtime too.
 
     ``form`` says of which bundles it is to run the code: a library's takes our small server and
     nothing else, the VM's a server and TVM's runtime; None is both, as far as the target has a
@@ -76,7 +85,7 @@ def pack_board(
             _add_runtime(spec, runtime, fresh, extra=extra)
         if Form.LIBRARY in forms:
             _add(build_library_server(spec.toolchain.triple), fresh / LIBRARY_SERVER)
-        _add_readme(fresh, out.resolve().name, forms)
+        _add_readme(spec, fresh, out.resolve().name, forms)
     sizes = ((path, path.stat().st_size) for path in sorted(out.rglob("*")) if path.is_file())
     files = tuple(PackedFile(path.relative_to(out).as_posix(), size) for path, size in sizes)
     return PackReport(out, files, sum(file.size for file in files))
@@ -99,7 +108,10 @@ def cached_board(spec: TargetSpec) -> Path:
             f"run 'tvmedge board pack {spec.name} -o DIR' once, which downloads it."
         )
     server = build_server(spec.toolchain.triple, runtime)
-    made_from = f"{server.name} {sorted(runtime.files.values())}"
+    opencl = _opencl(spec, runtime)
+    made_from = f"{server.name} {sorted(runtime.files.values())}" + (
+        f" {opencl.name}" if opencl else ""
+    )
     key = hashlib.sha256(made_from.encode()).hexdigest()[:16]
     folder = cache_dir("boards") / f"{tag}-{key}"
     if not sums_match(folder):
@@ -107,17 +119,19 @@ def cached_board(spec: TargetSpec) -> Path:
             if not sums_match(folder):
                 with atomic_folder(folder) as fresh, disk_errors(folder):
                     _add_runtime(spec, runtime, fresh, extra=True)
-                    _add_readme(fresh, folder.name, frozenset({Form.VM}))
+                    _add_readme(spec, fresh, folder.name, frozenset({Form.VM}))
     return folder
 
 
 def _forms(spec: TargetSpec, form: Form | None) -> frozenset[Form]:
     """The forms that a folder is for."""
     if spec.accelerator is not None:
-        raise InputError(
-            f"Target {spec.name} has no board folder yet: its bundles need the OpenCL runtime, "
-            "which no folder brings; only --board local runs bundles for a GPU so far."
-        )
+        if form is Form.LIBRARY:
+            raise InputError(
+                f"Bundles for {spec.name} run on its GPU, which no freestanding library can use: "
+                "leave --form out."
+            )
+        form = Form.VM
     if form is Form.VM:
         _platform(spec)
     if form is not None:
@@ -144,6 +158,13 @@ def _add_runtime(spec: TargetSpec, runtime: RuntimeFiles, folder: Path, *, extra
         if name != EXTRA or extra:
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(source, folder / name)
+    if opencl := _opencl(spec, runtime):
+        shutil.copyfile(opencl, folder / OPENCL)
+
+
+def _opencl(spec: TargetSpec, runtime: RuntimeFiles) -> Path | None:
+    """Our OpenCL runtime for a board that has a GPU."""
+    return build_opencl(spec.toolchain.triple, runtime) if spec.accelerator is not None else None
 
 
 def _add(program: Path, copy: Path) -> None:
@@ -151,17 +172,24 @@ def _add(program: Path, copy: Path) -> None:
     copy.chmod(0o755)
 
 
-def _add_readme(folder: Path, name: str, forms: frozenset[Form]) -> None:
+def _add_readme(spec: TargetSpec, folder: Path, name: str, forms: frozenset[Form]) -> None:
     lines = _README_VM if Form.VM in forms else _README_LIBRARY
+    if spec.accelerator is not None:
+        lines += _README_GPU
     (folder / "README").write_text(lines.format(folder=name), encoding="utf-8")
     write_sums(folder)
 
 
 def _platform(spec: TargetSpec) -> str:
     if spec.runtime.platform is None:
+        way_out = (
+            "its bundles are compiled, and run by an app that brings TVM's runtime"
+            if spec.accelerator is not None
+            else "a bundle made with --form library needs no runtime"
+        )
         raise InputError(
             f"Target {spec.name} has no board folder for TVM's VM: {spec.runtime.reason}; "
-            "a bundle made with --form library needs no runtime."
+            f"{way_out}."
         )
     return spec.runtime.platform
 

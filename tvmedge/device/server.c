@@ -256,6 +256,8 @@ int main(int argc, char **argv) {
 
   // Sorting and random numbers live in a second library, which a board may leave out.
   dlopen("libtvm_runtime_extra.so", RTLD_NOW | RTLD_GLOBAL);
+  // GPUs have theirs in the folders of boards that have one; drivers are looked for on use.
+  dlopen("libtvmedge-opencl.so", RTLD_NOW | RTLD_GLOBAL);
 
   sigset_t stops, unmask;
   sigemptyset(&stops);

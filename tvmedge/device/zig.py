@@ -73,7 +73,7 @@ def _run(args: Sequence[str], what: str) -> None:
     environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
     try:
         done = subprocess.run(
-            [_zig(), *args],
+            [zig_program(), *args],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -105,7 +105,8 @@ def _disk_full(args: Sequence[str]) -> bool:
     return shutil.disk_usage(folder).free < _LEAST_FREE
 
 
-def _zig() -> str:
+def zig_program() -> str:
+    """Its path. Raises ToolError if ziglang is not installed."""
     spec = importlib.util.find_spec("ziglang")
     if spec is None or spec.origin is None:
         raise _missing()

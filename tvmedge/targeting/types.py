@@ -163,8 +163,10 @@ class TargetSpec:
 
     @property
     def emulated(self) -> bool:
-        """Whether bundles run on an emulated board: an emulator has the CPU, and no GPU."""
-        return self.emulator is not None and self.accelerator is None
+        """Whether bundles run on an emulated board: an emulator has the CPU; for a GPU an OpenCL
+        driver on that CPU stands in, which takes TVM's runtime."""
+        gpu = self.accelerator is not None
+        return self.emulator is not None and not (gpu and self.compile_only)
 
     @property
     def features(self) -> tuple[str, ...]:
