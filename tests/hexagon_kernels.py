@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tvm
 from numpy.typing import NDArray
+from tvm import te
 
 from tvmedge.boards.emulated import require_emulator
 from tvmedge.device.llvm import llvm
@@ -24,6 +25,7 @@ from tvmedge.types import Counts
 
 Array = NDArray[Any]
 SECONDS = 300.0
+VECTOR = 128
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,12 @@ def assembly(candidate: BuiltCandidate, spec: TargetSpec) -> str:
         file.write_bytes(candidate.code)
         wanted = ["-d", "--no-show-raw-insn", f"--mattr={features}", str(file)]
         return llvm("llvm-objdump", wanted)
+
+
+def bytes_sum(rows: int) -> tvm.tirx.PrimFunc:
+    """a + b of ``rows`` vectors of bytes."""
+    a, b = (te.placeholder((rows, VECTOR), "uint8", name) for name in "ab")
+    c = te.compute((rows, VECTOR), lambda i, j: a[i, j] + b[i, j], name="c")
+    schedule = tvm.s_tir.Schedule(te.create_prim_func([a, b, c]))
+    schedule.vectorize(schedule.get_loops("c")[1])
+    return schedule.mod["main"]

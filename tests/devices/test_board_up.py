@@ -7,15 +7,22 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.hexagon_kernels import hexagon
+from tests.hexagon_kernels import build, bytes_sum, hexagon, run
+from tests.onnx_models import conv_net, save
+from tvmedge.boards.address import parse_address
 from tvmedge.boards.emulated import require_emulator
+from tvmedge.boards.session import open_session
 from tvmedge.boards.up import bring_up
+from tvmedge.bundle import write_bundle
 from tvmedge.cli import main
+from tvmedge.compiler.compile import compile_model
 from tvmedge.device.qemu import fetch_qemu, qemu
-from tvmedge.errors import BoardError, ExitCode, ToolError
-from tvmedge.targeting import target
+from tvmedge.errors import BoardError, ExitCode, InputError, ToolError
+from tvmedge.model.load import load
+from tvmedge.targeting import target, target_names
 
 
 def test_a_board_comes_up_and_says_how(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,3 +86,32 @@ def test_what_cannot_come_up_is_refused(capsys: pytest.CaptureFixture[str]) -> N
     assert "mali-g78 cannot be emulated" in capsys.readouterr().err
     assert main(["board", "up"]) == ExitCode.USAGE
     assert "Name the targets" in capsys.readouterr().err
+
+
+HEXAGONS = [name for name in target_names() if name.startswith("hexagon")]
+ALWAYS = ("hexagon-v67", "hexagon-v68", "hexagon-v73-emulated")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=() if n in ALWAYS else pytest.mark.slow) for n in HEXAGONS],
+)
+def test_every_hexagon_compiles_and_runs_where_it_can(name: str, tmp_path: Path) -> None:
+    """Float kernels and one of integer vectors, for every core; those since V68 without their
+    float vectors."""
+    spec = target(name)
+    model = load(save(conv_net(), tmp_path / "net.onnx"))
+    path = tmp_path / "net.tvmedge"
+    contents = compile_model(model, spec)
+    write_bundle(path, contents)
+    kernel = build(bytes_sum(16), spec)
+    if not spec.emulated:
+        with pytest.raises(InputError, match="compiled, not executed"):
+            open_session(parse_address("emulated"), path)
+        return
+    hexagon(name)
+    assert main(["run", str(path), "--check", "--board", "emulated"]) == 0
+    given = np.arange(16 * 128, dtype=np.uint8).reshape(16, 128)
+    ran = run(kernel, [given, given], spec)
+    np.testing.assert_array_equal(ran.output, given + given)
+    assert ran.counts.vector_instructions >= 4 * 16

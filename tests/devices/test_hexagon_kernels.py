@@ -6,26 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tvm
-from tvm import te
 
-from tests.hexagon_kernels import build, hexagon, run
+from tests.hexagon_kernels import VECTOR, build, bytes_sum, hexagon, run
 from tvmedge.boards.kernel_board import KernelFailedError
 from tvmedge.device.zig import zig_cc
 from tvmedge.targeting import TargetSpec
 from tvmedge.tuning.costs.candidate import SYMBOL, Argument, BuiltCandidate
 from tvmedge.tuning.costs.packet_board import PacketBoard
-
-VECTOR = 128
-
-
-def _sum(rows: int) -> tvm.tirx.PrimFunc:
-    """a + b of ``rows`` vectors of bytes."""
-    a, b = (te.placeholder((rows, VECTOR), "uint8", name) for name in "ab")
-    c = te.compute((rows, VECTOR), lambda i, j: a[i, j] + b[i, j], name="c")
-    schedule = tvm.s_tir.Schedule(te.create_prim_func([a, b, c]))
-    schedule.vectorize(schedule.get_loops("c")[1])
-    return schedule.mod["main"]
 
 
 def written(body: str, spec: TargetSpec, folder: Path, head: str = "") -> BuiltCandidate:
@@ -42,7 +29,7 @@ def test_vectors_are_computed_and_counted() -> None:
     spec, rows = hexagon(), 64
     rng = np.random.default_rng(rows)
     a, b = (rng.integers(0, 255, (rows, VECTOR)).astype(np.uint8) for _ in range(2))
-    kernel = build(_sum(rows), spec)
+    kernel = build(bytes_sum(rows), spec)
     ran = run(kernel, [a, b], spec)
     np.testing.assert_array_equal(ran.output, a + b)
     assert PacketBoard(spec, 60).count(kernel) == ran.counts

@@ -13,7 +13,7 @@ import tvm
 from tvm import te
 from tvm.target import Target, codegen
 
-from tvmedge.targeting import TargetSpec, host_cpu, target, target_names
+from tvmedge.targeting import Family, TargetSpec, host_cpu, target, target_names
 
 # What LLVM selects by itself. Crypto, JavaScript conversion and system features
 # show up in a CPU's list too, but only intrinsics that nobody writes reach them.
@@ -79,6 +79,8 @@ def test_features_are_those_of_llvm_and_every_core_has_them(name: str) -> None:
     triple, mcpu, attributes = (spec.tvm[key] for key in ("mtriple", "mcpu", "mattr"))
     enabled = llvm_features(mtriple=triple, mcpu=mcpu, mattr=attributes)
     assert enabled & SELECTED <= set(spec.features) <= enabled
+    if spec.family is Family.HEXAGON:
+        return  # its vector unit is an option that no core of LLVM's has
     for core in spec.board.clusters:
         assert set(spec.features) <= llvm_features(mtriple=triple, mcpu=core), core
 

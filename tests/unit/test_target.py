@@ -33,7 +33,17 @@ from tvmedge.targeting.types import Family
 PROMISED = [
     "cortex-m55",
     "cortex-m7",
+    "hexagon-v65",
+    "hexagon-v66",
     "hexagon-v67",
+    "hexagon-v68",
+    "hexagon-v68-emulated",
+    "hexagon-v69",
+    "hexagon-v69-emulated",
+    "hexagon-v73",
+    "hexagon-v73-emulated",
+    "hexagon-v75",
+    "hexagon-v75-emulated",
     "host",
     "host-opencl",
     "jetson-orin",
@@ -111,7 +121,7 @@ def test_shipped_target(name: str) -> None:
     assert len(spec.summary) < 90
     assert spec.compile_only == (spec.runtime.platform is None)
     if not name.startswith("host"):
-        assert spec.tvm["mcpu"] in spec.board.clusters
+        assert any(str(spec.tvm["mcpu"]).startswith(core) for core in spec.board.clusters)
 
 
 def test_raspberry_pi_4b_to_the_letter() -> None:
@@ -164,6 +174,27 @@ def test_what_loads_no_libraries() -> None:
         emulator = target(name).emulator
         assert emulator is not None and emulator.machine is not None
         assert emulator.machine.libc in picolibc.BUILDS
+
+
+def test_hexagons_float_vectors_are_not_emulated() -> None:
+    """Since V68 there are two forms: the device's, with float vectors, and QEMU's, without."""
+    for name in ("hexagon-v68", "hexagon-v69", "hexagon-v73", "hexagon-v75"):
+        device, emulated = target(name), target(f"{name}-emulated")
+        assert "hvx-qfloat" in device.features and "hvx-qfloat" not in emulated.features
+        assert core_of(device).lanes == 32 and core_of(emulated).lanes == 1
+        assert not device.emulated and emulated.emulated
+        assert "compiled, not executed" in str(device.runtime.reason)
+        assert device.board.dsp == emulated.board.dsp
+    for name in ("hexagon-v65", "hexagon-v66", "hexagon-v67"):
+        assert target(name).emulated and target(name).board.dsp is not None
+
+
+def test_tvms_own_hexagon_is_refused(tmp_path: Path) -> None:
+    """TVM 0.27 builds x86 code for it without a word."""
+    file = tmp_path / "mine.toml"
+    file.write_text('inherit = "hexagon-v67"\n[target]\nkind = "hexagon"\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"'target.kind' in '.*' is \"hexagon\".*\"llvm\""):
+        load_target_file(file)
 
 
 @pytest.mark.parametrize("core", SHARED)

@@ -33,7 +33,8 @@ def require_emulator(spec: TargetSpec) -> list[str]:
     emulator = spec.emulator
     if emulator is None:
         raise InputError(
-            f"Target {spec.name} cannot be emulated: run it with --board local or on the device."
+            f"Target {spec.name} cannot be emulated{_why(spec)}: "
+            "run it with --board local or on the device."
         )
     program = str(qemu(spec, emulator))
     if emulator.sysroot is not None and not Path(emulator.sysroot).is_dir():
@@ -46,6 +47,10 @@ def require_emulator(spec: TargetSpec) -> list[str]:
         return [program, "-M", emulator.machine.name, *_ALONE]
     sysroot = ["-L", emulator.sysroot] if emulator.sysroot else []
     return [program, "-cpu", emulator.cpu, *sysroot]
+
+
+def _why(spec: TargetSpec) -> str:
+    return f" ({spec.runtime.reason})" if spec.runtime.reason else ""
 
 
 def library_command(spec: TargetSpec, bundle: Bundle, folder: Path) -> list[str]:

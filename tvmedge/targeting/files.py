@@ -85,6 +85,7 @@ def shipped() -> dict[str, tuple[Traversable, bool]]:
 def with_parents(file: Path | Traversable, chain: tuple[str, ...]) -> tables.Table:
     """The file's table on top of its parents', the last parent on top of the others."""
     own = tables.read_toml(file)
+    _refuse_kind(own, file)
     tables.check(own, File, str(file))
     inherit = own.pop("inherit", ())
     merged: tables.Table = {}
@@ -95,6 +96,15 @@ def with_parents(file: Path | Traversable, chain: tuple[str, ...]) -> tables.Tab
         parent = with_parents(_parent(name, file), (*chain, name))
         merged = tables.deep_merge(merged, parent)
     return tables.deep_merge(merged, own)
+
+
+def _refuse_kind(table: tables.Table, file: Path | Traversable) -> None:
+    cpu = table.get("target")
+    if isinstance(cpu, dict) and cpu.get("kind") == "hexagon":
+        raise InputError(
+            f"'target.kind' in '{file}' is \"hexagon\", for which TVM emits x86 code: write "
+            'kind = "llvm" with mtriple = "hexagon-unknown-linux-musl", or inherit "hexagon".'
+        )
 
 
 def _parent(name: str, child: Path | Traversable) -> Path | Traversable:

@@ -116,6 +116,18 @@ class GpuFacts:
 
 
 @dataclass(frozen=True)
+class DspFacts:
+    """A DSP's vector unit (Hexagon's HVX). None is unknown. ``vector_bytes`` is the size of a
+    vector, ``contexts`` how many ``threads`` may have one of its register files at a time,
+    ``vtcm_kib`` the memory tightly coupled to it."""
+
+    vector_bytes: Count
+    contexts: Count | None = None
+    threads: Count | None = None
+    vtcm_kib: Count | None = None
+
+
+@dataclass(frozen=True)
 class BoardFacts:
     """What we know of the hardware, and from where.
 
@@ -131,6 +143,7 @@ class BoardFacts:
     os: str | None = None
     libc: str | None = None
     gpu: GpuFacts | None = None
+    dsp: DspFacts | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
