@@ -2,9 +2,11 @@
 
 TVM's pipe client starts a command with two pipe ends as its last arguments, then
 trusts every byte that comes back and waits for ever. This program is that command.
-It starts the board's own command, waits a bounded time for the server's first line
-(passing over what a login shell prints), bounds every packet in both directions,
-and leaves one sentence in a report file when the board fails.
+It starts the board's own command, which ends in a ``tvmedge-session`` on the board
+(``device/session/``), waits a bounded time for its first line (passing over what a
+login shell prints) and then for the server's in it, carries packets in frames,
+bounds every one in both directions, gives and wants signs of life, and leaves one
+sentence in a report file when the board fails.
 
 Run as a file under ``python -I -S`` with nothing but the standard library, and as
 little of that as possible, to start in milliseconds:
@@ -20,7 +22,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
+SESSION = b"tvmedge-session "
 PREAMBLE = b"tvmedge-server "
 PROTOCOL = b"1"
 BANNER_LIMIT = 64 * 1024
@@ -29,6 +33,11 @@ _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal
 _CHUNK = 1 << 18
 _TAIL_LIMIT = 4096
 _GRACE_S = 3.0
+_ALIVE_S = 5.0
+_SILENCE_S = 30.0
+_FRAME_LIMIT = 1 << 18
+_HEAD = 8
+_DATA, _ALIVE, _END, _TEXT, _ROOM, _OVER = b"D", b"H", b"E", b"T", b"S", b"X"
 
 
 class RelayError(Exception):
@@ -71,7 +80,9 @@ class FrameGuard:
 class PreambleScanner:
     """Finds the server's first line behind whatever a shell or driver prints before."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: bytes = PREAMBLE) -> None:
+        """``name`` is how the line begins, up to the protocol's number."""
+        self._name = name
         self._seen = b""
 
     def feed(self, chunk: bytes) -> bytes | None:
@@ -91,7 +102,7 @@ class PreambleScanner:
             if len(line) > 64:
                 raise RelayError("sent a first line that is not the server's")
             return None
-        version = line[len(PREAMBLE) :].strip()
+        version = line[len(self._name) :].strip()
         if version != PROTOCOL:
             raise RelayError(
                 f"speaks protocol {version.decode('ascii', 'replace')}, not "
@@ -101,10 +112,81 @@ class PreambleScanner:
 
     def _start(self) -> int | None:
         """Where a line begins with the preamble."""
-        if self._seen.startswith(PREAMBLE):
+        if self._seen.startswith(self._name):
             return 0
-        found = self._seen.find(b"\n" + PREAMBLE)
+        found = self._seen.find(b"\n" + self._name)
         return None if found < 0 else found + 1
+
+
+class FrameReader:
+    """Takes a board's stream apart: a kind, three zeros, a little-endian length, a body."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._kind = b""
+        self._body = b""
+        self._left = 0
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Kinds and bodies; data comes in pieces, whatever else whole.
+
+        Raises:
+            RelayError: what came is no frame.
+        """
+        position = 0
+        while position < len(chunk):
+            if not self._left:
+                piece = chunk[position : position + _HEAD - len(self._head)]
+                self._head += piece
+                position += len(piece)
+                if len(self._head) == _HEAD and not self._begin():
+                    yield self._kind, b""
+                continue
+            piece = chunk[position : position + self._left]
+            position += len(piece)
+            self._left -= len(piece)
+            if self._kind == _DATA:
+                yield _DATA, piece
+                continue
+            self._body += piece
+            if not self._left:
+                yield self._kind, self._body
+                self._body = b""
+
+    def _begin(self) -> int:
+        """Read a head; how long the body is."""
+        self._kind, self._left = self._head[:1], int.from_bytes(self._head[4:], "little")
+        known = self._kind in (_DATA, _ALIVE, _TEXT, _ROOM, _OVER) and not any(self._head[1:4])
+        if not known or self._left > _FRAME_LIMIT:
+            raise RelayError("sent what is no frame of a session")
+        self._head = b""
+        return self._left
+
+
+def framed(kind: bytes, body: bytes = b"") -> bytes:
+    """A frame of at most 256 KiB."""
+    return kind + bytes(3) + len(body).to_bytes(4, "little") + body
+
+
+def session_ending(text: str) -> str:
+    """How a session on a board ended, as its last frame tells it, completing 'the board ...'."""
+    kind, _, rest = text.partition("\n")[0].partition(" ")
+    if kind == "signal" and rest.isdecimal():
+        return _numbered_ending(-int(rest))
+    if kind == "exit" and rest.isdecimal():
+        return _numbered_ending(int(rest))
+    if kind == "limit":
+        what, _, most = rest.partition(" ")
+        return f"was ended (more {what} than the {most} that a session may use)"
+    return text.partition("\n")[0] or "ended without a word"
+
+
+def _numbered_ending(code: int) -> str:
+    # A shell, ssh and our servers report a signal as 128 + its number.
+    try:
+        return signal_ending(-code if code < 0 else code - 128)
+    except ValueError:
+        return f"ended (exit code {code})"
 
 
 def signal_ending(number: int) -> str:
@@ -139,6 +221,9 @@ class Board:
         for end in (read_in, write_out, write_err):
             os.close(end)
         self._tail = b""
+        self._over = ""
+        self._frames = FrameReader()
+        self._sending = threading.Lock()
         self._listener = threading.Thread(target=self._listen, args=(stderr,), daemon=True)
         self._listener.start()
 
@@ -146,6 +231,40 @@ class Board:
         # Read to the end, or a talkative board would block on a full pipe.
         while chunk := os.read(stderr, _CHUNK):
             self._tail = (self._tail + chunk)[-_TAIL_LIMIT:]
+
+    def send(self, kind: bytes, body: bytes = b"") -> None:
+        """Send a frame."""
+        with self._sending:
+            write_all(self.stdin, framed(kind, body))
+
+    def receive(self, seconds: float) -> bytes | None:
+        """The bytes that come next, b"" where there are none yet, None at the end.
+
+        Raises:
+            RelayError: nothing came for so long, or what came is no frame.
+        """
+        poller = select.poll()
+        poller.register(self.stdout, select.POLLIN)
+        if not poller.poll(seconds * 1000):
+            raise RelayError(f"gave no sign of life for {seconds:g} s")
+        chunk = os.read(self.stdout, _CHUNK)
+        return self.unpack(chunk) if chunk else None
+
+    def unpack(self, chunk: bytes) -> bytes:
+        """The data in ``chunk``; what else is in it is kept.
+
+        Raises:
+            RelayError: what came is no frame.
+        """
+        data = []
+        for kind, body in self._frames.feed(chunk):
+            if kind == _DATA:
+                data.append(body)
+            elif kind == _TEXT:
+                self._tail = (self._tail + body)[-_TAIL_LIMIT:]
+            elif kind == _OVER:
+                self._over = session_ending(body.decode("utf-8", "replace"))
+        return b"".join(data)
 
     def last_lines(self) -> str:
         """What the board printed last, once it has ended."""
@@ -165,24 +284,19 @@ class Board:
                 self.kill(signal.SIGKILL)
             time.sleep(0.005)
         self.pid = 0
-        code = os.waitstatus_to_exitcode(ended[1])
-        # A shell, ssh and our server report a signal as 128 + its number.
-        number = -code if code < 0 else code - 128
-        try:
-            return signal_ending(number)
-        except ValueError:
-            return f"ended (exit code {code})"
+        return self._over or _numbered_ending(os.waitstatus_to_exitcode(ended[1]))
 
 
 def wait_ready(board: Board, seconds: float) -> bytes:
-    """Wait for the server's preamble; returns the bytes that came after it.
+    """Wait for the preambles of session and server; returns the bytes that came after them.
 
     Raises:
         RelayError: the deadline passed, the board ended, or it is no server of ours.
     """
-    scanner, poller = PreambleScanner(), select.poll()
+    session, server, poller = PreambleScanner(SESSION), PreambleScanner(), select.poll()
     poller.register(board.stdout, select.POLLIN)
     deadline = time.monotonic() + seconds
+    confined = False
     while True:
         left = deadline - time.monotonic()
         if left <= 0 or not poller.poll(left * 1000):
@@ -190,7 +304,12 @@ def wait_ready(board: Board, seconds: float) -> bytes:
         chunk = os.read(board.stdout, 4096)
         if not chunk:
             raise RelayError(f"{board.wait()} before it was ready")
-        rest = scanner.feed(chunk)
+        if not confined:
+            framed_part = session.feed(chunk)
+            if framed_part is None:
+                continue
+            confined, chunk = True, framed_part
+        rest = server.feed(board.unpack(chunk))
         if rest is not None:
             return rest
 
@@ -216,13 +335,13 @@ class Client:
         try:
             while chunk := os.read(self._source, _CHUNK):
                 self._guard.feed(chunk)
-                write_all(board.stdin, chunk)
+                board.send(_DATA, chunk)
             self.closed = True
+            board.send(_END)
         except RelayError as error:
             self.refused = RelayError(f"was not used: the host {error}")
         except BrokenPipeError:
             return  # the board has ended: the other direction tells how
-        os.close(board.stdin)
         time.sleep(_GRACE_S)
         board.kill(signal.SIGTERM)
         time.sleep(_GRACE_S)
@@ -239,15 +358,25 @@ def serve(board: Board, ends: tuple[int, int], limit: int, ready_s: float) -> No
     guard, client = FrameGuard(limit), Client(source, limit)
     chunk = wait_ready(board, ready_s)
     threading.Thread(target=client.forward, args=(board,), daemon=True).start()
-    while True:
-        guard.feed(chunk)
-        write_all(sink, chunk)
-        chunk = os.read(board.stdout, _CHUNK)
-        if not chunk:
-            break
+    threading.Thread(target=_stay_alive, args=(board,), daemon=True).start()
+    received: bytes | None = chunk
+    while received is not None:
+        guard.feed(received)
+        write_all(sink, received)
+        received = board.receive(_SILENCE_S)
     ending = board.wait()
     if not client.closed:
         raise client.refused or RelayError(ending)
+
+
+def _stay_alive(board: Board) -> None:
+    """Let the board know that somebody is there, as long as it is."""
+    try:
+        while True:
+            time.sleep(_ALIVE_S)
+            board.send(_ALIVE)
+    except OSError:
+        return
 
 
 def main(arguments: list[str]) -> int:

@@ -10,7 +10,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -19,6 +19,7 @@ import numpy as np
 from tvmedge.boards import relay
 from tvmedge.boards.address import BoardAddress, BoardKind
 from tvmedge.boards.emulated import emulator_command, library_command, require_emulator
+from tvmedge.boards.limits import SessionLimits
 from tvmedge.boards.messages import (
     Done,
     Failed,
@@ -36,6 +37,7 @@ from tvmedge.boards.process import WorkerProcess
 from tvmedge.bundle import Bundle, LibraryInfo, read_bundle, require_runnable_here, tensorfile
 from tvmedge.bundle.compat import architecture
 from tvmedge.bundle.malformed import MalformedError
+from tvmedge.device.build_session import build_session
 from tvmedge.dtypes import carrier, out_of_range
 from tvmedge.errors import (
     BoardError,
@@ -68,11 +70,13 @@ _ERRORS: dict[int, Callable[[str], TvmEdgeError]] = {
 class SessionOptions:
     """How to run: ``threads`` for kernels (None: TVM_NUM_THREADS, or one a core),
     ``timeout_s`` the longest that one run may take, in seconds (opening gets at
-    least 30), ``target`` the board to emulate (None: the bundle's own)."""
+    least 30), ``target`` the board to emulate (None: the bundle's own), ``limits`` what a
+    session beyond this process may use."""
 
     threads: int | None = None
     timeout_s: float = 60.0
     target: TargetSpec | None = None
+    limits: SessionLimits = field(default_factory=SessionLimits)
 
 
 def open_session(
@@ -260,9 +264,11 @@ def _board_command(
     if address.kind is not BoardKind.EMULATED:
         return []
     spec = _emulated(bundle, options)
+    session = [str(build_session()), *options.limits.arguments(), "--"]
     if bundle.manifest.code.library is not None:
-        return library_command(spec, bundle, folder)
-    return emulator_command(spec) + (["--threads", str(options.threads)] if options.threads else [])
+        return session + library_command(spec, bundle, folder)
+    threads = ["--threads", str(options.threads)] if options.threads else []
+    return session + emulator_command(spec) + threads
 
 
 def _require_library_runs(

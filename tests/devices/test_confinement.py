@@ -1,0 +1,253 @@
+"""What a program in a session on a board can do, and what is left of it: nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.devices.parts import alive
+from tvmedge.boards.relay import FrameReader, framed, session_ending
+from tvmedge.device.build_session import build_session
+
+PREAMBLE = b"tvmedge-session 1\n"
+USERS = [pytest.param(None, id="root"), pytest.param(65534, id="nobody")]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a session told."""
+
+    code: int
+    room: str
+    data: bytes
+    text: str
+    over: str
+
+    @property
+    def ending(self) -> str:
+        return session_ending(self.over)
+
+
+@contextmanager
+def session(
+    script: str, *limits: str, folder: Path, user: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A session whose program is a shell."""
+    program = next(folder.parent.glob("tvmedge-session*"))
+    command = [str(program), *limits, "--", "sh", "-c", script]
+    environment = {"TMPDIR": str(folder), "PATH": "/usr/bin:/bin", "AWS_SECRET": "hidden"}
+    folder.chmod(0o777)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        user=user,
+        group=user,
+        bufsize=0,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def finish(process: subprocess.Popen[bytes], *frames: bytes) -> Ended:
+    """Send frames and read all that the session tells until it has ended."""
+    assert process.stdin is not None and process.stdout is not None
+    for frame in frames:
+        process.stdin.write(frame)
+    told = process.stdout.read()
+    assert told.startswith(PREAMBLE)
+    found: dict[bytes, bytes] = {}
+    for kind, body in FrameReader().feed(told.removeprefix(PREAMBLE)):
+        found[kind] = found.get(kind, b"") + body
+    texts = [found.get(kind, b"").decode() for kind in (b"S", b"T", b"X")]
+    return Ended(process.wait(), texts[0], found.get(b"D", b""), texts[1], texts[2])
+
+
+def ran(script: str, *limits: str, folder: Path, user: int | None = None) -> Ended:
+    with session(script, *limits, folder=folder, user=user) as process:
+        return finish(process, framed(b"E"))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where rooms are made; nothing is left there, and no process that knows it."""
+    with tempfile.TemporaryDirectory() as base:  # not pytest's, which other users do not reach
+        Path(base).chmod(0o755)
+        shutil.copy(build_session(), base)
+        place = Path(base) / "rooms"
+        place.mkdir()
+        yield place
+        deadline = time.monotonic() + 10
+        while alive(str(place)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert alive(str(place)) == []
+        assert list(place.iterdir()) == []
+
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="starts sessions as another user")
+
+
+@needs_root
+@pytest.mark.parametrize("user", USERS)
+def test_a_program_sees_its_own_and_nothing_else(folder: Path, user: int | None) -> None:
+    script = (
+        "cat; ls -d /*; ls /tmp; echo $HOME $TMPDIR $AWS_SECRET; ls /proc | grep -c '^[0-9]';"
+        "grep -c : /proc/net/dev; touch /usr/x; touch /tmp/mine; umask; id -u"
+    )
+    with session(script, folder=folder, user=user) as process:
+        ended = finish(process, framed(b"D", b"hello\n"), framed(b"H"), framed(b"E"))
+    lines = ended.data.decode().split()
+    assert ended.code == 0
+    assert ended.room.split() == ["processes", "network", "files", "user"]
+    shown = {line for line in lines if line.startswith("/")}
+    assert shown <= {
+        *("/bin", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sbin"),
+        *("/sys", "/tmp", "/usr"),
+    }
+    assert lines[0] == "hello"
+    assert "hidden" not in lines
+    assert int(lines[-4]) <= 5, "its keeper, shell and commands"
+    assert int(lines[-3]) == 1, "the loopback alone"
+    assert int(lines[-1]) != 0
+    assert "Read-only file system" in ended.text
+
+
+@pytest.mark.parametrize(
+    ("script", "limits", "ending"),
+    [
+        ("kill -SEGV $$", [], "crashed (signal SIGSEGV)"),
+        ("exit 3", [], "ended (exit code 3)"),
+        ("sleep 60", ["--wall-seconds", "1"], "more wall than the 1 s"),
+        ("while :; do :; done", ["--cpu-seconds", "1"], "more cpu than the 1 s"),
+        ("tail /dev/zero", ["--memory-mb", "50"], "more memory than the 50 MiB"),
+        (
+            "cat /dev/zero > /tmp/full; sleep 60",
+            ["--disk-mb", "4", "--wall-seconds", "20"],
+            "more disk than the 4 MiB",
+        ),
+        (
+            "f() { f | f & }; while :; do f; sleep 1; done",
+            ["--processes", "50"],
+            "more processes than the 50",
+        ),
+        ("setsid sleep 100 & exit 0", [], "ended (exit code 0)"),
+        ("exec /no/such/program", [], "ended (exit code 127)"),
+    ],
+    ids=["crash", "fail", "hang", "loop", "allocate", "fill", "fork", "leave", "missing"],
+)
+def test_the_end_has_a_name_and_leaves_nothing(
+    folder: Path, script: str, limits: list[str], ending: str
+) -> None:
+    if "disk" in ending:
+        script = script.replace("; sleep 60", " || exit 1")
+    assert ending in ran(script, *limits, folder=folder).ending
+
+
+def test_it_reaches_no_port_of_the_board(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        ended = ran(f"exec bash -c 'echo x > /dev/tcp/127.0.0.1/{port}'", folder=folder)
+        server.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert ended.code != 0
+    assert "Connection refused" in ended.text or "unreachable" in ended.text
+
+
+@pytest.mark.parametrize(
+    "bytes_sent",
+    [
+        b"Q" + bytes(7),
+        b"D\1" + bytes(6),
+        b"D" + bytes(7),
+        b"H\0\0\0\1\0\0\0x",
+        b"D\0\0\0" + struct.pack("<I", 2**31),
+        framed(b"E") + framed(b"D", b"x"),
+    ],
+    ids=["kind", "zeros", "empty", "long sign", "huge", "after the end"],
+)
+def test_frames_that_are_none_end_it(folder: Path, bytes_sent: bytes) -> None:
+    with session("sleep 60", folder=folder) as process:
+        ended = finish(process, bytes_sent)
+    assert ended.code == 4
+    assert ended.over.startswith("refused the host: it sent ")
+
+
+def test_a_silent_host_is_given_up(folder: Path) -> None:
+    with session("sleep 60", "--silence-seconds", "1", folder=folder) as process:
+        assert finish(process).ending == "ended: the host was silent"
+
+
+def test_a_host_that_has_gone_takes_the_program_with_it(folder: Path) -> None:
+    with session("trap '' HUP; setsid sleep 60 & sleep 60", folder=folder) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.read(len(PREAMBLE)) == PREAMBLE
+        process.stdin.close()
+        process.stdout.close()
+        assert process.wait(10) == 4
+
+
+def test_a_killed_session_leaves_no_process_and_the_next_one_no_folder(folder: Path) -> None:
+    with session("setsid sleep 61 & sleep 61", folder=folder) as process:
+        assert process.stdout is not None
+        process.stdout.read(len(PREAMBLE) + 8)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    deadline = time.monotonic() + 10
+    while alive(str(folder)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert alive(str(folder)) == []
+    assert ran("exit 0", folder=folder).code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--"], ["--memory-mb"], ["--memory-mb", "-1", "--", "true"], ["--no", "1", "--", "x"]],
+    ids=["nothing", "no program", "no value", "negative", "unknown"],
+)
+def test_bad_usage_is_a_sentence(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [str(build_session()), *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("tvmedge-session: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_it_is_small() -> None:
+    assert build_session().stat().st_size < 300_000
+
+
+@pytest.mark.parametrize(
+    "count", [100, pytest.param(2000, marks=pytest.mark.slow)], ids=["some", "many"]
+)
+def test_session_after_session_leaves_nothing(folder: Path, count: int) -> None:
+    descriptors = open_descriptors()
+    for number in range(count):
+        with session("cat", folder=folder) as process:
+            ended = finish(process, framed(b"D", b"%d" % number), framed(b"E"))
+        assert (ended.code, ended.data) == (0, b"%d" % number)
+    assert open_descriptors() == descriptors
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

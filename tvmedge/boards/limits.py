@@ -1,0 +1,33 @@
+"""What a session on a board may use; see ``device/session/options.c``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class SessionLimits:
+    """None leaves the session program's own: no limit, but for disk (1024), files (256),
+    processes (512) and silence (30).
+
+    ``memory_mb`` of all its processes, ``cpu_seconds`` of each, ``wall_seconds`` from start to
+    end, ``disk_mb`` of its private folder, ``files`` open at a time, ``processes`` and threads,
+    ``silence_seconds`` that its host may take between two signs of life.
+    """
+
+    memory_mb: int | None = None
+    cpu_seconds: int | None = None
+    wall_seconds: int | None = None
+    disk_mb: int | None = None
+    files: int | None = None
+    processes: int | None = None
+    silence_seconds: int | None = None
+
+    def arguments(self) -> list[str]:
+        """The limits as the session program's options."""
+        found = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                found += [f"--{field.name.replace('_', '-')}", str(value)]
+        return found

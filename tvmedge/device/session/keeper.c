@@ -1,0 +1,214 @@
+#include "keeper.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "walls.h"
+
+enum { kWatchMs = 100, kCannotStart = 127 };
+
+extern char **environ;
+
+static void limit(int resource, long most) {
+  if (most <= 0) return;
+  struct rlimit both = {(rlim_t)most, (rlim_t)most};
+  setrlimit(resource, &both);
+}
+
+static void set_limits(const Limits *limits, int own_user) {
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  limit(RLIMIT_NOFILE, limits->files);
+  limit(RLIMIT_FSIZE, limits->disk_mb << 20);
+  // What the watch below would see too late: it looks ten times a second.
+  if (limits->memory_mb > 0) limit(RLIMIT_DATA, (2 * limits->memory_mb + 256) << 20);
+  // Of all processes of a user: one that is not the session's alone has others.
+  if (own_user) limit(RLIMIT_NPROC, limits->processes);
+  if (limits->cpu_seconds > 0) {
+    struct rlimit cpu = {(rlim_t)limits->cpu_seconds, (rlim_t)limits->cpu_seconds + 1};
+    setrlimit(RLIMIT_CPU, &cpu);
+  }
+}
+
+// Whether an environment's entry is the program's business: its own settings, no secrets.
+static int passes(const char *entry) {
+  static const char *const kept[] = {"PATH=", "LANG=", "LD_LIBRARY_PATH=", "TVM", "QEMU_",
+                                     "OCL_",  "POCL_", "OPENCL_",          NULL};
+  for (const char *const *prefix = kept; *prefix != NULL; prefix++) {
+    if (strncmp(entry, *prefix, strlen(*prefix)) == 0) return 1;
+  }
+  return 0;
+}
+
+static void set_environment(const char *folder) {
+  char **kept = environ;
+  for (char **entry = environ; *entry != NULL; entry++) {
+    if (passes(*entry)) *kept++ = *entry;
+  }
+  *kept = NULL;
+  setenv("TMPDIR", folder, 1);
+  setenv("HOME", folder, 1);
+}
+
+static _Noreturn void become_program(const Keeper *keeper, const char *folder, uid_t user) {
+  const Options *options = keeper->options;
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  signal(SIGPIPE, SIG_DFL);
+  if (dup2(keeper->in, 0) < 0 || dup2(keeper->out, 1) < 0 || dup2(keeper->err, 2) < 0 ||
+      chdir(folder) != 0) {
+    _exit(kCannotStart);
+  }
+  set_limits(&options->limits, keeper->confined & kOwnUser);
+  if (user != 0 && (setgroups(0, NULL) != 0 || setresgid(user, user, user) != 0 ||
+                    setresuid(user, user, user) != 0)) {
+    _exit(kCannotStart);
+  }
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  set_environment(folder);
+  execvp(options->program[0], options->program);
+  fprintf(stderr, "cannot start %s: %s\n", options->program[0], strerror(errno));
+  _exit(kCannotStart);
+}
+
+// Memory of a process that is nobody else's, in KiB.
+static int64_t own_kib(const char *process) {
+  char path[64];
+  long resident = 0, shared = 0;
+  snprintf(path, sizeof path, "/proc/%.20s/statm", process);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return 0;
+  if (fscanf(file, "%*d %ld %ld", &resident, &shared) != 2) resident = shared = 0;
+  fclose(file);
+  return (int64_t)(resident - shared) * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+// What the session uses too much of, 0 or an Exceeded.
+static uint8_t exceeded(const Keeper *keeper, pid_t program) {
+  const Limits *limits = &keeper->options->limits;
+  int64_t kib = 0;
+  long processes = 0;
+  if (!(keeper->confined & kOwnRoot)) {  // /proc shows others' processes too
+    char name[24];
+    snprintf(name, sizeof name, "%d", (int)program);
+    kib = own_kib(name);
+  } else {
+    DIR *entries = opendir("/proc");
+    if (entries == NULL) return 0;
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+      if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
+      processes++;
+      kib += own_kib(entry->d_name);
+    }
+    closedir(entries);
+  }
+  if (limits->memory_mb > 0 && kib > (int64_t)limits->memory_mb * 1024) return kMemory;
+  // The keeper is one; forks fail at the limit, so that none is ever seen beyond it.
+  return limits->processes > 0 && processes > limits->processes ? kProcesses : 0;
+}
+
+// What a program that failed had used up, 0 or an Exceeded.
+static uint8_t exhausted(const Keeper *keeper, const char *folder, const Tiding *tiding) {
+  int number = WIFSIGNALED(tiding->status) ? WTERMSIG(tiding->status) : 0;
+  int64_t memory_mb = keeper->options->limits.memory_mb;
+  struct statvfs disk;
+  if (number == SIGXCPU) return kCpu;
+  if (number == SIGXFSZ) return kDisk;
+  if (statvfs(folder, &disk) == 0 && disk.f_blocks > 0 && disk.f_bavail == 0) return kDisk;
+  return memory_mb > 0 && tiding->peak_kib > memory_mb * 1024 ? kMemory : 0;
+}
+
+static void end_all(const Keeper *keeper, pid_t program) {
+  if (keeper->confined & kOwnProcesses) kill(-1, SIGKILL);
+  kill(program, SIGKILL);
+  kill(-program, SIGKILL);
+}
+
+// Waits for the program's end and watches it until then.
+static Tiding attend(const Keeper *keeper, pid_t program, int children) {
+  Tiding tiding = {.over = 1, .confined = keeper->confined};
+  struct pollfd waits[2] = {{.fd = keeper->life}, {.fd = children, .events = POLLIN}};
+  for (;;) {
+    struct rusage usage;
+    int status;
+    pid_t ended;
+    while ((ended = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+      if (ended != program) continue;
+      tiding.status = status;
+      tiding.peak_kib = usage.ru_maxrss;
+      tiding.cpu_ms = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+                      (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+      return tiding;
+    }
+    struct signalfd_siginfo info;
+    if (poll(waits, 2, kWatchMs) > 0 && waits[0].revents != 0) end_all(keeper, program);
+    if (waits[1].revents != 0 && read(children, &info, sizeof info) < 0) continue;
+    uint8_t over = tiding.exceeded != 0 ? 0 : exceeded(keeper, program);
+    if (over != 0) {
+      tiding.exceeded = over;
+      end_all(keeper, program);
+    }
+  }
+}
+
+static void tell(const Keeper *keeper, const Tiding *tiding) {
+  if (write(keeper->tidings, tiding, sizeof *tiding) != sizeof *tiding) _exit(1);
+}
+
+void keeper_run(Keeper *keeper) {
+  const Options *options = keeper->options;
+  const char *folder = keeper->folder;
+  sigset_t child;
+  for (int i = 0; i < 5; i++) close(keeper->not_its[i]);
+  close(0);
+  close(1);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  prctl(PR_SET_NAME, "tvmedge-keeper");
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(SIG_SETMASK, &child, NULL);
+  int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+  uid_t user = 0;
+  if (keeper->confined & kOwnProcesses) {
+    if (walls_raise(folder, options->program, &options->limits) == 0) {
+      keeper->confined |= kOwnRoot;
+      folder = "/tmp";
+    }
+  }
+  if (keeper->user != 0 && chown(folder, keeper->user, keeper->user) == 0) {
+    user = keeper->user;
+    keeper->confined |= kOwnUser;
+    // For those who open /dev/stdin by name.
+    const int streams[] = {keeper->in, keeper->out, keeper->err};
+    for (int i = 0; i < 3; i++) (void)!fchown(streams[i], user, user);
+  }
+  Tiding ready = {.confined = keeper->confined};
+  pid_t program = fork();
+  if (program == 0) {
+    setpgid(0, 0);
+    become_program(keeper, folder, user);
+  }
+  close(keeper->in);
+  close(keeper->out);
+  close(keeper->err);
+  if (program < 0) _exit(1);
+  tell(keeper, &ready);
+  Tiding tiding = attend(keeper, program, children);
+  if (tiding.exceeded == 0 && tiding.status != 0) tiding.exceeded = exhausted(keeper, folder, &tiding);
+  end_all(keeper, program);
+  tell(keeper, &tiding);
+  _exit(0);
+}

@@ -1,0 +1,25 @@
+// What the command line of tvmedge-session says.
+#pragma once
+
+#include <stdint.h>
+
+enum { kExitOk = 0, kExitUsage = 2, kExitSession = 4, kExitSetup = 6 };
+
+// What a session may use; 0 is without limit.
+typedef struct {
+  long memory_mb;     // of all its processes together, without files they map
+  long cpu_seconds;   // of each process
+  long wall_seconds;  // from start to end
+  long disk_mb;       // of the folder it may write to
+  long files;         // open at a time, of each process
+  long processes;     // and threads, at a time
+  long silence_seconds;  // that the host may take between two frames
+} Limits;
+
+typedef struct {
+  Limits limits;
+  char **program;  // and its arguments, ended by NULL
+} Options;
+
+// Fills the options; returns -1 to go on, else the exit code.
+int options_parse(int argc, char **argv, Options *options);

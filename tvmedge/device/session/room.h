@@ -1,0 +1,42 @@
+// Where a session's program runs: namespaces, a root of its own, another user, limits.
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "options.h"
+
+// What confines a program, as bits.
+enum {
+  kOwnProcesses = 1,  // it sees and signals its own processes only, and all of them end with it
+  kNoNetwork = 2,
+  kOwnRoot = 4,  // read-only system folders, its program's folder, /tmp
+  kOwnUser = 8,  // a user of its own, or no more than the one who started it
+};
+
+typedef enum { kMemory = 1, kProcesses = 2, kDisk = 3, kCpu = 4 } Exceeded;
+
+// What the keeper of a room tells: once when the program starts, once when it has ended.
+typedef struct {
+  uint8_t over;
+  uint8_t confined;
+  uint8_t exceeded;  // 0 or an Exceeded
+  int status;        // as of waitpid
+  int64_t peak_kib;  // of the program's own memory, files it maps among it
+  int64_t cpu_ms;
+} Tiding;
+
+typedef struct {
+  char folder[256];  // empty, or the program's where it has no root of its own
+  int lock;          // held as long as the folder is in use
+  pid_t keeper;
+  int in, out, err;  // the program's streams, our ends
+  int tidings;       // Tiding
+  int life;          // closed when we end, and so does the room
+} Room;
+
+// Starts the program; NULL, or what went wrong (with errno).
+const char *room_open(const Options *options, Room *room);
+
+// Ends whatever is left and removes the folder.
+void room_close(Room *room);
