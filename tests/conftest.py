@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts import fetch_models, model_list
+from tests.browser import browser as browser  # noqa: PLC0414
 
 
 @pytest.fixture(scope="session")

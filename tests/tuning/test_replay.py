@@ -16,6 +16,8 @@ from tvmedge.model.load import Model
 from tvmedge.records.store import Store, Wanted, open_store
 from tvmedge.records.types import Record, Status
 from tvmedge.tuning import build
+from tvmedge.tuning.costs.candidate import BuiltCandidate
+from tvmedge.tuning.costs.source import Cost
 from tvmedge.tuning.evaluate import Evaluator
 from tvmedge.tuning.replay import replay
 from tvmedge.tuning.session import How, Limits, Session
@@ -50,9 +52,11 @@ def store(found: list[Record], tmp_path: Path) -> Store:
     return store
 
 
-def _replay(tasks: Tasks, store: Store, most: int) -> list[tuple[str, float | None]]:
-    evaluator = Evaluator(HOST, CodeSize(), (Here(), Here()), seed=0)
-    done = replay(tasks, "host", evaluator, store, most=most)
+def _replay(
+    tasks: Tasks, store: Store, most: int, source: CodeSize | None = None
+) -> list[tuple[str, float | None]]:
+    evaluator = Evaluator(HOST, source or CodeSize(), (Here(), Here()), seed=0)
+    done = replay(tasks, HOST, evaluator, store, most=most)
     for one in done:
         assert one.now.key == tasks.tasks[0].key
         assert one.now in store.find(Wanted(status=one.now.status))
@@ -81,7 +85,9 @@ def test_what_no_longer_builds_or_computes_right_is_stored_as_that(
     )
     rules = tuple(_Planted(rule) for rule in build.RULES if rule.name == second.rule)
     monkeypatch.setattr(build, "RULES", rules)
-    assert sorted(_replay(tasks, store, most=4)) == [("failed", None), ("wrong", None)]
+    untuned, *others = _replay(tasks, store, most=4)
+    assert sorted(others) == [("failed", None), ("wrong", None)]
+    assert untuned[0] == "measured"  # today's is measured beside them, whatever is stored
     failed, wrong = sorted(record.reason for record in store.find() if record.cost is None)[::-1]
     assert failed == "the rule no longer asks for gone"
     assert wrong.startswith("is off by ")
@@ -94,3 +100,25 @@ def test_records_of_other_targets_and_costs_are_left_alone(tasks: Tasks, store: 
     timed = dataclasses.replace(last.key, cost="wall-time local")
     store.put(*(dataclasses.replace(last, key=key) for key in (pi, timed)))
     assert _replay(tasks, store, most=4) == []
+
+
+class _WarmingUp(CodeSize):
+    """A clock that is three times slow at first."""
+
+    deterministic = False
+
+    def __init__(self, slow: int) -> None:
+        self._slow = slow
+
+    def measure(self, candidate: BuiltCandidate) -> Cost:
+        self._slow -= 1
+        cost = super().measure(candidate)
+        return dataclasses.replace(cost, value=cost.value * 3) if self._slow >= 0 else cost
+
+
+@pytest.mark.parametrize("slow", [2, 5])
+def test_a_clock_that_drifts_does_not_change_the_order(
+    tasks: Tasks, store: Store, slow: int
+) -> None:
+    """The untuned schedule is measured first, and must not seem slower for it."""
+    assert _replay(tasks, store, 2, _WarmingUp(slow)) == _replay(tasks, store, 2)

@@ -33,7 +33,7 @@ class Options:
     records: str | None = None
     "The record store; the user's own by default."
     most: int = 4
-    "How many of a kernel's best schedules to replay, beside the untuned one."
+    "How many of a kernel's best schedules to replay, in turns with the untuned one."
     cost: CostKind = CostKind.TIME
     "As of 'tvmedge tune', whose records it replays."
     board: Annotated[tuple[str, ...], Parameter(negative=())] = ()
@@ -77,7 +77,7 @@ def replay(model: Path, /, *, options: Options, output: Output | None = None) ->
             tasks = tasks_of(imported.module, spec, source.name, options.winograd)
         done = stored.replay(
             tasks,
-            spec.name,
+            spec,
             opened.enter_context(stored.evaluating(spec, source)),
             store,
             most=options.most,

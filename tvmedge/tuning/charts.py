@@ -29,7 +29,7 @@ def step_chart(title: str, curve: Sequence[Point], untuned: float, axis: Axis) -
         return f"<p>{escape(title)}: nothing to draw yet.</p>"
     shares = [point.cost / untuned for point in curve]
     bottom, top = _rounded(min([1.0, *shares]), max([1.0, *shares]))
-    end = max(axis.end, axis.of(curve[-1]), 1e-9)
+    end = max(axis.end, axis.of(curve[-1])) or 1.0  # trial 0 is all there is
 
     def x(value: float) -> float:
         return _LEFT + (_WIDTH - _LEFT - _RIGHT) * value / end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -20,6 +20,7 @@ T = TypeVar("T")
 Measured: TypeAlias = tuple[Built, Cost]
 
 _CHECK_S = 120.0  # unscheduled kernels are slow
+_ROUNDS = 5  # of measuring candidates in turns
 
 
 class Builders(Protocol):
@@ -108,8 +109,18 @@ class Evaluator:
                 return Outcome(Status.WRONG, reason=wrong, code=made)
         return Outcome(Status.MEASURED, cost, code=made)
 
-    def again(self, made: Built) -> Cost | None:
-        """Measure code once more; None if it fails now."""
+    def in_turns(self, codes: Sequence[Built | None]) -> list[Cost | None]:
+        """Measure codes again, one after the other and that several times, so that a clock that
+        drifts does so for all; the least of each. None where one fails now, or is None."""
+        rounds = 1 if self._source.deterministic else _ROUNDS
+        found: list[list[Cost]] = [[] for _ in codes]
+        for _ in range(rounds):
+            for code, costs in zip(codes, found, strict=True):
+                cost = None if code is None else self._again(code)
+                costs += [] if cost is None else [cost]
+        return [min(costs, key=lambda cost: cost.value, default=None) for costs in found]
+
+    def _again(self, made: Built) -> Cost | None:
         try:
             return self._measuring.submit(self._source.measure, made.code).result()
         except CandidateError:

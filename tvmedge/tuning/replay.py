@@ -1,4 +1,8 @@
-"""Stored schedules after an upgrade: built, checked and measured again, under today's key."""
+"""Stored schedules after an upgrade: built, checked and measured again, under today's key.
+
+A clock drifts between one schedule and the next: those of a kernel are measured in turns, the
+untuned one among them, so that what is stored of them can be compared.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,13 @@ from tvmedge.records.order import order
 from tvmedge.records.store import Store, Wanted
 from tvmedge.records.types import Key, Record, Status
 from tvmedge.targeting import TargetSpec
+from tvmedge.targeting.core import core_of
 from tvmedge.tuning.algorithms import answers
 from tvmedge.tuning.build import as_text
-from tvmedge.tuning.costs.source import CostSource
-from tvmedge.tuning.evaluate import Evaluator
+from tvmedge.tuning.costs.source import Cost, CostSource
+from tvmedge.tuning.evaluate import Evaluator, Outcome
 from tvmedge.tuning.session import BUILD_S, candidate_of
-from tvmedge.tuning.space import Candidate
+from tvmedge.tuning.space import Candidate, Space
 from tvmedge.tuning.tasks import Task, Tasks
 from tvmedge.tuning.workers import Worker, Workers
 
@@ -43,17 +48,19 @@ def evaluating(spec: TargetSpec, source: CostSource) -> Iterator[Evaluator]:
 
 def replay(
     tasks: Tasks,
-    target: str,
+    spec: TargetSpec,
     evaluator: Evaluator,
     store: Store,
     *,
     most: int,
     listen: Callable[[Replayed], None] = lambda replayed: None,
 ) -> list[Replayed]:
-    """Replay the untuned schedule and the ``most`` best of each key that ``store`` has of a task
-    for ``target`` (its name) and the task's cost source. ``listen`` hears of each, once stored.
+    """Replay the ``most`` best of each key that ``store`` has of a task for ``spec`` and
+    the task's cost source, beside today's untuned schedule and the one of then. ``listen``
+    hears of each, once stored.
 
-    A schedule that is wrong or fails now is stored as such, so that it is not applied.
+    A schedule that is wrong or fails now is stored as such, so that it is not applied. The
+    untuned schedule of today is stored, too: where nothing stored is faster, it is what counts.
 
     Raises:
         BoardError: nothing can be measured any more. What was measured is stored.
@@ -61,12 +68,14 @@ def replay(
     """
     done = []
     for task in tasks.tasks:
-        kernel = as_text(task.func)
-        for before in _stored(store, task, target, most):
-            now = _again(evaluator, kernel, task, before)
-            store.put(now)
-            done.append(Replayed(before, now))
-            listen(done[-1])
+        stored = _stored(store, task, spec.name, most)
+        if not stored:
+            continue
+        replayed = list(_in_turns(evaluator, task, _beside_untuned(task, spec, stored)))
+        store.put(*(one.now for one in replayed))
+        for one in replayed:
+            done.append(one)
+            listen(one)
     _answer(tasks, done, store)
     return done
 
@@ -105,9 +114,44 @@ def _stored(store: Store, task: Task, target: str, most: int) -> list[Record]:
     return list(found.values())
 
 
-def _again(evaluator: Evaluator, kernel: str, task: Task, before: Record) -> Record:
-    candidate = candidate_of(before)
-    outcome = evaluator.finish(kernel, candidate, evaluator.start(kernel, candidate))
+def _beside_untuned(task: Task, spec: TargetSpec, stored: list[Record]) -> list[Record]:
+    """``stored`` with today's untuned schedule as its only trial 0."""
+    untuned = Space(task.func, core_of(spec)).defaults[:1]
+    others = [
+        dataclasses.replace(one, trial=one.trial or 1)
+        for one in stored
+        if candidate_of(one) not in untuned
+    ]
+    known = {candidate_of(one): one for one in stored}
+    return [
+        dataclasses.replace(
+            known.get(each, stored[0]), rule=each.rule, decisions=each.decisions, trial=0
+        )
+        for each in untuned
+    ] + others
+
+
+def _in_turns(evaluator: Evaluator, task: Task, stored: list[Record]) -> Iterator[Replayed]:
+    """All built, checked and measured, and those that are sound measured in turns after that."""
+    kernel = as_text(task.func)
+    outcomes = []
+    for before in stored:
+        candidate = candidate_of(before)
+        outcomes.append(evaluator.finish(kernel, candidate, evaluator.start(kernel, candidate)))
+    sound = [outcome.code for outcome in outcomes if outcome.cost and outcome.code]
+    costs = iter(evaluator.in_turns(sound))
+    for before, outcome in zip(stored, outcomes, strict=True):
+        now = outcome if outcome.cost is None else _measured(outcome, next(costs))
+        yield Replayed(before, _record(task, before, now))
+
+
+def _measured(outcome: Outcome, cost: Cost | None) -> Outcome:
+    if cost is None:
+        return Outcome(Status.FAILED, reason="it failed later")
+    return dataclasses.replace(outcome, cost=cost)
+
+
+def _record(task: Task, before: Record, outcome: Outcome) -> Record:
     cost = outcome.cost
     return dataclasses.replace(
         before,

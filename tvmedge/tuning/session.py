@@ -32,7 +32,6 @@ from tvmedge.tuning.transfer import NOTHING, Past
 from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, Workers, beside_measuring
 
 BUILD_S = 60.0
-_ROUNDS = 5  # of measuring a leader again beside the untuned schedule
 _LEADERS = 4  # measured again before a task's winner is believed
 
 EXHAUSTED = "its space has no more"
@@ -259,13 +258,8 @@ class Session:
 
     def _measured_again(self, one: Running, *records: Record) -> list[Record]:
         codes = [self._code(one, candidate_of(record)) for record in records]
-        costs: list[list[Cost]] = [[] for _ in records]
-        for _ in range(_ROUNDS):
-            for code, found in zip(codes, costs, strict=True):
-                cost = None if code is None else self._evaluator.again(code)
-                if cost is not None:
-                    found.append(cost)
-        return [_corrected(record, found) for record, found in zip(records, costs, strict=True)]
+        costs = self._evaluator.in_turns(codes)
+        return [_corrected(record, cost) for record, cost in zip(records, costs, strict=True)]
 
     def _code(self, one: Running, candidate: Candidate) -> Built | None:
         if candidate not in one.code:
@@ -355,10 +349,9 @@ def _known(
     }
 
 
-def _corrected(record: Record, costs: list[Cost]) -> Record:
-    if not costs:
+def _corrected(record: Record, cost: Cost | None) -> Record:
+    if cost is None:
         return dataclasses.replace(
             record, status=Status.FAILED, cost=None, spread=None, reason="it failed later"
         )
-    best = min(costs, key=lambda cost: cost.value)
-    return dataclasses.replace(record, cost=best.value, spread=best.spread)
+    return dataclasses.replace(record, cost=cost.value, spread=cost.spread)

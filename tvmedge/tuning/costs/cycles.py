@@ -3,12 +3,20 @@ times how often QEMU ran that block."""
 
 from __future__ import annotations
 
+import statistics
+
 from tvmedge.errors import InputError, ToolError
 from tvmedge.targeting import TargetSpec
 from tvmedge.tuning.costs.candidate import BuiltCandidate
-from tvmedge.tuning.costs.counting import counting_boards
-from tvmedge.tuning.costs.machine_code import block_cycles, disassembled, expected_cycles
-from tvmedge.tuning.costs.source import Cost
+from tvmedge.tuning.costs.counted import Counted
+from tvmedge.tuning.costs.counting import CountingBoard, counting_boards
+from tvmedge.tuning.costs.machine_code import (
+    HALF,
+    Loads,
+    block_cycles,
+    disassembled,
+    expected_cycles,
+)
 
 MODELS = {
     **dict.fromkeys(("cortex-a57", "cortex-a72"), "cortex-a57"),
@@ -19,12 +27,11 @@ MODELS = {
 """The nearest scheduling model of LLVM for cores that LLVM only has a worse one for."""
 
 
-class Cycles:
+class Cycles(Counted[CountingBoard]):
     """Expected on ``model``, or on the model of LLVM nearest to the target's core."""
 
     unit = "cycles"
     blind = "caches and wrong guesses of branches: every load is taken to hit the first cache"
-    deterministic = True
 
     def __init__(
         self,
@@ -32,8 +39,10 @@ class Cycles:
         model: str | None = None,
         slots: int | None = None,
         seconds: float = 30.0,
+        loads: tuple[Loads, ...] = HALF,
     ) -> None:
-        """``slots``: by default as many as this machine has processors.
+        """``slots``: by default as many as this machine has processors. ``loads``: what they
+        wait for, the geometric mean being taken.
 
         Raises:
             InputError: the target has no emulator, or LLVM no model of its core.
@@ -42,33 +51,23 @@ class Cycles:
         core = str(spec.tvm["mcpu"])
         self._model = model or MODELS.get(core, core)
         self._triple = str(spec.tvm["mtriple"])
+        self._loads = loads
         try:
             block_cycles([["nop"]], self._triple, self._model)
         except ToolError as error:
             raise InputError(
                 f"LLVM's llvm-mca has no model of {self._model} ({error}): count instructions."
             ) from error
-        self.name = f"cycles {core} by llvm-mca {self._model}"
-        self._boards = counting_boards(spec, slots, seconds)
-        self._known: dict[str, Cost] = {}
+        super().__init__(counting_boards(spec, slots, seconds))
+        kinds = "" if loads == HALF else f", loads {' and '.join(kind.value for kind in loads)}"
+        self.name = f"cycles {core} by llvm-mca {self._model} 2{kinds}"
 
-    @property
-    def slots(self) -> int:
-        """Candidates that may be looked at at the same time."""
-        return self._boards.size
-
-    def measure(self, candidate: BuiltCandidate) -> Cost:
+    def cost(self, board: CountingBoard, candidate: BuiltCandidate) -> float:
         """Cycles of one call."""
-        if candidate.digest not in self._known:
-            library = candidate.library()
-            blocks = self._boards.run(lambda board: board.blocks(candidate, library))
-            code = disassembled(library)
-            cycles = expected_cycles(code, blocks, self._triple, self._model)
-            self._known[candidate.digest] = Cost(cycles, self.unit)
-        return self._known[candidate.digest]
-
-    def __enter__(self) -> Cycles:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._boards.close()
+        library = candidate.library()
+        blocks = board.blocks(candidate, library)
+        code = disassembled(library)
+        each = [
+            expected_cycles(code, blocks, self._triple, self._model, kind) for kind in self._loads
+        ]
+        return statistics.geometric_mean(each)

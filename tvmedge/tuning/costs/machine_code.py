@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from tvmedge.device.counting import ExecutedBlock
@@ -17,16 +18,24 @@ from tvmedge.device.llvm import llvm
 from tvmedge.resources import disk_errors
 
 ITERATIONS = 100  # of a block after itself: what its start and end take hardly counts
-# A load waits for the stores before it: else what is spilled and loaded again costs nothing.
-# Ranks of 300 schedules agree with time by 0.66 so, by 0.47 otherwise (rank_costs.py); by 0.76
-# where the mean of both is taken, at twice the time.
-_HOW = ("-noalias=false", "-skip-unsupported-instructions=any")
 _SMALL = 1e-3  # of all that is executed: blocks that run less get the others' mean
 _LINE = re.compile(r"^\s*([0-9a-f]+):\s+(\S.*)$")
 _NOTE = re.compile(r"\s*(//|#\s|<).*$")
 
 Code = Mapping[int, str]
 """Instructions by their address in a library."""
+
+
+class Loads(Enum):
+    """What a load waits for: all ``STORES`` before it, or nothing, so that what is spilled and
+    loaded again costs little. Cores do neither: they guess which stores matter."""
+
+    STORES = "wait for stores"
+    NOTHING = "wait for nothing"
+
+
+HALF = (Loads.STORES, Loads.NOTHING)
+"""The mean of both, which ranks schedules better than either (scripts/rank_costs.py)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,9 @@ def disassembled(library: bytes) -> Code:
     return {int(line[1], 16): _NOTE.sub("", line[2]) for line in found if line}
 
 
-def expected_cycles(code: Code, blocks: Sequence[ExecutedBlock], triple: str, model: str) -> float:
+def expected_cycles(
+    code: Code, blocks: Sequence[ExecutedBlock], triple: str, model: str, loads: Loads
+) -> float:
     """Cycles of all executions of those ``blocks`` that are of ``code``, on LLVM's scheduling
     model of a core.
 
@@ -69,12 +80,14 @@ def expected_cycles(code: Code, blocks: Sequence[ExecutedBlock], triple: str, mo
     large = [run for run in runs if run.weight >= _SMALL * everything]
     if not large:
         return 0.0
-    taken = block_cycles([run.instructions for run in large], triple, model)
+    taken = block_cycles([run.instructions for run in large], triple, model, loads)
     cycles = sum(each * run.executions for each, run in zip(taken, large, strict=True))
     return cycles * everything / sum(run.weight for run in large)
 
 
-def block_cycles(blocks: Sequence[Sequence[str]], triple: str, model: str) -> list[float]:
+def block_cycles(
+    blocks: Sequence[Sequence[str]], triple: str, model: str, loads: Loads = Loads.STORES
+) -> list[float]:
     """Cycles of an iteration of each block of assembly that is repeated.
 
     Raises:
@@ -82,7 +95,9 @@ def block_cycles(blocks: Sequence[Sequence[str]], triple: str, model: str) -> li
     """
     regions = ["\n".join(("# LLVM-MCA-BEGIN", *block, "# LLVM-MCA-END\n")) for block in blocks]
     flags = [f"-mtriple={triple}", f"-mcpu={model}", f"-iterations={ITERATIONS}", "-json"]
-    said = llvm("llvm-mca", [*flags, *_HOW, "-"], "".join(regions))
+    flags += [f"-noalias={'true' if loads is Loads.NOTHING else 'false'}"]
+    flags += ["-skip-unsupported-instructions=any"]
+    said = llvm("llvm-mca", [*flags, "-"], "".join(regions))
     found = json.loads(said)["CodeRegions"]
     return [region["SummaryView"]["TotalCycles"] / ITERATIONS for region in found]
 

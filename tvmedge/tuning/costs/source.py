@@ -1,4 +1,17 @@
-"""The interface between a search and what tells it how good a kernel is."""
+"""The interface between a search and what tells it how good a kernel is.
+
+This is all that a source has to be; searches, replays and records know no more of it:
+
+    class Packets(Counted[MyBoard]):            # counted.py: figures that repeat exactly
+        unit, blind = "packets", "stalls"
+        name = "packets hexagon-v68"            # its first word says how far it is trusted
+        def cost(self, board, candidate): ...   # of one call
+
+``BuiltCandidate`` (candidate.py) is a kernel in C's convention in an object file; a source of
+another kind of code derives from nothing and takes what its targets' builder makes. A new kind of
+source is added to ``CostKind`` (choose.py), to what ``boardless`` or ``on_boards`` give for it,
+and its name's first word to ``records/choose.py``, in the order of trust.
+"""
 
 from __future__ import annotations
 
