@@ -141,16 +141,16 @@ def counted(
     """Candidates of each kernel with what they cost, as they come."""
     spec = avx2()
     with contextlib.ExitStack() as opened:
-        made = {"instructions": Instructions(spec, slots=1)} | {
+        opens = {"instructions": Instructions(spec, slots=1)} | {
             name: Cycles(spec, options.model, slots=1, loads=(loads,))
             for name, loads in ((WAITING, Loads.STORES), (FREE, Loads.NOTHING))
         }
-        sources = {name: opened.enter_context(source) for name, source in made.items()}
+        sources = {name: opened.enter_context(source) for name, source in opens.items()}
         for name, proto in kernels().items():
             if options.kernel and name not in options.kernel:
                 continue
             for row in _lacking(rows.get(name, []), sources):
-                row |= _costs(pickle.loads((_folder() / row["code"]).read_bytes()), sources)
+                row.update(_costs(pickle.loads((_folder() / row["code"]).read_bytes()), sources))
                 yield name, rows[name]
             module = import_model(Model("m", Path("m.onnx"), proto, "0", "?"), {}).module
             task = max(tasks_of(module, spec, "", Winograd.OFF).tasks, key=_size)
@@ -158,9 +158,9 @@ def counted(
             for candidate, code in candidates(task, spec, {row["code"] for row in found}):
                 if len(found) >= options.each:
                     break
-                if row := _row(candidate, code, sources):
-                    found.append(row)
-                    print(name, len(found), json.dumps(row), flush=True)
+                if made := _row(candidate, code, sources):
+                    found.append(made)
+                    print(name, len(found), json.dumps(made), flush=True)
                     yield name, found
 
 

@@ -72,9 +72,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def search(
-    model: str, spec: TargetSpec, source: CostSource, store: Store, seconds: float
-) -> None:
+def search(model: str, spec: TargetSpec, source: CostSource, store: Store, seconds: float) -> None:
     """One more session, all that is stored being tried already."""
     how = How(resume=True, limits=Limits(trials=100_000, seconds=seconds))
     result = Session((model, tasks(model, spec, source.name)), spec, source, store, how).run()

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import re
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +14,7 @@ import pytest
 from onnx import helper
 
 from tests.cpu_kernels import graph
+from tests.tuning.dask_cluster import Started, dask_cluster
 from tests.tuning.test_session import CodeSize, Here
 from tvmedge.errors import InputError, ToolError
 from tvmedge.model.importer import import_model
@@ -34,45 +30,10 @@ from tvmedge.tuning.workers import WorkerDiedError, WorkError
 _SECONDS = 30.0
 
 
-@dataclass
-class Started:
-    """A scheduler and its workers."""
-
-    address: str
-    scheduler: subprocess.Popen[str]
-    workers: list[subprocess.Popen[str]]
-    add_worker: Callable[[], subprocess.Popen[str]]
-
-
 @pytest.fixture(scope="module")
 def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    folder = tmp_path_factory.mktemp("dask")
-    with contextlib.ExitStack() as started:
-
-        def start(*arguments: str, until: str) -> tuple[subprocess.Popen[str], str]:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *arguments, "--host", "127.0.0.1", "--no-dashboard"],
-                stderr=subprocess.PIPE,
-                text=True,
-                cwd=folder,
-                env=os.environ | {"TMPDIR": str(folder)},
-            )
-            started.callback(process.wait)
-            started.callback(process.kill)
-            assert process.stderr is not None
-            for line in process.stderr:
-                if found := re.search(until, line):
-                    return process, found.group()
-            raise AssertionError(f"dask {arguments[0]} did not start")
-
-        scheduler, address = start("scheduler", "--port", "0", until=r"tcp://127.0.0.1:\d+")
-
-        def add_worker() -> subprocess.Popen[str]:
-            alone = ("--nthreads", "1", "--no-nanny")
-            return start("worker", address, *alone, until="Registered to")[0]
-
-        workers = [add_worker(), add_worker()]
-        yield Started(address.replace("tcp", "dask"), scheduler, workers, add_worker)
+    with dask_cluster(tmp_path_factory.mktemp("dask"), workers=2) as started:
+        yield started
 
 
 @pytest.fixture
@@ -165,5 +126,5 @@ def test_no_scheduler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("address", ["dask://nowhere", "dask://:1", "http://host:1", "dask://h:x"])
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(InputError, match="as dask://HOST:PORT"):
+    with pytest.raises(InputError, match="dask://HOST:PORT or tls://HOST:PORT"):
         Cluster(address, _SECONDS)

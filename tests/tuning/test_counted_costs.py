@@ -62,7 +62,7 @@ def test_cycles_of_a_chain(pi: TargetSpec, tmp_path: Path) -> None:
     chain = body % ("a", "a += 1.5f; a += 2.5f; a += 3.5f; a += 4.5f;", "a")
     free = body % ("a = x[1], b = x[2], c = x[3], d", "a++; b++; c++; d++;", "a + b + c + d")
     with Cycles(pi, slots=1) as source:
-        assert source.name == "cycles cortex-a72 by llvm-mca cortex-a57"
+        assert source.name == "cycles cortex-a72 by llvm-mca cortex-a57 2"
         slow, fast = (source.measure(written(code, pi, tmp_path)).value for code in (chain, free))
         # Latency of an addition on this model is 5 cycles, two start in a cycle.
         assert slow == pytest.approx(4 * 5 * 1000, rel=0.05)

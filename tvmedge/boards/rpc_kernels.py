@@ -1,7 +1,8 @@
 """Single kernels on a TVM RPC server: what ``kernel_server.c`` does, by way of TVM's protocol.
 
-``python -m tvmedge.boards.rpc_kernels HOST PORT KEY`` speaks that program's packets on stdin
-and stdout. A process of its own, because TVM's client waits for ever for a server that hangs.
+``python -m tvmedge.boards.rpc_kernels HOST PORT KEY [SECONDS]`` speaks that program's packets on
+stdin and stdout, with ``SECONDS`` on a server of that key which the tracker there lends by then. A
+process of its own, because TVM's client waits for ever for a server that hangs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tvmedge.boards.pipes import ChannelClosed, Pipes
 from tvmedge.boards.places import Place, empty, fetched, open_place, overwrite
 from tvmedge.boards.relay import PREAMBLE, PROTOCOL
 from tvmedge.boards.runtime import CONNECTION_CLOSED, error_line, global_function, load_runtime
+from tvmedge.boards.tracker import Lent, lent
 
 _LENGTH = struct.Struct("<Q")
 _FUNCTION = "tvmedge_timed"
@@ -75,12 +77,15 @@ class Kernels:
 
 def main(arguments: list[str]) -> None:
     """Serve until stdin closes."""
-    host, port, key = arguments
+    host, number, key, *seconds = arguments
     pipes = Pipes(os.dup(0), os.dup(1))
     os.dup2(2, 1)  # what libraries print must not reach the answers
     load_runtime()
     try:
-        place = open_place(TcpPlace(host, int(port), key, 1))
+        where = Lent(host, int(number), key)
+        if seconds:
+            where = lent(host, int(number), key, float(seconds[0]))
+        place = open_place(TcpPlace(where.host, where.port, where.key, 1))
     except Exception as error:  # of TVM's, whose types say nothing
         sys.exit(error_line(error))
     kernels = Kernels(place)

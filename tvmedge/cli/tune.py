@@ -67,8 +67,11 @@ class Options:
     winograd: Winograd = Winograd.F4
     "As of 'tvmedge compile'."
     builders: str = "1"
-    """How many processes compile candidates here; or dask://HOST:PORT, a Dask scheduler whose
-    workers do."""
+    """How many processes compile candidates here; or dask://HOST:PORT or tls://HOST:PORT, a Dask
+    scheduler whose workers do."""
+    certificates: Path | None = None
+    """For tls://: a folder with ca.pem, and our cert.pem and key.pem; by default those that Dask's
+    configuration names."""
     log: Path | None = None
     "A file that receives every event as a line of JSON."
     report: Path | None = None
@@ -118,7 +121,7 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
             output.document("tune", {"model": str(model), "space": "stock", "tasks": rows})
             return ExitCode.OK
         store = opened.enter_context(_store(options.records))
-        how, builders = _builders(options.builders, how, opened)
+        how, builders = _builders(options, how, opened)
         listeners = _listeners(options, output, limit, opened)
 
         def listen(event: Event) -> None:
@@ -185,18 +188,23 @@ def cost_source(cost: CostKind, boards: Sequence[str], spec: TargetSpec) -> Cost
     return WallTime()
 
 
-def _builders(text: str, how: How, opened: contextlib.ExitStack) -> tuple[How, Builders | None]:
-    """How to search with the builders in ``text``, and those that are not processes here."""
+def _builders(
+    options: Options, how: How, opened: contextlib.ExitStack
+) -> tuple[How, Builders | None]:
+    """How to search with the builders asked for, and those that are not processes here."""
+    text = options.builders
     if "://" not in text:
         if not text.isdecimal() or int(text) < 1:
             raise InputError(
                 f"--builders {text}: give a number of processes from 1, or dask://HOST:PORT."
             )
+        if options.certificates:
+            raise InputError(f"--certificates are of no use with --builders {text}.")
         return dataclasses.replace(how, builders=int(text)), None
     from tvmedge.tuning.cluster import Cluster
     from tvmedge.tuning.session import BUILD_S
 
-    cluster = opened.enter_context(Cluster(text, BUILD_S))
+    cluster = opened.enter_context(Cluster(text, BUILD_S, options.certificates))
     return dataclasses.replace(how, batch=max(how.batch, cluster.slots)), cluster
 
 

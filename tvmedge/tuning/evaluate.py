@@ -117,7 +117,8 @@ class Evaluator:
         for _ in range(rounds):
             for code, costs in zip(codes, found, strict=True):
                 cost = None if code is None else self._again(code)
-                costs += [] if cost is None else [cost]
+                if cost is not None:
+                    costs.append(cost)
         return [min(costs, key=lambda cost: cost.value, default=None) for costs in found]
 
     def _again(self, made: Built) -> Cost | None:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from tvm import tirx
 from tvm_ffi import structural_walk
-from tvmedge.schedules.rules.cpu.tiles import waiting
 
 from tvmedge.records.order import order
 from tvmedge.records.store import Store, Wanted
 from tvmedge.records.types import Record, Status
+from tvmedge.schedules.rules.cpu.tiles import waiting
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
 from tvmedge.tuning.build import Job, as_text, build, scheduled_kernel
@@ -83,7 +83,8 @@ def judged(
 
 def _waiting(job: Job, spec: TargetSpec) -> float:
     """What cores that find nothing to do cost, as rules estimate it."""
-    return waiting(core_of(spec), tasks_in(scheduled_kernel(job)))
+    tasks = tasks_in(scheduled_kernel(job))
+    return float(waiting(core_of(spec), tasks))
 
 
 def tasks_in(scheduled: tirx.PrimFunc) -> int:

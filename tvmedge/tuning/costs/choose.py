@@ -7,17 +7,20 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 
-from tvmedge.boards import rpc_kernels
+from tvmedge.boards import rpc_kernels, tracker
 from tvmedge.boards.address import BoardAddress, BoardKind
 from tvmedge.boards.emulated import kernel_command
 from tvmedge.boards.kernel_board import KernelBoard
 from tvmedge.device.build_server import build_kernel_server, build_tensor_call
-from tvmedge.errors import InputError
+from tvmedge.errors import BoardError, InputError
 from tvmedge.targeting import TargetSpec
 from tvmedge.tuning.costs.board_time import BoardTime
 from tvmedge.tuning.costs.cycles import Cycles
 from tvmedge.tuning.costs.instructions import Instructions
 from tvmedge.tuning.costs.source import CostSource
+
+LENT_S = 15.0
+"""How long a tracker may take to lend a board, before it counts as lost."""
 
 
 class CostKind(str, Enum):
@@ -39,21 +42,40 @@ def boardless(kind: CostKind, spec: TargetSpec) -> CostSource:
 
 
 def on_boards(spec: TargetSpec, addresses: Sequence[BoardAddress]) -> CostSource:
-    """Time on boards of one kind; candidates go to whichever is idle.
+    """Time on boards of one kind; candidates go to whichever is idle. Where a tracker of TVM's is
+    at an address, all of its servers of the address' key are boards.
 
     Raises:
         InputError: a board that is given twice, or cannot run code of the target.
+        BoardError: a tracker has no server of that key.
         ToolError: QEMU, the sysroot or zig is not on this machine.
     """
     starts: dict[str, Callable[[], KernelBoard]] = {}
     for address in addresses:
-        if str(address) in starts:
+        if addresses.count(address) > 1:
             raise InputError(f"--board {address} is given twice.")
-        starts[str(address)] = partial(KernelBoard, board_command(spec, address))
+        starts |= _starts(spec, address)
     kinds = sorted({address.key or address.kind.value for address in addresses})
     tensors = any(address.kind is BoardKind.TVM for address in addresses)
     linked = [build_tensor_call(spec.toolchain.triple)] if tensors else []
     return BoardTime(", ".join(kinds), starts, linked)
+
+
+def _starts(spec: TargetSpec, address: BoardAddress) -> dict[str, Callable[[], KernelBoard]]:
+    """What starts each board that is at an address, by its name."""
+    command = board_command(spec, address)
+    if address.kind is not BoardKind.TVM:
+        return {str(address): partial(KernelBoard, command)}
+    count = tracker.servers(address.host, address.port, address.key)
+    if count is None:  # one server, or nobody: it is said when it is needed
+        return {str(address): partial(KernelBoard, command)}
+    if not count:
+        raise BoardError(
+            f"The tracker at {address.host}:{address.port} has no board '{address.key}': name a "
+            "key as tvm://HOST:PORT/KEY, and start servers of it."
+        )
+    lent = partial(KernelBoard, [*command, str(LENT_S)])
+    return {f"{address} {number}": lent for number in range(1, count + 1)}
 
 
 def board_command(spec: TargetSpec, address: BoardAddress) -> list[str]:

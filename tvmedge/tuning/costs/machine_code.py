@@ -35,7 +35,8 @@ class Loads(Enum):
 
 
 HALF = (Loads.STORES, Loads.NOTHING)
-"""The mean of both, which ranks schedules better than either (scripts/rank_costs.py)."""
+"""The geometric mean of both: it ranks 496 schedules of ten kernels by 0.78 as time does, these by
+0.68 and 0.51 (scripts/rank_costs.py)."""
 
 
 @dataclass(frozen=True)
