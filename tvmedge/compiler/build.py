@@ -23,6 +23,7 @@ from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.link import linker
 from tvmedge.compiler.memory import Memory, MemoryWatch
 from tvmedge.compiler.parallel_build import MOST_PARTS, all_at_once, parted
+from tvmedge.compiler.passes import register_vectors
 from tvmedge.compiler.passes.lift_weights import Lifted, lift_weights
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.passes.small_on_stack import tir_pipeline
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 # A kernel's own assertions repeat what main checks, and are most of a small kernel's code.
 _UNCHECKED = {"tirx.disable_assert": True}
+_DEVICE_CODE = {**_UNCHECKED, "tirx.disable_cse_tir": True}  # our pipeline does it at its end
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,10 @@ def _gpu_executable(
     """What ``relax.build`` makes: the code for the CPU only starts kernels."""
     gpu = GpuWatch()
     instruments = [watch.kernels(), gpu.instrument()]
-    context = tvm.transform.PassContext(3, _UNCHECKED, instruments=instruments)
+    context = tvm.transform.PassContext(3, _DEVICE_CODE, instruments=instruments)
     with target, context, opencl_source.alone():
-        executable = relax.build(lowered, target, relax_pipeline=None, tir_pipeline="default")
+        pipeline = register_vectors.tir_pipeline()
+        executable = relax.build(lowered, target, relax_pipeline=None, tir_pipeline=pipeline)
     if slow := require_fits(gpu.kernels, spec):
         log.warning("%s", spills(slow, spec))
     return executable

@@ -15,6 +15,11 @@ _ADDRESSES = 8
 classifier runs 11 % fewer packets than with tiles of all of them."""
 
 
+_BUSY = 256
+"""Items of a GPU's core that hide each other's loads: half of what one holds of items that take
+all their registers (512 since the second Bifrost)."""
+
+
 @dataclass(frozen=True)
 class Core:
     """A core as schedule rules see it.
@@ -25,7 +30,8 @@ class Core:
     takes one lane of a register (NEON). ``extremes``: one instruction gives the larger
     or smaller of two numbers, and NaN if either is. Sizes are in KiB. ``far_bytes`` come
     from beyond the L2 in a cycle (measured: resnet50's weights arrive at 14 GB/s, at
-    3.6 GHz).
+    3.6 GHz). ``items`` are what a GPU's core needs in flight to be busy, 0 for a CPU: there
+    "core" is what one of them has.
     """
 
     lanes: int
@@ -37,6 +43,7 @@ class Core:
     l2_kib: int = 512
     far_bytes: int = 4
     cores: int = 1
+    items: int = 0
 
     @property
     def block(self) -> int:
@@ -55,7 +62,8 @@ def core_of(spec: TargetSpec) -> Core:
     work-item is like: it computes with vectors of four."""
     if spec.board.gpu is not None:
         gpu = spec.board.gpu
-        return Core(lanes=4, registers=(gpu.registers or 64) // 4, cores=gpu.cores)
+        registers = (gpu.registers or 64) // 4
+        return Core(lanes=4, registers=registers, cores=gpu.cores, items=_BUSY)
     facts = max(spec.board.clusters.values(), key=lambda cluster: cluster.mhz or 0)
     return _core(facts, str(spec.tvm["mtriple"]), spec.board.cores)
 

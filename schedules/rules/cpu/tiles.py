@@ -61,6 +61,10 @@ class Tile:
         blocks = -(-outs // self.vectors) * self.vectors
         return float(outs * rows * columns / (blocks * height * width))
 
+    def pixels(self, rows: int, columns: int) -> int:
+        """How many tiles cover an image."""
+        return -(-rows // self.rows) * -(-columns // self.columns)
+
     def cover(self, rows: Size, columns: Size) -> tuple[Any, Any]:
         """``rows`` and ``columns``, numbers or expressions, rounded up to whole tiles."""
         return _whole(rows, self.rows), _whole(columns, self.columns)
@@ -141,12 +145,20 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = E
                 # Between equals: fewer passes over the weights, then more sums.
                 cost = bound + 0.02 / (width * height) - 0.0005 * sums
                 cost += _code(core, vectors, height, width, room)
-                if shared:
+                if core.items:
+                    cost *= idle(core, room.images * -(-outs // vectors) * tile.pixels(rows, columns))
+                elif shared:
                     cost *= waiting(core, room.images * -(-outs // vectors) * -(-rows // height))
                 if cost < least:
                     best = Tile(vectors, height, width, 1 / (PORTS * bound))
                     least = cost
     return best
+
+
+def idle(core: Core, items: int) -> float:
+    """What it costs that a GPU has fewer ``items`` than keep it busy: half of what it would if
+    an item could not overlap its own loads and multiply-adds."""
+    return float(max(1.0, math.sqrt(core.cores * core.items / max(items, 1))))
 
 
 def waiting(core: Core, tasks: int) -> float:
@@ -199,6 +211,8 @@ def _exactly(size: int, default: int, most: int) -> list[int]:
 def _bound(core: Core, vectors: int, pixels: int) -> float:
     """Cycles of a tile for each multiply-add, where nothing hangs over the edge."""
     sums = vectors * pixels
+    if core.items:  # others run while one waits; a load takes as long as four multiply-adds
+        return max(sums, vectors + pixels) / (PORTS * sums)
     loads = (vectors + pixels) / PORTS
     if core.memory_operand:  # each multiply-add loads, which those of weights then wait for
         loads += FILL * vectors

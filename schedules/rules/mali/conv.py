@@ -19,6 +19,7 @@ from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import Room, image_tile, picked_tile
 from tvmedge.schedules.steps.blocks import anchor, find
 from tvmedge.schedules.steps.items import bind_grid, spread_items
+from tvmedge.schedules.steps.lanes import WEIGHTS, load_as_vectors
 from tvmedge.schedules.steps.loops import divisors, extent, unroll
 
 from tvmedge.scheduling.knobs import Knobs
@@ -70,6 +71,9 @@ class Conv:
         for loop in (ii, oc_in, oh_in, ow_in):
             schedule.unroll(loop)
         schedule.vectorize(o)
+        if extent(schedule, ii) == core.lanes:
+            load_as_vectors(schedule, main, kw, scope="local")
+        load_as_vectors(schedule, main, ii, operand=WEIGHTS, scope="local")
         start = schedule.decompose_reduction(main, ic)
         _vectors(schedule, start, depth)
         return Plan(schedule, f"{tile}")
