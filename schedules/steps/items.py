@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tvm import s_tir, tirx
@@ -10,7 +11,27 @@ from tvmedge.schedules.steps.blocks import Block
 from tvmedge.schedules.steps.elementwise import reduces
 from tvmedge.schedules.steps.loops import Loop, extent
 
+from tvmedge.scheduling.knobs import Knobs
+
 AXES = "xyz"
+GROUP, MOST_ITEMS = 64, 256  # of a work-group: wanted, and allowed by every device
+NARROW = 4  # items that a group beside another costs: those of one run together
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def picked_group(knobs: Knobs, sizes: Sequence[int]) -> list[int]:
+    """Items of a group along each axis, innermost first: as many of the first as there are, and
+    of the next what fills a group. The last group may hang over the edge of an axis."""
+    group: list[int] = []
+    for axis, size in zip(AXES, sizes, strict=False):
+        left = MOST_ITEMS // math.prod(group)
+        options = [s for s in SIZES if s <= left and s < 2 * size]
+        options = sorted({*options, *([size] if size <= left else [])})
+        wanted = max(1, GROUP // math.prod(group))
+        fits = [s for s in options if s <= wanted]
+        default = min(fits, key=lambda s: -(-size // s) * (s + NARROW))
+        group.append(knobs.pick(f"items_{axis}", options, default))
+    return group
 
 
 def bind_group(schedule: s_tir.Schedule, loop: Loop, size: int, axis: int = 0) -> Loop:
@@ -21,7 +42,7 @@ def bind_group(schedule: s_tir.Schedule, loop: Loop, size: int, axis: int = 0) -
     return items
 
 
-def spread_items(schedule: s_tir.Schedule, block: Block, lanes: int, group: int) -> None:
+def spread_items(schedule: s_tir.Schedule, block: Block, lanes: int, group: int = GROUP) -> None:
     """One item for each element of what ``block`` writes, or for a vector of ``lanes`` of them
     where they lie side by side; sums are an item's own.
 

@@ -12,7 +12,12 @@ Block: TypeAlias = s_tir.schedule.SBlockRV
 
 
 def load_as_vectors(
-    schedule: s_tir.Schedule, main: Block, place: Loop, *, operand: int = DATA, scope: str = "global"
+    schedule: s_tir.Schedule,
+    main: Block,
+    place: Loop,
+    *,
+    operand: int = DATA,
+    scope: str = "global",
 ) -> None:
     """Copy what ``main`` reads of an ``operand`` under ``place`` into registers, which of a GPU's
     item are the ``scope`` "local".

@@ -13,6 +13,8 @@ import onnx
 import tvm
 from tvm import relax, s_tir, te
 
+from tests.cpu_kernels import exact, graph
+from tvmedge.compiler.passes.register_vectors import tir_pipeline
 from tvmedge.compiler.pipelines import gpu_kernels, run_phases, vm_lowering
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
@@ -70,9 +72,20 @@ def computed(
     chosen: dict[str, Choice] = {}
     device = tvm.target.Target(spec.tvm_target)
     phases = (*gpu_kernels(core_of(spec), chosen.update), *vm_lowering(in_place=False))
-    with device, tvm.transform.PassContext(opt_level=3):
-        executable = relax.build(run_phases(phases, imported.module), device, relax_pipeline=None)
+    with device, tvm.transform.PassContext(3, config={"tirx.disable_cse_tir": True}):
+        lowered, pipeline = run_phases(phases, imported.module), tir_pipeline()
+        executable = relax.build(lowered, device, relax_pipeline=None, tir_pipeline=pipeline)
     with tempfile.TemporaryDirectory() as folder:
         machine = relax.VirtualMachine(exported(executable, Path(folder)), [tvm.opencl(0)])
     result = machine["main"](*(tvm.runtime.tensor(x, tvm.opencl(0)) for x in inputs))
     return result.numpy(), chosen
+
+
+def close(
+    nodes: list[onnx.NodeProto], inputs: dict[str, np.ndarray], weights: dict[str, np.ndarray]
+) -> dict[str, str]:
+    """The rule of each kernel of a graph with the output "y", which is as in float64."""
+    want = exact(nodes, inputs, weights, "y")
+    got, chosen = computed(graph(nodes, inputs, weights, "y"), inputs.values())
+    assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max()
+    return {kernel: choice.rule for kernel, choice in chosen.items()}

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from tests.cpu_kernels import exact, graph, random
-from tests.devices.opencl import computed
+from tests.cpu_kernels import random
+from tests.devices.opencl import close
 
 pytestmark = pytest.mark.usefixtures("programs")
-
-Nodes = list  # of onnx.NodeProto
-
-
-def _close(nodes: Nodes, inputs: dict, weights: dict) -> dict[str, str]:
-    want = exact(nodes, inputs, weights, "y")
-    got, chosen = computed(graph(nodes, inputs, weights, "y"), inputs.values())
-    assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max()
-    return {kernel: choice.rule for kernel, choice in chosen.items()}
 
 
 @settings(max_examples=2, deadline=None)
@@ -42,7 +32,7 @@ def test_convolutions(channels: int, outs: int, size: int, window: int, stride: 
         helper.make_node("Relu", ["c"], ["y"]),
     ]
     weights = {"w": random(outs, channels, window, window, seed=1), "b": random(outs, seed=2)}
-    chosen = _close(nodes, {"x": random(1, channels, size, size + 1)}, weights)
+    chosen = close(nodes, {"x": random(1, channels, size, size + 1)}, weights)
     assert "conv" in chosen.values()
 
 
@@ -62,7 +52,7 @@ def test_convolutions(channels: int, outs: int, size: int, window: int, stride: 
 )
 def test_operators(nodes: list, shape: tuple, weights: tuple | None) -> None:
     made = [helper.make_node(op, inputs, ["y"], **options) for op, inputs, options in nodes]
-    _close(made, {"x": random(*shape)}, {"w": random(*weights, seed=3)} if weights else {})
+    close(made, {"x": random(*shape)}, {"w": random(*weights, seed=3)} if weights else {})
 
 
 def test_a_residual_block(tmp_path: Path) -> None:
@@ -73,4 +63,4 @@ def test_a_residual_block(tmp_path: Path) -> None:
         helper.make_node("Conv", ["t", "v"], ["y"]),
     ]
     weights = {"w": random(8, 8, 3, 3, seed=1), "v": random(6, 16, 1, 1, seed=2)}
-    _close(nodes, {"x": random(1, 8, 12, 12)}, weights)
+    close(nodes, {"x": random(1, 8, 12, 12)}, weights)

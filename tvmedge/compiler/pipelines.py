@@ -18,6 +18,7 @@ from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.fold_constants import FoldConstants
 from tvmedge.compiler.passes.fold_symmetric import FoldSymmetric
 from tvmedge.compiler.passes.fold_views import FoldViews
+from tvmedge.compiler.passes.guard_once import GuardOnce
 from tvmedge.compiler.passes.in_place import InPlace
 from tvmedge.compiler.passes.join_phases import JoinPhases
 from tvmedge.compiler.passes.legalize import Legalize
@@ -92,6 +93,8 @@ def unscheduled_kernels(
 
 def after_schedule(core: Core) -> tuple[Pass, ...]:
     """What is done to kernels once they are scheduled, each by itself."""
+    if core.items:
+        return (GuardOnce(),)
     return (SmallSerial(core), NativeExtremes(core))
 
 
@@ -117,7 +120,10 @@ def gpu_kernels(
     """Relax operators -> calls of scheduled TIR kernels (mali): the layout of CPUs with vectors
     of four, since a work-item computes with those. Winograd's algorithms have no rule there."""
     scheduled = ScheduleKernels(core, explain, None, MALI_RULES, recall)
-    return (*unscheduled_kernels(core, Winograd.OFF), Phase("schedule", (scheduled,)))
+    return (
+        *unscheduled_kernels(core, Winograd.OFF),
+        Phase("schedule", (scheduled, *after_schedule(core))),
+    )
 
 
 def kernel_calls(*, in_place: bool = True) -> tuple[Phase, ...]:

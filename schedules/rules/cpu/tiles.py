@@ -146,7 +146,9 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = E
                 cost = bound + 0.02 / (width * height) - 0.0005 * sums
                 cost += _code(core, vectors, height, width, room)
                 if core.items:
-                    cost *= idle(core, room.images * -(-outs // vectors) * tile.pixels(rows, columns))
+                    cost *= idle(
+                        core, room.images * -(-outs // vectors) * tile.pixels(rows, columns)
+                    )
                 elif shared:
                     cost *= waiting(core, room.images * -(-outs // vectors) * -(-rows // height))
                 if cost < least:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from tvmedge.schedules.rules.mali.conv import Conv
 from tvmedge.schedules.rules.mali.last import Last
+from tvmedge.schedules.rules.mali.window import Window
 
 from tvmedge.scheduling.engine import Rule
 
-RULES: tuple[Rule, ...] = (Conv(), Last())
+RULES: tuple[Rule, ...] = (
+    Conv(),
+    Window(),
+    Last(),
+)

@@ -5,7 +5,7 @@ after:  float4 x[2]; x[1] = vload4(0, p + i);             ... (float4)(x[1].s2)
 
 OpenCL's compilers keep vectors that are indexed by numbers in registers; an array that is
 stored in vectors and read in scalars they would have to take apart first. Vectors of memory
-are loaded as such wherever they begin.
+are loaded as such wherever they begin, and padding is chosen without branches.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 
 import tvm
 from tvm import s_tir, tirx
+from tvm.ir import Call
 from tvm.ir.expr import TensorLoad
 from tvm.tirx import compilation_pipeline
 from tvm_ffi import structural_map, structural_walk
 
 TIR_PIPELINE = "tvmedge-opencl"
+_MASKS = {"int32x4": "(int4)", "int16x4": "(short4)"}
 _WORDS = {"float32": "float", "float16": "half", "int32": "int"}
 
 
@@ -74,7 +76,11 @@ class _Use:
 
 def _rewritten(body: tirx.Stmt) -> tirx.Stmt:
     uses: dict[tirx.Var, _Use] = {}
-    structural_walk(body, (tirx.AllocBuffer, lambda s: uses.setdefault(s.buffer, _Use()) and None))
+
+    def made(statement: tirx.AllocBuffer) -> None:
+        uses[statement.buffer] = _Use()
+
+    structural_walk(body, (tirx.AllocBuffer, made))
 
     def seen(buffer: tirx.Var, index: tvm.ir.Expr, *, stored: bool) -> None:
         if buffer in uses:
@@ -105,7 +111,7 @@ def _rewritten(body: tirx.Stmt) -> tirx.Stmt:
         return tirx.AllocBuffer(new[old.buffer]) if old.buffer in new else old
 
     replaced = (TensorLoad, load), (tirx.BufferStore, store), (tirx.AllocBuffer, alloc)
-    return structural_map(body, (*replaced, (tirx.Broadcast, _spread)))
+    return structural_map(body, (*replaced, (tirx.Broadcast, _spread), (Call, _chosen)))
 
 
 def _as_vectors(buffer: tirx.Var, use: _Use) -> tirx.Var | None:
@@ -139,6 +145,33 @@ def _loaded(old: TensorLoad) -> tvm.ir.Expr:
     first = tirx.address_of(tirx.BufferLoad(old.source, [index.base]))
     zero = tirx.const(0, "int32")
     return tirx.call_pure_extern(str(old.ty.dtype), f"vload{index.lanes}", zero, first)
+
+
+def _chosen(old: Call) -> tvm.ir.Expr:
+    """A vector of memory or, beyond an edge, another: without a branch. There the first vector
+    is loaded for nothing."""
+    if not getattr(old.op, "name", "").endswith("if_then_else"):
+        return old
+    if not _is_load(old.args[1]) or _is_load(old.args[2]):
+        return old
+    inside, (name, zero, first), other = old.args[0], old.args[1].args, old.args[2]
+    dtype = str(other.ty.dtype)
+    integers = dtype.replace("float", "int")
+    if integers not in _MASKS:
+        return old
+    place = first.args[0]
+    held = tirx.Select(inside, place.indices[0], tirx.const(0, "int32"))
+    loaded = tirx.call_pure_extern(
+        dtype, name.value, zero, tirx.address_of(tirx.BufferLoad(place.source, [held]))
+    )
+    all_bits = tirx.Select(inside, tirx.const(-1, "int32"), tirx.const(0, "int32"))
+    mask = tirx.call_pure_extern(integers, _MASKS[integers], all_bits)
+    return tirx.call_pure_extern(dtype, "select", other, loaded, mask)
+
+
+def _is_load(value: tvm.ir.Expr) -> bool:
+    name = getattr(value.args[0], "value", "") if isinstance(value, Call) else ""
+    return isinstance(name, str) and name.startswith("vload")
 
 
 def _is_one(value: tvm.ir.Expr) -> bool:
