@@ -15,12 +15,14 @@ from tvmedge.schedules.steps.loops import Loop, unroll
 class ItemSums:
     """The loops of a reduction inside of an item: ``reduced`` the outermost that is summed over,
     ``step`` the innermost, which is written out, ``tile`` the tile of sums, its last loop a
-    vector. In each turn of ``data``, if given, data is loaded as vectors."""
+    vector. In each turn of ``data``, if given, data is loaded as vectors, which ``pad`` makes, if
+    given."""
 
     reduced: Loop
     step: Loop
     tile: Sequence[Loop]
     data: Loop | None = None
+    pad: Block | None = None
 
 
 def sums_of_item(schedule: s_tir.Schedule, kernel: Anchored, place: Loop, loops: ItemSums) -> None:
@@ -39,11 +41,21 @@ def sums_of_item(schedule: s_tir.Schedule, kernel: Anchored, place: Loop, loops:
     write_out(schedule, schedule.get_loops(kernel.epilogue)[depth:])
     schedule.unroll(loops.step)
     write_out(schedule, loops.tile)
-    if loops.data is not None:
+    if loops.pad is not None:
+        pad_in_registers(schedule, loops.pad, loops.data or loops.step)
+    elif loops.data is not None:
         load_as_vectors(schedule, main, loops.data, scope="local")
     load_as_vectors(schedule, main, loops.step, operand=WEIGHTS, scope="local")
     start = schedule.decompose_reduction(main, loops.reduced)
     write_out(schedule, schedule.get_loops(start)[depth:])
+
+
+def pad_in_registers(schedule: s_tir.Schedule, pad: Block, place: Loop) -> None:
+    """What ``place`` sees of a padded image, made in registers."""
+    schedule.set_scope(pad, 0, "local")
+    axes = len(schedule.get(pad).iter_vars)
+    schedule.compute_at(pad, place, preserve_unit_loops=True)
+    write_out(schedule, schedule.get_loops(pad)[-axes:])
 
 
 def write_out(schedule: s_tir.Schedule, loops: Sequence[Loop]) -> None:

@@ -35,6 +35,7 @@ FILL = (
     0.75  # cycles in which a vector of weights on its way to the L1 keeps loads waiting (measured)
 )
 GUARD = 10  # cycles to see whether a sum is inside, and to store it for that (measured)
+WAITED_FOR = 0.2  # of the loads that an item of a GPU could overlap with its multiply-adds
 GUARD_BY_LANE = 1  # the same where what hangs over are vectors of channels (counted on NEON)
 ROOMY = 14  # sums beside which what is done to them in the end has registers of its own
 CROWDED = 8  # cycles for each sum more (measured on AVX-512)
@@ -213,9 +214,9 @@ def _exactly(size: int, default: int, most: int) -> list[int]:
 def _bound(core: Core, vectors: int, pixels: int) -> float:
     """Cycles of a tile for each multiply-add, where nothing hangs over the edge."""
     sums = vectors * pixels
-    if core.items:  # others run while one waits; a load takes as long as four multiply-adds
-        return max(sums, vectors + pixels) / (PORTS * sums)
     loads = (vectors + pixels) / PORTS
+    if core.items:  # a vector of weights or data serves four multiply-adds; others hide most waits
+        return (max(sums / PORTS, loads) + WAITED_FOR * loads) / sums
     if core.memory_operand:  # each multiply-add loads, which those of weights then wait for
         loads += FILL * vectors
     return max(sums / PORTS, loads, LATENCY) / sums

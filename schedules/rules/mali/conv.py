@@ -1,7 +1,7 @@
 """Convolution in blocks of four channels.
 
 before: for n, oc, oh, ow, o, ic, kh, kw, ii: sum
-after:  pad, a kernel of its own where there is one
+after:  pad, a kernel of its own where windows see pixels again
         items (oh / R, ow / C), (n, oc / V):
           V x R x C vectors of sums = 0                            (registers)
           for ic, kh, kw:
@@ -54,9 +54,11 @@ class Conv:
         tile = picked_tile(knobs, core, estimate, outs // groups, together, columns)
         tiles = tile.pixels(rows, columns), batch * outs // tile.vectors
         group = picked_group(knobs, tiles)
+        window = (extent(schedule, kh) or 1) * (extent(schedule, kw) or 1)
+        apart = knobs.pick("pad_apart", (False, True), window > 1)
         knobs.settle()
         kernel = anchor(schedule, main, lambda s, b: spread_items(s, b, core.lanes))
-        if kernel.pad is not None:
+        if kernel.pad is not None and apart:
             spread_items(schedule, kernel.pad, core.lanes)
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
@@ -65,6 +67,7 @@ class Conv:
         axes = schedule.fuse(oh, ow), schedule.fuse(n, oc)
         place = bind_grid(schedule, list(zip(axes, group, strict=True)))
         data = kw if extent(schedule, ii) == core.lanes else None
-        loops = ItemSums(ic, ii, (oc_in, oh_in, ow_in, o), data)
+        pad = None if apart else kernel.pad
+        loops = ItemSums(ic, ii, (oc_in, oh_in, ow_in, o), data, pad)
         sums_of_item(schedule, kernel, place, loops)
         return Plan(schedule, f"{tile}, groups of {group[0]}x{group[1]}")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import idle
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, has
-from tvmedge.schedules.steps.item_sums import depth_of, write_out
+from tvmedge.schedules.steps.item_sums import depth_of, pad_in_registers, write_out
 from tvmedge.schedules.steps.items import bind_grid, picked_group, spread_items
 from tvmedge.schedules.steps.lanes import WEIGHTS, load_as_vectors
 from tvmedge.schedules.steps.loops import Loop, divisors, extent, unroll
@@ -96,9 +96,7 @@ def _sums(
     n, c, oh, ow, i, kh, kw = schedule.get_loops(main)[depth:]
     schedule.reorder(n, c, oh, kh, kw, ow, i)
     if pad is not None:
-        schedule.set_scope(pad, 0, "local")
-        schedule.compute_at(pad, kh, preserve_unit_loops=True)
-        write_out(schedule, schedule.get_loops(pad)[-5:])
+        pad_in_registers(schedule, pad, kh)
     else:
         load_as_vectors(schedule, main, kh, scope="local")
     if len(schedule.get(main).reads) > 1:

@@ -45,14 +45,16 @@ def _guarded(loop: tirx.For) -> tirx.For:
         return loop
     inner = [each.loop_var for each in _found(loop.body, tirx.For)]
     blocks = _found(loop.body, SBlockRealize)
+    # An item that does not fill its registers writes nothing: what it asks before it writes may
+    # say so in other words. What fills them may ask less, if it is for nothing.
+    fills = [block for block in blocks if _in_registers(block)]
     asked: list[tvm.ir.Expr] = []
-    for block in blocks:
+    for block in fills or blocks:
         for part in _parts(block.predicate):
             if not _uses(part, inner) and not _among(part, asked):
                 asked.append(part)
-    # What only fills registers may be left out as well, if it is for nothing.
-    seen = [_parts(block.predicate) for block in blocks if not _in_registers(block)]
-    if not asked or any(not _among(part, parts) for parts in seen for part in asked):
+    others = [] if fills else [_parts(block.predicate) for block in blocks]
+    if not asked or any(not _among(part, parts) for parts in others for part in asked):
         return loop
     body = structural_map(loop.body, (SBlockRealize, lambda block: _without(block, asked)))
     return tirx.For(

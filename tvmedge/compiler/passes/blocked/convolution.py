@@ -180,10 +180,11 @@ def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -
     rows, columns = window.output(*shape[2:4])
     core = context.layout.core
     # What hangs over the edge reads padding, or the edge again; an image without padding
-    # is not copied for it. Lanes have to lie side by side.
-    held = not any(window.pads) and not core.lane_operand
+    # is not copied for it. Lanes, and vectors that items load, have to lie side by side.
+    held = not any(window.pads) and not core.lane_operand and not core.items
+    by_items = core.items > 0 and window.kernel == (1, 1)  # they ask for each pixel anyway
     room = Room(
-        pixels=any(window.pads) or held,
+        pixels=any(window.pads) or held or by_items,
         vectors=grouped.groups == 1,
         products=math.prod(weight.shape[1:5]),
         images=grouped.groups * (known(shape[0]) or 0),
