@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from onnx.reference import ReferenceEvaluator
 
 from tests.library_runs import library_of, scheduled
 from tests.onnx_models import conv_net, save
+from tvmedge.boards.emulated import require_emulator
 from tvmedge.compiler.library.sdk import Sdk, write_sdk
+from tvmedge.errors import ToolError
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import load
 from tvmedge.targeting import TargetSpec
@@ -18,13 +23,37 @@ X = np.random.default_rng(9).standard_normal((1, 3, 16, 16)).astype(np.float32)
 WANT = ReferenceEvaluator(conv_net()).run(None, {"in:0": X})[0]
 
 
-def sdk_of(spec: TargetSpec, folder: Path, prefix: str, sdk: Sdk | None = None) -> Path:
+def sdk_of(
+    spec: TargetSpec, folder: Path, prefix: str, sdk: Sdk | None = None, threads: int = 1
+) -> Path:
     """The folder ``prefix`` in ``folder``; beside it x.bin, an input."""
     net = import_model(load(save(conv_net(), folder / "net.onnx")), {})
-    compiled = library_of(scheduled(net, spec), prefix)
+    compiled = library_of(scheduled(net, spec), prefix, threads)
     write_sdk(folder / prefix, compiled, spec.toolchain, sdk or Sdk(folder))
     X.tofile(folder / "x.bin")
     return folder / prefix
+
+
+def emulator_of(spec: TargetSpec) -> list[str]:
+    """The command of the target's emulator; the test is skipped without one."""
+    try:
+        return require_emulator(spec)
+    except ToolError as error:
+        pytest.skip(str(error))
+
+
+def emulated(spec: TargetSpec, program: Path, arguments: Sequence[str]) -> bytes:
+    """What the program prints on an emulator, given ``arguments``."""
+    command = emulator_of(spec)
+    assert spec.emulator is not None
+    if spec.emulator.machine is None:
+        command += [str(program), *arguments]
+    else:
+        given = "".join(f",arg={argument}" for argument in arguments)
+        command[command.index("-semihosting-config") + 1] += f",chardev=console{given}"
+        command[1:1] = ["-chardev", "stdio,id=console"]
+        command.append(str(program))
+    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
 
 
 def close(output: bytes, times: int = 1) -> bool:

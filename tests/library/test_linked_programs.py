@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,9 @@ from elftools.elf.elffile import ELFFile
 
 from scripts import model_list, model_samples
 from tests.library_runs import library_of, scheduled, vm_outputs
-from tests.library_sdk import both, close, sdk_of
+from tests.library_sdk import both, close, emulated, emulator_of, sdk_of
 from tests.onnx_models import conv_net, model, save, tensor
 from tvmedge.boards.address import parse_address
-from tvmedge.boards.emulated import require_emulator
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import Form, write_bundle
 from tvmedge.compiler.compile import CompileOptions, compile_frontend, compile_model, open_frontend
@@ -26,43 +24,22 @@ from tvmedge.compiler.library.sdk import Sdk
 from tvmedge.compiler.library.symbols import foreign
 from tvmedge.device.linked_server import link_program
 from tvmedge.device.zig import zig_cc
-from tvmedge.errors import InputError, ToolError
+from tvmedge.errors import InputError
 from tvmedge.model.importer import import_model
 from tvmedge.model.inputs import parse_inputs
 from tvmedge.model.load import load
-from tvmedge.targeting import TargetSpec, target
+from tvmedge.targeting import target
 
 LINKED = ("cortex-m7", "cortex-m55", "hexagon-v67")
 PROCESSORS = ("host", "raspberry-pi-4b", "raspberry-pi-2", "pixel-8", *LINKED)
 """One target of each kind of code."""
 
 
-def _emulator(spec: TargetSpec) -> list[str]:
-    try:
-        return require_emulator(spec)
-    except ToolError as error:
-        pytest.skip(str(error))
-
-
-def _run(spec: TargetSpec, program: Path, arguments: Sequence[str]) -> bytes:
-    """What the program prints, given ``arguments``."""
-    command = _emulator(spec)
-    assert spec.emulator is not None
-    if spec.emulator.machine is None:
-        command += [str(program), *arguments]
-    else:
-        given = "".join(f",arg={argument}" for argument in arguments)
-        command[command.index("-semihosting-config") + 1] += f",chardev=console{given}"
-        command[1:1] = ["-chardev", "stdio,id=console"]
-        command.append(str(program))
-    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
-
-
 @pytest.mark.parametrize("name", LINKED)
 def test_the_example_runs_without_a_loader(name: str, tmp_path: Path) -> None:
     """The SDK's main.c as it is, on picolibc or musl, with weights from a file."""
     spec = target(name)
-    _emulator(spec)
+    emulator_of(spec)
     folder, program = sdk_of(spec, tmp_path, "net"), tmp_path / "program"
     assert not (folder / "libnet.so").exists()
     # -Os: zig builds musl anew for another level.
@@ -70,16 +47,16 @@ def test_the_example_runs_without_a_loader(name: str, tmp_path: Path) -> None:
     parts = [*strict, str(folder / "main.c"), str(folder / "libnet.a")]
     link_program(spec, parts, program, "crt0-semihost.o")
     files = [str(folder / "weights.safetensors"), str(tmp_path / "x.bin")]
-    assert close(_run(spec, program, files))
+    assert close(emulated(spec, program, files))
 
 
 @pytest.mark.parametrize("name", LINKED)
 def test_two_models_live_in_one_program_there_too(name: str, tmp_path: Path) -> None:
     spec = target(name)
-    _emulator(spec)
+    emulator_of(spec)
     includes, parts = both(spec, tmp_path)
     link_program(spec, ["-Os", *includes, *parts], tmp_path / "program", "crt0-semihost.o")
-    assert close(_run(spec, tmp_path / "program", [str(tmp_path / "x.bin")]), 2)
+    assert close(emulated(spec, tmp_path / "program", [str(tmp_path / "x.bin")]), 2)
 
 
 @pytest.mark.parametrize("name", PROCESSORS)
@@ -124,7 +101,7 @@ def test_real_models_give_there_what_the_vm_gives_here(
     model_name: str, name: str, model_path: Callable[[str], Path], tmp_path: Path
 ) -> None:
     spec = target(name)
-    _emulator(spec)
+    emulator_of(spec)
     entry = model_list.find(model_name)
     given = parse_inputs(tuple(flag.removeprefix("--input=") for flag in entry.flags()))
     options = CompileOptions(shapes=given.shapes, values=given.values)
@@ -170,7 +147,7 @@ def test_what_bare_metal_lacks_is_refused(form: FormChoice, why: str, tmp_path: 
 
 def test_what_does_not_fit_is_refused_before_it_runs(tmp_path: Path) -> None:
     spec = target("cortex-m7")
-    _emulator(spec)
+    emulator_of(spec)
     path = tmp_path / "net.tvmedge"
     write_bundle(path, compile_model(load(save(conv_net(), tmp_path / "net.onnx")), spec))
     assert spec.emulator is not None and spec.emulator.machine is not None

@@ -27,7 +27,8 @@ from tvmedge.compiler.kernels.winograd import (
     winograd,
 )
 from tvmedge.scheduling.engine import schedule
-from tvmedge.targeting.core import Core
+from tvmedge.targeting import target
+from tvmedge.targeting.core import Core, core_of
 from tvmedge.tensors import max_normalised_error
 from tvmedge.types import Winograd
 
@@ -120,6 +121,17 @@ def test_a_model_that_rounds_is_summed_directly() -> None:
     nodes[-1] = helper.make_node("Round", ["s"], ["y"])
     _, choices = compiled(graph(nodes, x, weights, "y"), x, CORES["avx2"])
     assert "winograd" not in {choice.rule for choice in choices.values()}
+
+
+def test_weights_in_flash_stay_small() -> None:
+    nodes, x, weights = _residual()
+    model = graph(nodes, x, weights, "y")
+    core = core_of(target("cortex-m55"))
+    chosen = {}
+    for small in (True, False):
+        _, choices = compiled(model, x, replace(core, small_weights=small))
+        chosen[small] = [choice.rule for choice in choices.values()].count("winograd")
+    assert core.small_weights and chosen == {True: 0, False: 1}
 
 
 HOST = Core(16, 32, memory_operand=True, l1_kib=48, l2_kib=2048)

@@ -59,7 +59,8 @@ class Options:
     "With --sdk: put the weights into the library."
     winograd: Winograd = Winograd.F4
     """The largest of Winograd's algorithms that 3x3 convolutions may run by where that is faster:
-    f4 and f2 err by up to 2e-5 and 3e-6 of a layer's largest value; off sums directly."""
+    f4 and f2 err by up to 2e-5 and 3e-6 of a layer's largest value; off sums directly, as targets
+    do whose weights lie in flash memory: Winograd's are up to four times as large."""
     records: str | None = None
     """A record store (a file, or the SQLAlchemy URL of a database) whose tuned schedules are
     applied; by default the user's own, if there is one. Records that tvmedge ships come second;

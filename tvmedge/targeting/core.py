@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tvmedge.targeting.types import CpuFacts, TargetSpec
 
@@ -31,7 +31,8 @@ class Core:
     or smaller of two numbers, and NaN if either is. Sizes are in KiB. ``far_bytes`` come
     from beyond the L2 in a cycle (measured: resnet50's weights arrive at 14 GB/s, at
     3.6 GHz). ``items`` are what a GPU's core needs in flight to be busy, 0 for a CPU: there
-    "core" is what one of them has.
+    "core" is what one of them has. ``small_weights``: weights lie in flash memory, so that algorithms that are faster
+    with several times as many are no choice.
     """
 
     lanes: int
@@ -44,6 +45,7 @@ class Core:
     far_bytes: int = 4
     cores: int = 1
     items: int = 0
+    small_weights: bool = False
 
     @property
     def block(self) -> int:
@@ -65,7 +67,8 @@ def core_of(spec: TargetSpec) -> Core:
         registers = (gpu.registers or 64) // 4
         return Core(lanes=4, registers=registers, cores=gpu.cores, items=_BUSY)
     facts = max(spec.board.clusters.values(), key=lambda cluster: cluster.mhz or 0)
-    return _core(facts, str(spec.tvm["mtriple"]), spec.board.cores)
+    core = _core(facts, str(spec.tvm["mtriple"]), spec.board.cores)
+    return replace(core, small_weights=bool(spec.board.weights_in_flash))
 
 
 def big_cores(spec: TargetSpec) -> int:

@@ -132,7 +132,8 @@ class BoardFacts:
     """What we know of the hardware, and from where.
 
     ``clusters`` maps a core's name to its facts, ``ram_mib`` is the smallest and
-    largest variant sold, and ``sources`` maps the dotted name of every other
+    largest variant sold, ``weights_in_flash`` says that a model's weights are read from flash
+    memory, of which there is little, and ``sources`` maps the dotted name of every other
     value here ("clusters.cortex-a72.mhz") to the document it comes from.
     """
 
@@ -144,6 +145,7 @@ class BoardFacts:
     libc: str | None = None
     gpu: GpuFacts | None = None
     dsp: DspFacts | None = None
+    weights_in_flash: bool | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -69,6 +69,8 @@ set_target_properties(%(p)s PROPERTIES
   INTERFACE_INCLUDE_DIRECTORIES "${CMAKE_CURRENT_SOURCE_DIR}"
   INTERFACE_LINK_LIBRARIES %(links)s)
 
-add_executable(%(p)s_example main.c)
-target_link_libraries(%(p)s_example %(p)s)
+if(CMAKE_SOURCE_DIR STREQUAL CMAKE_CURRENT_SOURCE_DIR)
+  add_executable(%(p)s_example main.c)
+  target_link_libraries(%(p)s_example %(p)s)
+endif()
 """

@@ -30,14 +30,15 @@ from tvmedge.types import Winograd
 @dataclass(frozen=True)
 class BlockChannels:
     """Blocks are as long as a vector of ``core``; 3x3 convolutions may run by ``winograd``,
-    which ``knobs`` may choose."""
+    which ``knobs`` may choose, unless the core wants small weights."""
 
     core: Core
     winograd: Winograd = Winograd.OFF
     knobs: Knobs = field(default_factory=Defaults)
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        winograd = Winograd.OFF if rounds(module) else self.winograd
+        direct = self.core.small_weights or rounds(module)
+        winograd = Winograd.OFF if direct else self.winograd
         return rewrite(module, _Mutator(module, self.core, winograd, self.knobs))
 
 
