@@ -31,8 +31,8 @@ class Core:
     or smaller of two numbers, and NaN if either is. Sizes are in KiB. ``far_bytes`` come
     from beyond the L2 in a cycle (measured: resnet50's weights arrive at 14 GB/s, at
     3.6 GHz). ``items`` are what a GPU's core needs in flight to be busy, 0 for a CPU: there
-    "core" is what one of them has. ``small_weights``: weights lie in flash memory, so that algorithms that are faster
-    with several times as many are no choice.
+    "core" is what one of them has. ``small_weights``: weights lie in flash memory, so that
+    algorithms that are faster with several times as many are no choice.
     """
 
     lanes: int
