@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -91,22 +93,28 @@ def _key(contestant: type[Contestant], source: Source) -> str:
 def _converted(contestant: type[Contestant], source: Source, folder: Path) -> dict[str, Any]:
     assert contestant.converts_in is not None
     python = str(contestant.converts_in.python())
-    try:
-        done = subprocess.run(
-            [python, "-m", "scripts.bench.converter", contestant.name, str(folder)],
-            input=json.dumps(asdict(source), default=str),
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=_ROOT,
-            timeout=_DEADLINE_S,
-        )
-    except subprocess.TimeoutExpired:
-        return {"failed": _TOO_LONG}
-    if done.stdout:
-        answer: dict[str, Any] = json.loads(done.stdout)
+    command = [python, "-m", "scripts.bench.converter", contestant.name, str(folder)]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=_ROOT,
+        start_new_session=True,
+    ) as process:
+        try:
+            given = json.dumps(asdict(source), default=str)
+            said, complaint = process.communicate(given, timeout=_DEADLINE_S)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)  # a converter starts others
+            if isinstance(error, subprocess.TimeoutExpired):
+                return {"failed": _TOO_LONG}
+            raise
+    if said:
+        answer: dict[str, Any] = json.loads(said)
     else:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        last = complaint.strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
         answer = {"failed": last[0]}
     if "failed" in answer:
         answer["failed"] = " ".join(answer["failed"].split())[:_LONGEST_REASON]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from onnx import parser
 
 from scripts import fetch_models
 from scripts.bench import duel, forms, page, results, sources, tables
+from scripts.bench.environments import Environment
 from scripts.bench.forms import Form, form
 from scripts.model_list import ModelEntry, ModelInput
 
@@ -161,6 +163,29 @@ def test_contestants_run_beside_one_that_cannot(entry: ModelEntry, tmp_path: Pat
     row = rows["onnxruntime"]
     assert row["error"] == 0 and row["runs"] > 5 and row["cold_ms"] > 0
     assert 0 < row["p10_ms"] <= row["median_ms"] <= row["p90_ms"]
+
+
+def _runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_a_converter_started_ends_with_it(
+    entry: ModelEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = sources.source(entry)
+    converter, started = tmp_path / "converter", tmp_path / "started"
+    converter.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {started}\nwait\n")
+    converter.chmod(0o755)
+    monkeypatch.setattr(Environment, "python", lambda _: converter)
+    monkeypatch.setattr(forms, "_DEADLINE_S", 2)
+    assert form("tvm.compile", given).failed == forms._TOO_LONG
+    deadline = time.monotonic() + 60
+    while _runs(int(started.read_text())) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _runs(int(started.read_text()))
 
 
 def test_a_conversion_is_kept_until_the_model_changes(entry: ModelEntry) -> None:
