@@ -20,14 +20,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import machine, model_list
 from scripts.bench import results, tables
-from scripts.bench.contestants import CONTESTANTS, OURS
+from scripts.bench.contestants import CONTESTANTS, ON_OPENCL, OURS
 from scripts.bench.duel import REFERENCE, duel
 from scripts.bench.forms import Form, form, our_sources
 from scripts.bench.models import KIND_OF, OTHER
 from scripts.bench.sources import source
 
 # scripts/bench_library.py compares forms of ours.
-_DEFAULT = ",".join(name for name in CONTESTANTS if name not in OURS[1:])
+_DEFAULT = ",".join(name for name in CONTESTANTS if name not in (*OURS[1:], *ON_OPENCL))
 _OUT = Path(__file__).with_name("results") / "bench_cpu.json"
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import statistics
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +34,8 @@ class Pace:
     rounds: int = 7
     round_ms: float = 250.0
     enough_ms: float = 3000.0
+    first_s: float | None = None
+    """Seconds to the first results, after which a contestant is out."""
 
 
 @dataclass
@@ -49,13 +53,18 @@ class Entrant:
     outputs: list[Array] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
 
-    def start(self) -> None:
-        """Wait for the first results."""
+    def start(self, seconds: float | None = None) -> None:
+        """Wait for the first results, so long at most."""
+        waiting = threading.Timer(seconds or threading.TIMEOUT_MAX, self.process.kill)
+        waiting.start()
         try:
             ready = self._answer()
         except ChildProcessError as error:
-            self.failed = str(error)
+            late = self.process.returncode == -signal.SIGKILL
+            self.failed = f"no result within {seconds:g} s" if seconds and late else str(error)
             return
+        finally:
+            waiting.cancel()
         self.run_ms, self.cold_ms = ready["run_ms"], ready["cold_ms"]
         self.rss_kib = ready["rss_kib"]
         self.outputs = list(np.load(ready["outputs"]).values())
@@ -98,20 +107,21 @@ def duel(
     forms: Mapping[str, Form], inputs: Path, threads: int, pace: Pace | None = None
 ) -> dict[str, Any]:
     """A row for each contestant with a form; outputs are compared with onnxruntime's."""
+    pace = pace or Pace()
     with contextlib.ExitStack() as stack:
         entrants = {}
         for name, form in forms.items():
             if form.path is not None:
                 # One after the other: a cold start is timed while nobody else works.
                 entrants[name] = stack.enter_context(_entrant(name, form.path, inputs, threads))
-                entrants[name].start()
+                entrants[name].start(pace.first_s)
         reference = entrants[REFERENCE].outputs
         for entrant in entrants.values():
             if not entrant.failed:
                 entrant.error = error_of(entrant.outputs, reference)
                 if not entrant.error <= WORST_ERROR:
                     entrant.failed = f"wrong: its error is {entrant.error:.1e}"
-        race([entrant for entrant in entrants.values() if not entrant.failed], pace or Pace())
+        race([entrant for entrant in entrants.values() if not entrant.failed], pace)
         return {name: entrant.row() for name, entrant in entrants.items()}
 
 

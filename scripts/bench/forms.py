@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.bench.contestants import CONTESTANTS, OURS
+from scripts.bench.contestants import CONTESTANTS, ON_OPENCL, OURS
 from scripts.bench.contestants.base import Contestant, Source
 from tvmedge.resources import cache_dir, sha256_file
 
@@ -76,7 +76,7 @@ def our_sources() -> str:
 
 def _files() -> Iterator[Path]:
     for folder in ("tvmedge", "schedules", "targets"):
-        for suffix in ("py", "toml", "c", "h"):
+        for suffix in ("py", "toml", "c", "cc", "h"):
             yield from (_ROOT / folder).rglob(f"*.{suffix}")
 
 
@@ -85,7 +85,7 @@ def _key(contestant: type[Contestant], source: Source) -> str:
     code = inspect.getsource(contestant.convert)
     parts = [contestant.converts_in.digest(), code, *source.flags]
     parts.append(sha256_file(source.folded))
-    if contestant.name in OURS:
+    if contestant.name in (*OURS, ON_OPENCL[0]):
         parts += [our_sources(), sha256_file(source.model)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

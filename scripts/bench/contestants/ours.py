@@ -24,6 +24,7 @@ class TvmEdge(Contestant):
     name = "tvmedge"
     runs_in = OURS
     converts_in = OURS
+    target: ClassVar[str] = "host"
     options: ClassVar[tuple[str, ...]] = ()
     open: Callable[[Bundle], Model | LibraryModel]
 
@@ -31,7 +32,7 @@ class TvmEdge(Contestant):
     def convert(cls, source: Source, folder: Path) -> Path:
         command = [sys.executable, "-m", "tvmedge", "compile", str(source.model)]
         done = subprocess.run(
-            [*command, "-t", "host", "-o", str(folder), *cls.options, *source.flags],
+            [*command, "-t", cls.target, "-o", str(folder), *cls.options, *source.flags],
             capture_output=True,
             text=True,
             check=False,
