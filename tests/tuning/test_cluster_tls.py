@@ -53,7 +53,9 @@ def test_only_those_with_a_certificate_build(
         with Cluster(f"dask+{started.address}", 30.0, ours) as cluster:
             assert cluster.submit(math.sqrt, 16).result() == 4
         monkeypatch.setattr("tvmedge.tuning.cluster._CONNECT_S", 2.0)
-        with pytest.raises(ToolError, match=r"No Dask scheduler answers at 'tls://.*(verify|alert)"):
+        with pytest.raises(
+            ToolError, match=r"No Dask scheduler answers at 'tls://.*(verify|alert)"
+        ):
             Cluster(started.address, 30.0, theirs)
         with pytest.raises(ToolError, match="No Dask scheduler answers at 'dask://"):
             Cluster(started.address.replace("tls", "dask"), 30.0)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tvmedge.boards.limits import SessionLimits
 from tvmedge.boards.opencl import CACHE_VARIABLE
 from tvmedge.bundle import Bundle
 from tvmedge.device.build_server import build_kernel_server, build_library_server
+from tvmedge.device.build_session import build_session
 from tvmedge.device.linked_server import link_kernel_server, link_server
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.device.picolibc import picolibc
-from tvmedge.device.pocl import pocl_options
+from tvmedge.device.pocl import pocl_options, pocl_places
 from tvmedge.device.qemu import qemu
 from tvmedge.errors import InputError, ToolError
 from tvmedge.resources import cache_dir
 from tvmedge.targeting import TargetSpec
 
+_PROGRAMS = "opencl-programs"
 # The program's own stdin and stdout, and no other way to the machine.
 _ALONE = (
     *("-display", "none", "-monitor", "none", "-serial", "none"),
@@ -136,6 +139,17 @@ def emulator_command(spec: TargetSpec) -> list[str]:
     return [*command, str(cached_board(spec) / SERVER)]
 
 
+def session_command(spec: TargetSpec, limits: SessionLimits) -> list[str]:
+    """The command that confines one of the others, which follows it."""
+    command = [str(build_session()), *limits.arguments()]
+    if spec.accelerator is not None:
+        read, written = pocl_places(spec)
+        command += [word for folder in read for word in ("--show", str(folder))]
+        kept = [*written, cache_dir(_PROGRAMS)]
+        command += [word for folder in kept for word in ("--keep", str(folder))]
+    return [*command, "--"]
+
+
 def _programs_kept() -> list[str]:
     """QEMU's option that lets the OpenCL runtime keep built programs where it does here."""
-    return ["-E", f"{CACHE_VARIABLE}={cache_dir('opencl-programs')}"]
+    return ["-E", f"{CACHE_VARIABLE}={cache_dir(_PROGRAMS)}"]

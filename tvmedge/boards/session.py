@@ -18,7 +18,12 @@ import numpy as np
 
 from tvmedge.boards import relay
 from tvmedge.boards.address import BoardAddress, BoardKind
-from tvmedge.boards.emulated import emulator_command, library_command, require_emulator
+from tvmedge.boards.emulated import (
+    emulator_command,
+    library_command,
+    require_emulator,
+    session_command,
+)
 from tvmedge.boards.limits import SessionLimits
 from tvmedge.boards.messages import (
     Done,
@@ -37,7 +42,6 @@ from tvmedge.boards.process import WorkerProcess
 from tvmedge.bundle import Bundle, LibraryInfo, read_bundle, require_runnable_here, tensorfile
 from tvmedge.bundle.compat import architecture
 from tvmedge.bundle.malformed import MalformedError
-from tvmedge.device.build_session import build_session
 from tvmedge.dtypes import carrier, out_of_range
 from tvmedge.errors import (
     BoardError,
@@ -264,7 +268,7 @@ def _board_command(
     if address.kind is not BoardKind.EMULATED:
         return []
     spec = _emulated(bundle, options)
-    session = [str(build_session()), *options.limits.arguments(), "--"]
+    session = session_command(spec, options.limits)
     if bundle.manifest.code.library is not None:
         return session + library_command(spec, bundle, folder)
     threads = ["--threads", str(options.threads)] if options.threads else []

@@ -58,6 +58,14 @@ def pocl_options(spec: TargetSpec) -> list[str]:
     return ["-L", str(root), *settings]
 
 
+def pocl_places(spec: TargetSpec) -> tuple[list[Path], list[Path]]:
+    """The folders that PoCL on ``spec``'s CPU reads, and those that it writes."""
+    architecture = _architecture(spec)
+    root = place(_DEBIAN[architecture], _PACKAGES)
+    read = [root, _linker(architecture), Path(zig_program()).parent]
+    return read, [cache_dir(f"pocl-{architecture}")]
+
+
 def fetch_pocl(spec: TargetSpec) -> None:
     """Unpack it into the cache, unless it is there (70 MB, 260 unpacked).
 

@@ -77,6 +77,10 @@ static _Noreturn void become_program(const Keeper *keeper, const char *folder, u
                     setresuid(user, user, user) != 0)) {
     _exit(kCannotStart);
   }
+  // Who stays root has no more rights than another, from the program's start on.
+  for (int right = 0; prctl(PR_CAPBSET_READ, right, 0, 0, 0) >= 0; right++) {
+    prctl(PR_CAPBSET_DROP, right, 0, 0, 0);
+  }
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   set_environment(folder);
   execvp(options->program[0], options->program);
@@ -183,7 +187,7 @@ void keeper_run(Keeper *keeper) {
   int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   uid_t user = 0;
   if (keeper->confined & kOwnProcesses) {
-    if (walls_raise(folder, options->program, &options->limits) == 0) {
+    if (walls_raise(folder, options) == 0) {
       keeper->confined |= kOwnRoot;
       folder = "/tmp";
     }

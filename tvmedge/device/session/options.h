@@ -16,8 +16,17 @@ typedef struct {
   long silence_seconds;  // that the host may take between two frames
 } Limits;
 
+enum { kPlacesMax = 16 };
+
+// Folders and files that the program needs besides those of the system, absolute.
+typedef struct {
+  const char *shown[kPlacesMax + 1];  // read-only; ended by NULL
+  const char *kept[kPlacesMax + 1];   // to write to, from session to session; ended by NULL
+} Places;
+
 typedef struct {
   Limits limits;
+  Places places;
   char **program;  // and its arguments, ended by NULL
 } Options;
 

@@ -79,9 +79,11 @@ const char *room_open(const Options *options, Room *room) {
   room->lock = folder_make(room->folder, sizeof room->folder);
   if (room->lock < 0) return "cannot make a private folder";
   if (make_pipes(pipes) != 0) return "cannot make pipes";
+  // What is kept belongs to the one who started us, and so must who writes it.
+  int own_user = geteuid() == 0 && options->places.kept[0] == NULL;
   Keeper keeper = {.options = options,
                    .folder = room->folder,
-                   .user = geteuid() == 0 ? kFirstUser + (uid_t)getpid() : 0,
+                   .user = own_user ? kFirstUser + (uid_t)getpid() : 0,
                    .in = pipes[kIn][0],
                    .out = pipes[kOut][1],
                    .err = pipes[kErr][1],

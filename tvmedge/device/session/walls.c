@@ -99,27 +99,31 @@ static int show_program(const char *root, char *const *program) {
   return 0;
 }
 
-static int build(const char *root, char *const *program) {
+static int build(const char *root, const Options *options) {
   char place[PATH_MAX];
   snprintf(place, sizeof place, "%s/tmp", root);
   if (mkdir(place, 01777) != 0 || chmod(place, 01777) != 0) return -1;
   snprintf(place, sizeof place, "%s/proc", root);
   if (mkdir(place, 0755) != 0) return -1;
   if (mount("proc", place, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return -1;
+  // Whoever is root may set the system by it.
+  if (make_read_only(place) != 0) return -1;
   if (show_all(root, kFolders, 1) != 0 || show_all(root, kFiles, 0) != 0) return -1;
   for (size_t i = 0; i < sizeof kLinks / sizeof *kLinks; i++) {
     snprintf(place, sizeof place, "%s%s", root, kLinks[i][0]);
     if (symlink(kLinks[i][1], place) != 0) return -1;
   }
-  return show_all(root, kDrivers, 0) != 0 ? -1 : show_program(root, program);
+  if (show_all(root, kDrivers, 0) != 0 || show_all(root, options->places.kept, 0) != 0) return -1;
+  if (show_all(root, options->places.shown, 1) != 0) return -1;
+  return show_program(root, options->program);
 }
 
-int walls_raise(const char *folder, char *const *program, const Limits *limits) {
-  char options[64];
-  snprintf(options, sizeof options, "mode=0755,size=%ldm", limits->disk_mb);
+int walls_raise(const char *folder, const Options *options) {
+  char size[64];
+  snprintf(size, sizeof size, "mode=0755,size=%ldm", options->limits.disk_mb);
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return -1;
-  if (mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, options) != 0) return -1;
-  if (build(folder, program) == 0 && chdir(folder) == 0 &&
+  if (mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, size) != 0) return -1;
+  if (build(folder, options) == 0 && chdir(folder) == 0 &&
       syscall(SYS_pivot_root, ".", ".") == 0) {
     // The old root lies on top of the new one now.
     return umount2(".", MNT_DETACH) == 0 && chdir("/") == 0 ? 0 : -1;

@@ -4,6 +4,7 @@
 #include "options.h"
 
 // Mounts a new root at `folder` and enters it; needs a mount namespace of its own. Visible are
-// the system's folders, those of files that `program` names, a few devices, and /tmp, which
-// holds at most limits->disk_mb. Returns 0, or -1 with errno: then nothing has changed.
-int walls_raise(const char *folder, char *const *program, const Limits *limits);
+// the system's folders, files that the program's command names, a few devices, the places of the
+// options, and /tmp, which holds at most limits.disk_mb. Returns 0, or -1 with errno: then nothing
+// has changed.
+int walls_raise(const char *folder, const Options *options);
