@@ -106,7 +106,8 @@ def kernel_command(spec: TargetSpec) -> list[str]:
     """
     if not spec.toolchain.loader:
         raise InputError(
-            f"Target {spec.name} loads no libraries, so kernels are not tried alone there."
+            f"Target {spec.name} loads no libraries, so kernels are not tried alone there"
+            + (": count packets." if spec.board.dsp else ".")
         )
     return [*require_emulator(spec), str(build_kernel_server(server_triple(spec)))]
 

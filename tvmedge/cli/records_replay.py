@@ -34,7 +34,7 @@ class Options:
     "The record store; the user's own by default."
     most: int = 4
     "How many of a kernel's best schedules to replay, in turns with the untuned one."
-    cost: CostKind = CostKind.TIME
+    cost: CostKind | None = None
     "As of 'tvmedge tune', whose records it replays."
     board: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     "As of 'tvmedge tune'."

@@ -45,9 +45,10 @@ class Options:
     "Candidates to try in all, those that --resume finds stored among them."
     time: str | None = None
     "When to end at the latest: 90s, 30m, 2h."
-    cost: CostKind = CostKind.TIME
+    cost: CostKind | None = None
     """time: on this machine, or on --board; instructions: counted under QEMU; model: LLVM's model
-    of the processor. The last two need no board, and do not see caches."""
+    of the processor; packets: a Hexagon's, counted under QEMU, and the default for it. All but time
+    need no board, and do not see caches."""
     board: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     """Where time is measured, as of 'tvmedge run'; repeat for several boards of a kind, which are
     used at the same time."""
@@ -163,17 +164,21 @@ def _store(records: str | None) -> Store:
     return open_store(Place(default_file()) if records is None else records, create=True)
 
 
-def cost_source(cost: CostKind, boards: Sequence[str], spec: TargetSpec) -> CostSource:
-    """What ``--cost`` and ``--board`` mean for a target.
+def cost_source(cost: CostKind | None, boards: Sequence[str], spec: TargetSpec) -> CostSource:
+    """What ``--cost`` and ``--board`` mean for a target. Emulated boards are what packets are
+    counted on: naming one says nothing new.
 
     Raises:
         InputError: they do not go together, or not with the target.
         ToolError: what the source runs on is missing.
     """
     from tvmedge.boards.address import parse_address
-    from tvmedge.tuning.costs.choose import boardless, on_boards
+    from tvmedge.tuning.costs.choose import boardless, on_boards, usual
     from tvmedge.tuning.costs.wall_time import WallTime
 
+    cost = cost or usual(spec)
+    if cost is CostKind.PACKETS and set(boards) == {"emulated"}:
+        boards = ()
     if cost is not CostKind.TIME:
         if boards:
             raise InputError(f"--cost {cost.value} needs no --board: leave one out.")
@@ -183,7 +188,7 @@ def cost_source(cost: CostKind, boards: Sequence[str], spec: TargetSpec) -> Cost
     if spec.family is not Family.HOST:
         raise InputError(
             f"Time for {spec.name} cannot be measured on this machine: give --board, or use --cost "
-            "instructions or --cost model."
+            + ("packets." if spec.family is Family.HEXAGON else "instructions or --cost model.")
         )
     return WallTime()
 

@@ -13,10 +13,11 @@ from tvmedge.boards.emulated import kernel_command
 from tvmedge.boards.kernel_board import KernelBoard
 from tvmedge.device.build_server import build_kernel_server, build_tensor_call
 from tvmedge.errors import BoardError, InputError
-from tvmedge.targeting import TargetSpec
+from tvmedge.targeting import Family, TargetSpec
 from tvmedge.tuning.costs.board_time import BoardTime
 from tvmedge.tuning.costs.cycles import Cycles
 from tvmedge.tuning.costs.instructions import Instructions
+from tvmedge.tuning.costs.packets import Packets
 from tvmedge.tuning.costs.source import CostSource
 
 LENT_S = 15.0
@@ -29,15 +30,24 @@ class CostKind(str, Enum):
     TIME = "time"
     INSTRUCTIONS = "instructions"
     MODEL = "model"
+    PACKETS = "packets"
+
+
+def usual(spec: TargetSpec) -> CostKind:
+    """The cost for who names none: a Hexagon is counted, as there is none here to time."""
+    return CostKind.PACKETS if spec.family is Family.HEXAGON else CostKind.TIME
 
 
 def boardless(kind: CostKind, spec: TargetSpec) -> CostSource:
     """The source of a cost that needs no board of the target's.
 
     Raises:
-        InputError: the target has no emulator, or LLVM no model of its core.
+        InputError: the target has no emulator, LLVM no model of its core, or its processor no
+            packets.
         ToolError: QEMU, the sysroot, zig or LLVM's programs are not on this machine.
     """
+    if kind is CostKind.PACKETS:
+        return Packets(spec)
     return Cycles(spec) if kind is CostKind.MODEL else Instructions(spec)
 
 
