@@ -43,7 +43,7 @@ def test_counts_are_exact(tmp_path: Path) -> None:
     body = '_Pragma("nounroll") for (int i = 0; i < %d; i++) x[i & 31] += i;'
     counts = [
         PacketBoard(spec, 60).count(written(body % turns, spec, tmp_path))
-        for turns in (1000, 2000, 3000)
+        for turns in (2000, 3000, 4000)  # a constant of more bits is another instruction
     ]
     for few, some, many in zip(*((c.packets, c.instructions) for c in counts), strict=True):
         assert many - some == some - few > 1000
