@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
+from tvmedge.schedules.rules.cpu.conv import Conv
+from tvmedge.schedules.steps.blocks import has
 
 from tests.cpu_kernels import CORES, compiled, exact, graph, random
+from tvmedge.compiler.pipelines import run_phases, unscheduled_kernels
+from tvmedge.model.importer import import_model
+from tvmedge.model.load import Model
+from tvmedge.scheduling.knobs import Defaults, Tracing
 from tvmedge.tensors import max_normalised_error
 
 # Rounding of float32 sums in any order.
@@ -67,6 +76,22 @@ def test_convolutions_of_any_shape(core: str, case: dict[str, int], depthwise: b
     assert max_normalised_error(result, expected) <= CLOSE
     wanted = {"window"} if depthwise and case["ins"] > 1 else {"conv", "winograd"}
     assert wanted & {choice.rule for choice in choices.values()}
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize(("pixels", "first"), [(24, True), (5, False)])
+def test_what_is_larger_is_read_once(core: str, pixels: int, first: bool) -> None:
+    x, weights = random(1, 32, pixels, pixels), random(128, 32, 1, 1, seed=1)
+    nodes = [helper.make_node("Conv", ["x", "w"], ["y"], kernel_shape=[1, 1])]
+    proto, two = graph(nodes, {"x": x}, {"w": weights}, "y"), replace(CORES[core], cores=2)
+    module = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {}).module
+    kernels = run_phases(unscheduled_kernels(two), module)
+    (conv,) = (f for f in kernels.functions.values() if has(f, "conv"))
+    knobs = Tracing(Defaults())
+    assert Conv().apply(conv, two, knobs) is not None
+    assert ("image_first", first) in knobs.decisions
+    result, _ = compiled(proto, {"x": x}, two)
+    assert max_normalised_error(result, exact(nodes, {"x": x}, {"w": weights}, "y")) <= CLOSE
 
 
 @pytest.mark.parametrize("core", CORES)

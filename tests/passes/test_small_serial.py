@@ -19,6 +19,11 @@ def _relu(rows: int | tirx.Var) -> tirx.PrimFunc:
     return te.create_prim_func([x, topi.nn.relu(x)])
 
 
+def _copy() -> tirx.PrimFunc:
+    x = te.placeholder((3000, 64), name="x")
+    return te.create_prim_func([x, topi.identity(x)])
+
+
 def _exp() -> tirx.PrimFunc:
     x = te.placeholder((200, 64), name="x")
     return te.create_prim_func([x, topi.exp(x)])
@@ -30,9 +35,10 @@ def _exp() -> tirx.PrimFunc:
         (_relu(200), False),
         (_relu(2000), True),
         (_relu(tirx.Var("n", "int64")), True),
+        (_copy(), True),  # few operations, 1.5 MB
         (_exp(), True),  # as many elements as the first, which take longer
     ],
-    ids=["small", "large", "open", "exp"],
+    ids=["small", "large", "open", "copy", "exp"],
 )
 def test_threads_are_woken_for_work(func: tirx.PrimFunc, parallel: bool) -> None:
     scheduled = schedule(tvm.IRModule({"main": func}), (Last(),), CORE).module

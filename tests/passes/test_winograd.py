@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from onnx import helper
 from tvm import te, topi
 from tvmedge.schedules.rules.cpu import RULES
-from tvmedge.schedules.rules.cpu.algorithms import Fast, Image, faster
+from tvmedge.schedules.rules.cpu.algorithms import Fast, Image, chosen, faster
 from tvmedge.schedules.rules.cpu.tiles import register_tile
 
 from tests.cpu_kernels import CORES, Array, compiled, exact, graph, random
@@ -27,6 +27,7 @@ from tvmedge.compiler.kernels.winograd import (
     winograd,
 )
 from tvmedge.scheduling.engine import schedule
+from tvmedge.scheduling.knobs import Defaults
 from tvmedge.targeting import target
 from tvmedge.targeting.core import Core, core_of
 from tvmedge.tensors import max_normalised_error
@@ -166,6 +167,12 @@ def test_two_cores_get_a_share_each() -> None:
         assert plan is not None
         shares = max(plan.bands, image.outs // plan.tile.vectors)
         assert shares % cores == 0
+
+
+def test_the_fastest_of_those_with_as_many_bands_is_chosen() -> None:
+    image = Image(batch=1, ins=8, outs=2, rows=56, columns=56)
+    core = replace(HOST, cores=2)  # one vector of sums would keep both busy, too
+    assert chosen(core, image, Winograd.F4, Defaults()).plan == faster(core, image, Winograd.F4)
 
 
 def test_a_tile_of_one_pixel_waits_for_its_weights() -> None:

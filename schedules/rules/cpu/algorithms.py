@@ -64,8 +64,10 @@ def chosen(core: Core, image: Image, allowed: Winograd, knobs: Knobs) -> Chosen:
     best = faster(core, image, allowed)
     options: dict[str, Fast | None] = {DIRECT: None}
     for m in OUTPUTS[allowed]:
-        likely = sorted(_plans(core, image, m), key=lambda plan: plan.cycles)[:LIKELY]
-        options.update((_label(plan), plan) for plan in likely)
+        by_bands: dict[int, Fast] = {}
+        for plan in sorted(_plans(core, image, m), key=lambda plan: plan.cycles):
+            by_bands.setdefault(plan.bands, plan)
+        options.update((_label(plan), plan) for plan in [*by_bands.values()][:LIKELY])
     question = (
         f"algorithm of a 3x3 convolution, {image.batch} x {image.ins} x {image.rows} x "
         f"{image.columns} to {image.outs} blocks{', padded' if image.padded else ''}"

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 import tvm
 from tvm import s_tir, tirx
 from tvm.ir.expr import TensorLoad
+from tvm.tirx.buffer import BufferType
 from tvm_ffi import structural_map, structural_walk
 
 from tvmedge.compiler.library.statements import for_loop
+from tvmedge.schedules.rules.cpu.algorithms import NEAR
 from tvmedge.schedules.rules.cpu.tiles import WORTH_WAKING
 from tvmedge.targeting.core import Core
 
@@ -33,14 +35,25 @@ class SmallSerial:
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
         result = tvm.IRModule(dict(module.functions.items()), attrs=module.attrs)
         for variable, function in module.functions_items():
-            if (
-                isinstance(function, tirx.PrimFunc)
-                and _work(function.body, self.core) < WORTH_WAKING
-            ):
+            if isinstance(function, tirx.PrimFunc) and self._cycles(function) < WORTH_WAKING:
                 result[variable] = function.with_body(
                     structural_map(function.body, (tirx.For, _serial))
                 )
         return result
+
+    def _cycles(self, function: tirx.PrimFunc) -> float:
+        return _work(function.body, self.core) + _bytes(function) / float(NEAR)
+
+
+def _bytes(function: tirx.PrimFunc) -> float:
+    """Of the arguments; infinite where a size is open."""
+    total = 0.0
+    for kind in (x.ty for x in function.params):
+        if isinstance(kind, BufferType):
+            if not all(isinstance(size, tirx.IntImm) for size in kind.shape):
+                return math.inf
+            total += math.prod(map(int, kind.shape)) * tvm.DataType(kind.dtype).itemsize
+    return total
 
 
 def _serial(loop: tirx.For) -> tirx.For:
