@@ -39,8 +39,8 @@ from tvmedge.types import Winograd
 log = logging.getLogger(__name__)
 
 # A kernel's own assertions repeat what main checks, and are most of a small kernel's code.
-_UNCHECKED = {"tirx.disable_assert": True}
-_DEVICE_CODE = {**_UNCHECKED, "tirx.disable_cse_tir": True}  # our pipeline does it at its end
+UNCHECKED = {"tirx.disable_assert": True}
+_DEVICE_CODE = {**UNCHECKED, "tirx.disable_cse_tir": True}  # our pipeline does it at its end
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def vm_code(lifted: Lifted, spec: TargetSpec, dump: IrDump | None = None) -> Cod
             executable = _executable(lowered, target, watch)
         else:
             executable = _gpu_executable(lowered, target, watch, spec)
-    file = _export(executable, spec)
+    file = exported(executable, spec)
     return Code(file, lifted.weights, kernel_count(lifted), memory=watch.memory())
 
 
@@ -120,7 +120,7 @@ def _executable(
 
     def machine_code(part: tvm.IRModule) -> tvm.runtime.Module:
         # A thread has a context of its own.
-        with target, tvm.transform.PassContext(3, _UNCHECKED, instruments=[watch.kernels()]):
+        with target, tvm.transform.PassContext(3, UNCHECKED, instruments=[watch.kernels()]):
             return tvm.tirx.build(part, target, pipeline)
 
     jobs = [functools.partial(machine_code, part) for part in parted(kernels)] if kernels else []
@@ -148,7 +148,12 @@ def kernel_count(lifted: Lifted) -> int:
     return sum(isinstance(f, tvm.tirx.PrimFunc) for f in lifted.module.functions.values())
 
 
-def _export(executable: relax.VMExecutable, spec: TargetSpec) -> bytes:
+def exported(made: relax.VMExecutable | tvm.runtime.Module, spec: TargetSpec) -> bytes:
+    """What was built, as a shared library.
+
+    Raises:
+        ToolError: the linker failed or the disk is full.
+    """
     temporary = Path(tempfile.gettempdir())
     with (
         disk_errors(temporary),
@@ -156,9 +161,7 @@ def _export(executable: relax.VMExecutable, spec: TargetSpec) -> bytes:
         _objects_in_memory(Path(folder)),
     ):
         library = Path(folder) / "model.so"
-        executable.export_library(
-            str(library), fcompile=linker(spec.toolchain), workspace_dir=folder
-        )
+        made.export_library(str(library), fcompile=linker(spec.toolchain), workspace_dir=folder)
         return library.read_bytes()
 
 
