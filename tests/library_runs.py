@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,22 @@ def library_of(model: Scheduled, prefix: str = "model", threads: int = 1) -> Com
 
 def vm_outputs(model: Scheduled, inputs: Sequence[Array]) -> list[Array]:
     """What TVM's VM computes with the same kernels."""
+    return vm_of(model)(inputs)
+
+
+def vm_of(model: Scheduled) -> Callable[[Sequence[Array]], list[Array]]:
+    """The same kernels under TVM's VM."""
     with model.target, tvm.transform.PassContext(opt_level=3):
         lowered = run_phases(vm_lowering(), model.lifted.module)
         executable = tvm.relax.build(lowered, model.target, relax_pipeline=None)
     machine = tvm.relax.VirtualMachine(executable, tvm.cpu())
-    arrays = [*inputs, *model.lifted.weights.values()]
-    result = machine["main"](*map(tvm.runtime.tensor, arrays))
-    return [one.numpy() for one in ([result] if hasattr(result, "numpy") else result)]
+
+    def outputs(inputs: Sequence[Array]) -> list[Array]:
+        arrays = [*inputs, *model.lifted.weights.values()]
+        result = machine["main"](*map(tvm.runtime.tensor, arrays))
+        return [one.numpy() for one in ([result] if hasattr(result, "numpy") else result)]
+
+    return outputs
 
 
 class Buffer:

@@ -18,7 +18,7 @@ from tests.library_runs import (
     library_of,
     same,
     scheduled,
-    vm_outputs,
+    vm_of,
 )
 from tests.onnx_models import conv_net, save
 from tvmedge.bundle import tensorfile
@@ -47,8 +47,9 @@ def loaded(net: Scheduled, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
 
 
 def test_results_are_the_vms_to_the_last_bit(net: Scheduled, loaded: Loaded) -> None:
+    vm = vm_of(net)
     for seed in range(3):
-        assert same(loaded.run([_input(seed)]), vm_outputs(net, [_input(seed)]))
+        assert same(loaded.run([_input(seed)]), vm([_input(seed)]))
 
 
 def test_a_workspace_keeps_nothing(loaded: Loaded) -> None:

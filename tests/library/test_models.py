@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from scripts import model_list, model_samples
-from tests.library_runs import Loaded, Pool, library_of, same, scheduled, vm_outputs
+from tests.library_runs import Loaded, Pool, library_of, same, scheduled, vm_of
 from tvmedge.compiler.library.refused import NotStraightLineError
 from tvmedge.model.importer import import_model
 from tvmedge.model.inputs import parse_inputs
@@ -43,11 +43,11 @@ def test_the_library_gives_the_vms_results(
     made = library_of(kernels, threads=THREADS)
     assert made.layout.nbytes <= 1.05 * made.layout.lower_bound
     loaded = Loaded(made.sources(), kernels.spec, tmp_path)
-    want = []
+    want, vm = [], vm_of(kernels)
     for seed in SEEDS:
         sample = model_samples.plausible(entry, seed)
         inputs = [np.array(sample[s.name], order="C") for s in kernels.signature.inputs]
-        want.append((inputs, vm_outputs(kernels, inputs)))
+        want.append((inputs, vm(inputs)))
     for threads in (1, THREADS):
         with Pool(loaded, threads):
             for inputs, outputs in want * 2:

@@ -20,7 +20,7 @@ from tests.library_runs import (
     library_of,
     same,
     scheduled,
-    vm_outputs,
+    vm_of,
 )
 from tests.onnx_models import save, wide_net
 from tvmedge.bundle import Form, write_bundle
@@ -58,7 +58,8 @@ def loaded(net: Scheduled, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
 @pytest.fixture(scope="module")
 def want(net: Scheduled) -> list[list[np.ndarray]]:
     """What the VM gives for two inputs."""
-    return [vm_outputs(net, [_input(seed)]) for seed in range(2)]
+    vm = vm_of(net)
+    return [vm([_input(seed)]) for seed in range(2)]
 
 
 def _tasks() -> dict[str, str]:
