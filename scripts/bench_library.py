@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts import fetch_models, machine, model_list
+from scripts import machine, model_list
 from scripts.bench import results, tables
 from scripts.bench.contestants.base import Source
 from scripts.bench.duel import Pace, duel
@@ -121,19 +121,13 @@ def _measured(record: results.Record, part: str, given: Source) -> Any:
 
 def _sizes(given: Source) -> dict[str, Any]:
     from scripts.bench.shipped.sizes import sizes
+    from scripts.model_import import imported
     from tvmedge.compiler.library.refused import NotStraightLineError
-    from tvmedge.model.importer import import_model
-    from tvmedge.model.inputs import parse_inputs
-    from tvmedge.model.load import load
-    from tvmedge.model.prepare.bind_values import bind_values
     from tvmedge.targeting import target
 
-    entry = model_list.find(given.name)
-    flags = parse_inputs(tuple(flag.removeprefix("--input=") for flag in entry.flags()))
-    model = bind_values(load(fetch_models.fetch(entry)), flags.values)
-    imported = import_model(model, flags.shapes)
+    model = imported(model_list.find(given.name), given.model)
     try:
-        return {name: sizes(imported, target(name)) for name in TARGETS}
+        return {name: sizes(model, target(name)) for name in TARGETS}
     except NotStraightLineError as error:
         return {"failed": error.node}
 

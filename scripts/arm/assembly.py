@@ -9,12 +9,9 @@ from typing import Any
 
 import tvm
 
+from scripts.model_import import imported
 from scripts.model_list import ModelEntry
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases
-from tvmedge.model.importer import import_model
-from tvmedge.model.inputs import parse_inputs
-from tvmedge.model.load import load
-from tvmedge.model.prepare.bind_values import bind_values
 from tvmedge.scheduling.engine import Choice
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
@@ -46,9 +43,7 @@ class Assembly:
 
 def model_assembly(entry: ModelEntry, path: Path, spec: TargetSpec) -> Assembly:
     """What the kernels of a listed model, which is at ``path``, become."""
-    given = parse_inputs(flag.removeprefix("--input=") for flag in entry.flags())
-    model = bind_values(load(path), given.values)
-    return kernel_assembly(import_model(model, given.shapes).module, spec)
+    return kernel_assembly(imported(entry, path).module, spec)
 
 
 def kernel_assembly(module: tvm.IRModule, spec: TargetSpec) -> Assembly:
@@ -69,5 +64,5 @@ def kernel_assembly(module: tvm.IRModule, spec: TargetSpec) -> Assembly:
 def _texts(module: Any) -> Iterator[str]:
     if module.kind == "llvm":
         yield module.inspect_source("asm")
-    for imported in module.imports:
-        yield from _texts(imported)
+    for other in module.imports:
+        yield from _texts(other)

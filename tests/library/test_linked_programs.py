@@ -12,6 +12,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from scripts import model_list, model_samples
+from scripts.model_import import given_inputs
 from tests.library_runs import library_of, scheduled, vm_outputs
 from tests.library_sdk import both, close, emulated, emulator_of, sdk_of
 from tests.onnx_models import conv_net, model, save, tensor
@@ -26,7 +27,6 @@ from tvmedge.device.linked_server import link_program
 from tvmedge.device.zig import zig_cc
 from tvmedge.errors import InputError
 from tvmedge.model.importer import import_model
-from tvmedge.model.inputs import parse_inputs
 from tvmedge.model.load import load
 from tvmedge.targeting import target
 
@@ -103,7 +103,7 @@ def test_real_models_give_there_what_the_vm_gives_here(
     spec = target(name)
     emulator_of(spec)
     entry = model_list.find(model_name)
-    given = parse_inputs(tuple(flag.removeprefix("--input=") for flag in entry.flags()))
+    given = given_inputs(entry)
     options = CompileOptions(shapes=given.shapes, values=given.values)
     frontend = open_frontend(load(model_path(model_name)), options)
     path = tmp_path / "real.tvmedge"

@@ -10,12 +10,9 @@ import numpy as np
 import pytest
 
 from scripts import model_list, model_samples
+from scripts.model_import import imported
 from tests.library_runs import Loaded, Pool, library_of, same, scheduled, vm_of
 from tvmedge.compiler.library.refused import NotStraightLineError
-from tvmedge.model.importer import import_model
-from tvmedge.model.inputs import parse_inputs
-from tvmedge.model.load import load
-from tvmedge.model.prepare.bind_values import bind_values
 from tvmedge.targeting import target
 
 QUICK = ("openwakeword-hey-rhasspy", "openwakeword-hey-mycroft")
@@ -33,9 +30,7 @@ def test_the_library_gives_the_vms_results(
     name: str, model_path: Callable[[str], Path], tmp_path: Path
 ) -> None:
     entry = model_list.find(name)
-    given = parse_inputs(tuple(flag.removeprefix("--input=") for flag in entry.flags()))
-    model = bind_values(load(model_path(name)), given.values)
-    kernels = scheduled(import_model(model, given.shapes), target("host"))
+    kernels = scheduled(imported(entry, model_path(name)), target("host"))
     if name in BRANCHES:
         with pytest.raises(NotStraightLineError):
             library_of(kernels)

@@ -10,12 +10,9 @@ import pytest
 import tvm
 
 from scripts import model_list
+from scripts.model_import import imported
 from tests.cpu_kernels import CORES
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases
-from tvmedge.model.importer import import_model
-from tvmedge.model.inputs import parse_inputs
-from tvmedge.model.load import load
-from tvmedge.model.prepare.bind_values import bind_values
 from tvmedge.scheduling.verify import Verified, verify
 from tvmedge.targeting.core import Core
 
@@ -25,11 +22,10 @@ SLICE = {"text-classifier", "silero-vad", "openwakeword-embedding"}
 
 def _lower(path: Path, name: str, core: Core, results: list[Verified] | None = None) -> None:
     entry = model_list.find(name)
-    given = parse_inputs([flag.removeprefix("--input=") for flag in entry.flags()])
-    imported = import_model(bind_values(load(path), given.values), given.shapes)
+    model = imported(entry, path)
     check = None if results is None else lambda *pair: results.append(verify(*pair))
     with tvm.target.Target("llvm"), tvm.transform.PassContext(opt_level=3):
-        run_phases(cpu_kernels(core, verify=check), imported.module)
+        run_phases(cpu_kernels(core, verify=check), model.module)
 
 
 @pytest.mark.parametrize(
