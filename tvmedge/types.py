@@ -69,6 +69,23 @@ class Counts:
     packets: int = 0
     vector_instructions: int = 0
 
+    @property
+    def vector_share(self) -> float:
+        """Of all instructions, those of the vector unit; 0 to 1."""
+        return self.vector_instructions / self.instructions if self.instructions else 0.0
+
+
+PACKETS_IGNORE = "packets ignore stalls, cache and VTCM"
+"""Said wherever packets are shown."""
+
+
+@dataclass(frozen=True)
+class KernelCounts:
+    """What one call of a kernel executed."""
+
+    kernel: str
+    counts: Counts
+
 
 class Form(str, Enum):
     """What the code is: TVM's Relax VM enters ``VM`` at function ``main``; ``LIBRARY``

@@ -14,10 +14,12 @@ from tvmedge.bundle import Bundle
 from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError
 from tvmedge.shapes import resolve
-from tvmedge.types import TensorSpec
+from tvmedge.types import Counts, KernelCounts, TensorSpec
 
 _LENGTH = struct.Struct("<Q")
 _HEAD = struct.Struct("<HHHHQ")
+_COUNTS = struct.Struct("<QQQ")
+_STEP = struct.Struct("<QQQH")
 _LOST = "the connection was closed"
 
 
@@ -77,6 +79,20 @@ class LibraryBoard:
         """Milliseconds of each of ``repetitions`` runs, timed on the board."""
         content = self._ask(b"T", [struct.pack("<I", repetitions)])
         return tuple(float(sample) for sample in np.frombuffer(content, "<f8"))
+
+    def last_counts(self) -> tuple[KernelCounts, ...]:
+        """What the last run executed, of the whole model; zeros where nobody counts."""
+        return (KernelCounts("", Counts(*_COUNTS.unpack(self._ask(b"C", [])))),)
+
+    def count_kernels(self) -> tuple[KernelCounts, ...]:
+        """What each kernel executes in a run on the present inputs, in their order."""
+        content, found, at = self._ask(b"P", []), [], 0
+        while at < len(content):
+            *numbers, length = _STEP.unpack_from(content, at)
+            at += _STEP.size + length
+            name = content[at - length : at].decode(errors="replace")
+            found.append(KernelCounts(name, Counts(*numbers)))
+        return tuple(found)
 
     def close(self) -> None:
         """Let the board end: its server stops when nothing more can come."""

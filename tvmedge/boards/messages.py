@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from tvmedge.boards.pipes import ChannelClosed, Pipes
+from tvmedge.types import KernelCounts
 
 _JSON_LIMIT = 1 << 20
 _LENGTHS = (struct.Struct("<I"), struct.Struct("<Q"))
@@ -57,6 +58,14 @@ class Time(msgspec.Struct, frozen=True, tag=True):
     repetitions: int
 
 
+class LastCounts(msgspec.Struct, frozen=True, tag=True):
+    """What the last ``Run`` executed, on a board that counts."""
+
+
+class CountKernels(msgspec.Struct, frozen=True, tag=True):
+    """Run the model once on its present inputs, and count what each kernel executes."""
+
+
 class Close(msgspec.Struct, frozen=True, tag=True):
     """End the worker."""
 
@@ -71,6 +80,12 @@ class Times(msgspec.Struct, frozen=True, tag=True):
     milliseconds: tuple[float, ...]
 
 
+class Counted(msgspec.Struct, frozen=True, tag=True):
+    """What was executed: by the whole model, or by each of its kernels in their order."""
+
+    counts: tuple[KernelCounts, ...]
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """The job failed; ``message`` is one line. ``exit_code`` is the error's own."""
 
@@ -78,8 +93,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     exit_code: int
 
 
-Job = Open | Run | Time | Close
-Reply = Done | Times | Failed
+Job = Open | Run | Time | LastCounts | CountKernels | Close
+Reply = Done | Times | Counted | Failed
 JOBS: msgspec.json.Decoder[Job] = msgspec.json.Decoder(Job)
 REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 Message = TypeVar("Message")

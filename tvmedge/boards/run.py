@@ -15,6 +15,7 @@ from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import read_bundle
 from tvmedge.errors import InputError
 from tvmedge.tensors import ImageOptions, read_inputs, write_outputs
+from tvmedge.types import Counts
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,12 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What came out; ``outputs`` is None when only the check was asked for."""
+    """What came out; ``outputs`` is None when only the check was asked for. ``counts`` are of the
+    last run, where the board counts what it executes."""
 
     outputs: Mapping[str, npt.NDArray[np.generic]] | None
     check: CheckReport | None
+    counts: Counts | None = None
 
 
 def run_bundle(
@@ -65,6 +68,7 @@ def run_bundle(
     with open_session(address, bundle, options) as session:
         checked = check(session, bundle) if request.check else None
         outputs = session.run(inputs) if inputs is not None else None
+        counts = session.last_counts() if session.counts_packets else None
     if request.output and outputs is not None:
         write_outputs(request.output, outputs)
-    return RunReport(outputs, checked)
+    return RunReport(outputs, checked, counts)

@@ -26,9 +26,12 @@ from tvmedge.boards.emulated import (
 )
 from tvmedge.boards.limits import SessionLimits
 from tvmedge.boards.messages import (
+    Counted,
+    CountKernels,
     Done,
     Failed,
     Job,
+    LastCounts,
     LocalPlace,
     Open,
     PipePlace,
@@ -55,7 +58,7 @@ from tvmedge.errors import (
 from tvmedge.shapes import resolve
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.tensors.sizes import bind_sizes, fits, resolved
-from tvmedge.types import TensorSpec
+from tvmedge.types import Counts, KernelCounts, TensorSpec
 from tvmedge.versions import require_tvm
 
 _log = logging.getLogger(__name__)
@@ -108,6 +111,11 @@ class Session:
         self._address = address
         self._signature = bundle.manifest.signature
         self._timeout_s = options.timeout_s
+        self._counting = (
+            address.kind is BoardKind.EMULATED
+            and bundle.manifest.code.library is not None
+            and _emulated(bundle, options).board.dsp is not None
+        )
         threads = options.threads if address.kind is BoardKind.LOCAL else None
         _require_fits(address, bundle, options)
         self._process = WorkerProcess(threads)
@@ -157,6 +165,33 @@ class Session:
         reply, _ = self._ask(Time(repetitions), "running", seconds)
         assert isinstance(reply, Times)
         return reply.milliseconds
+
+    @property
+    def counts_packets(self) -> bool:
+        """Whether the board counts what it executes, as an emulated Hexagon does."""
+        return self._counting
+
+    def last_counts(self) -> Counts:
+        """What the last ``run`` executed; zeros where ``counts_packets`` is not.
+
+        Raises:
+            BoardError: the board failed.
+        """
+        (whole,) = self._count(LastCounts())
+        return whole.counts
+
+    def kernel_counts(self) -> tuple[KernelCounts, ...]:
+        """What each kernel executes in a run on the inputs of the last ``run``, in their order.
+
+        Raises:
+            BoardError: the model crashed or hung, or the board failed.
+        """
+        return self._count(CountKernels())
+
+    def _count(self, job: LastCounts | CountKernels) -> tuple[KernelCounts, ...]:
+        reply, _ = self._ask(job, "counting", self._timeout_s)
+        assert isinstance(reply, Counted)
+        return reply.counts
 
     def close(self) -> None:
         """End the worker and the board's session; may be called more than once."""
@@ -220,7 +255,7 @@ class Session:
             raise BoardError(
                 f"{board} failed while {doing} the model: {message}{_advice(message)}."
             )
-        assert isinstance(reply, Done | Times)
+        assert isinstance(reply, Done | Times | Counted)
         return reply, tensors
 
     def _lost(self, ending: str, doing: str) -> BoardError:

@@ -20,8 +20,11 @@ from tvmedge.boards.messages import (
     JOBS,
     Channel,
     Close,
+    Counted,
+    CountKernels,
     Done,
     Failed,
+    LastCounts,
     LocalPlace,
     Open,
     PipePlace,
@@ -54,7 +57,7 @@ class Worker:
         self._model: Model | LibraryModel | LibraryBoard | None = None
 
     def answer(
-        self, job: Open | Run | Time, tensors: memoryview
+        self, job: Open | Run | Time | LastCounts | CountKernels, tensors: memoryview
     ) -> tuple[Reply, list[bytes | memoryview]]:
         """Do one job: the reply and the tensors that go with it."""
         if isinstance(job, Open):
@@ -64,6 +67,11 @@ class Worker:
             raise BoardError("no model is loaded")
         if isinstance(job, Time):
             return Times(self._model.time(job.repetitions)), []
+        if isinstance(job, LastCounts | CountKernels):
+            if not isinstance(self._model, LibraryBoard):
+                raise BoardError("nobody counts here")
+            each = isinstance(job, CountKernels)
+            return Counted(self._model.count_kernels() if each else self._model.last_counts()), []
         outputs = self._model.run(tensorfile.decode(tensors))
         return Done(), tensorfile.encode(outputs)
 

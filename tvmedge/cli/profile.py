@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tvmedge.cli.board_options import BoardOptions
 from tvmedge.cli.output import Output
+from tvmedge.cli.packets import packets_document, say_packets
 from tvmedge.cli.run import check_document, say_check
 from tvmedge.errors import ExitCode
 
@@ -15,18 +16,18 @@ def profile(
     bundle: Path,
     /,
     *,
-    repetitions: int = 20,
+    repetitions: int | None = None,
     board: BoardOptions | None = None,
     output: Output | None = None,
 ) -> int:
-    """Measure a bundle's cold start and latency.
+    """Measure a bundle's cold start and latency; packets on an emulated Hexagon.
 
     Parameters
     ----------
     bundle
         The bundle's file.
     repetitions
-        Timed runs, after the first one.
+        Timed runs, after the first one: 20 by default, 1 where packets are counted.
     """
     output = (output or Output()).start()
     board = board or BoardOptions()
@@ -44,6 +45,8 @@ def profile(
     )
     if str(result.board) == "emulated":
         output.say("An emulator's times say nothing about the device.")
+    if result.packets:
+        say_packets(output, result.packets)
     say_check(output, result.check)
     output.document(
         "profile",
@@ -63,6 +66,7 @@ def profile(
                 "repetitions": len(samples),
                 "samples_ms": list(samples),
             },
+            "packets": packets_document(result.packets) if result.packets else None,
             "check": check_document(result.check),
         },
     )

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from tvmedge.cli.board_options import BoardOptions
 from tvmedge.cli.output import Output
+from tvmedge.cli.packets import counts_document, say_counts
 from tvmedge.errors import ExitCode
 from tvmedge.tensors import Channels, ImageOptions, Layout, Resize
 
@@ -97,7 +98,10 @@ def run(
         output.say(f"written: {options.output}")
     if report.check:
         say_check(output, report.check)
+    if report.counts:
+        say_counts(output, report.counts)
     document: dict[str, Any] = {"bundle": str(bundle), "board": board.board}
+    document["packets"] = counts_document(report.counts) if report.counts else None
     document["outputs"] = [
         {"name": name, "shape": list(array.shape), "dtype": array.dtype.name}
         for name, array in (report.outputs or {}).items()

@@ -17,6 +17,7 @@ static const char *library_open(Library *library, const char *prefix, size_t byt
   void *file = open_library(bytes);
   if (file == NULL) return dlerror();
   *(void **)&library->run = find(file, prefix, "run");
+  *(void **)&library->run_profiled = find(file, prefix, "run_profiled");
   *(void **)&library->check = find(file, prefix, "check_weights");
   *(void **)&library->pool_start = find(file, prefix, "pool_start");
   library->tensors[0] = find(file, prefix, "inputs");

@@ -6,7 +6,10 @@
 //   'W' weights                                                     give it its weights
 //   'R' inputs, one after the other                                 run; answered by the outputs
 //   'T' repetitions:u32                                             run so often; ms of each, f64
+//   'C'     answered by what the last 'R' executed (Counts of counts.h), zeros where nobody counts
+//   'P'     run; answered by what each kernel executed, in their order: Counts, bytes:u16, its name
 #define PROGRAM "tvmedge-library-server"
+#include "counts.h"
 #include "packets.h"
 
 #ifdef TVMEDGE_PREFIX
@@ -23,7 +26,19 @@ typedef struct {
   int inputs, outputs, most;
   void *io[kTensorsMax + 2];  // inputs, outputs, pool, weights
   void *workspace;
+  Counts counts;  // of the last run
 } Model;
+
+typedef struct {
+  const char *name;
+  Counts counts;
+} Step;
+
+typedef struct {
+  Step *steps;
+  size_t count, room;
+  Counts last;
+} Steps;
 
 // A pool for the library, if it is made for more than one thread. Says what is wrong, or NULL.
 static const char *start_pool(Model *model, int threads) {
@@ -96,7 +111,11 @@ static void run_once(Model *model, uint64_t left) {
     left -= bytes;
   }
   if (left != 0) end(kExitSession, "inputs of another size");
-  if (model->library.run(model->io, model->workspace) != 0) {
+  counts_restart();
+  Counts before = counts_now();
+  int code = model->library.run(model->io, model->workspace);
+  model->counts = counts_difference(counts_now(), before);
+  if (code != 0) {
     refuse("the library refused its arguments");
     return;
   }
@@ -129,8 +148,55 @@ static void time_runs(Model *model, uint64_t left) {
   free(samples);
 }
 
+static void show_counts(const Model *model) {
+  answer(0, sizeof model->counts);
+  give(&model->counts, sizeof model->counts);
+}
+
+// Hears of each kernel that has run.
+static void note_step(void *context, int call, const char *kernel) {
+  (void)call;
+  Counts now = counts_now();
+  Steps *all = context;
+  if (all->count == all->room) {
+    all->room = all->room * 2 + 64;
+    all->steps = realloc(all->steps, all->room * sizeof *all->steps);
+    if (all->steps == NULL) end(kExitSetup, "out of memory");
+  }
+  all->steps[all->count++] = (Step){kernel, counts_difference(now, all->last)};
+  all->last = counts_now();
+}
+
+static void count_steps(Model *model) {
+  if (model->library.run_profiled == NULL) {
+    refuse("the library has no kernels to count");
+    return;
+  }
+  counts_restart();
+  Steps all = {NULL, 0, 0, counts_now()};
+  if (model->library.run_profiled(model->io, model->workspace, note_step, &all) != 0) {
+    refuse("the library refused its arguments");
+    free(all.steps);
+    return;
+  }
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < all.count; i++) {
+    bytes += sizeof(Counts) + sizeof(uint16_t) + strnlen(all.steps[i].name, UINT16_MAX);
+  }
+  answer(0, bytes);
+  for (size_t i = 0; i < all.count; i++) {
+    uint16_t length = (uint16_t)strnlen(all.steps[i].name, UINT16_MAX);
+    give(&all.steps[i].counts, sizeof(Counts));
+    give(&length, sizeof length);
+    give(all.steps[i].name, length);
+  }
+  free(all.steps);
+}
+
 int main(void) {
   static Model model;
+  const char *wrong = counts_open();
+  if (wrong != NULL) end(kExitSetup, wrong);
   start();
   for (;;) {
     uint8_t what;
@@ -145,6 +211,10 @@ int main(void) {
       run_once(&model, length);
     } else if (what == 'T') {
       time_runs(&model, length);
+    } else if (what == 'C' && length == 0) {
+      show_counts(&model);
+    } else if (what == 'P' && length == 0) {
+      count_steps(&model);
     } else {
       end(kExitSession, "a packet of no known kind");
     }

@@ -11,22 +11,27 @@ from tvmedge.boards.address import LOCAL, BoardAddress
 from tvmedge.boards.check import CheckReport, check
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import Bundle, read_bundle
+from tvmedge.profiling.packets import PacketProfile, packet_profile
 from tvmedge.types import Latency
+
+_REPETITIONS = 20
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A bundle's latency on a board, and the check of what was timed."""
+    """A bundle's latency on a board, and the check of what was timed; ``packets`` on a board that
+    counts what it executes."""
 
     bundle: Bundle
     board: BoardAddress
     latency: Latency
     check: CheckReport
+    packets: PacketProfile | None = None
 
 
 def profile_bundle(
     path: Path,
-    repetitions: int,
+    repetitions: int | None = None,
     address: BoardAddress = LOCAL,
     options: SessionOptions | None = None,
 ) -> Profile:
@@ -34,7 +39,8 @@ def profile_bundle(
 
     Cold start is everything a first user waits for: reading and verifying the
     bundle, starting the board's process, loading, binding weights, one run.
-    The repetitions are timed on the board.
+    The repetitions are timed on the board: 20 by default, 1 where packets are counted, which are
+    the same every time.
 
     Raises:
         InputError, TrustError, ToolError, BoardError: as ``run_bundle``.
@@ -44,8 +50,11 @@ def profile_bundle(
     with open_session(address, bundle, options) as session:
         checked = check(session, bundle)
         cold_ms = (time.perf_counter() - started) * 1e3
-        samples = session.time(repetitions)
-    return Profile(bundle, address, Latency(cold_ms, samples), checked)
+        counted = session.counts_packets
+        packets = packet_profile(session.kernel_counts()) if counted else None
+        usual = 1 if counted else _REPETITIONS
+        samples = session.time(usual if repetitions is None else repetitions)
+    return Profile(bundle, address, Latency(cold_ms, samples), checked, packets)
 
 
 def percentile(samples: tuple[float, ...], percent: int) -> float:
