@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from tvmedge.compiler.notice import notice
 from tvmedge.compiler.passes.lift_weights import Lifted
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.reference import CheckVectors, check_vectors
+from tvmedge.compiler.scalar_floats import scalar_floats
 from tvmedge.device.zig import zig_version
 from tvmedge.dtypes import NAMES
 from tvmedge.errors import InputError
@@ -40,6 +42,8 @@ from tvmedge.targeting import TargetSpec
 from tvmedge.tensors import ImageOptions, read_inputs
 from tvmedge.types import DeviceKind, Signature, Winograd
 from tvmedge.versions import require_tvm, tvmedge_version
+
+log = logging.getLogger(__name__)
 
 CODE_FILE = "code/model.so"
 ARCHIVE_FILE = "code/model.a"
@@ -184,6 +188,8 @@ def _scheduled(
     lifted = schedule(
         module, spec, dump, choices.update, options.verify, options.winograd, recorded
     )
+    if warning := scalar_floats(lifted.module, spec):
+        log.warning("%s.", warning)
     if options.explain:
         options.explain(choices)
     applied = recorded.applied(choices)

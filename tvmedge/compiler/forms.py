@@ -9,6 +9,7 @@ import tvm
 
 from tvmedge.bundle import Form, LibraryInfo
 from tvmedge.bundle.consistency import MAX_THREADS
+from tvmedge.compiler.addresses import require_addressable
 from tvmedge.compiler.build import Code, kernel_count, vm_code
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.library.build import Naming, compile_library
@@ -63,7 +64,7 @@ def code_of(
     Raises:
         NotStraightLineError: a library (or a limit to its workspace) was asked for and
             cannot be made.
-        InputError: a limit to the workspace of the VM.
+        InputError: a limit to the workspace of the VM; a model too large for the processor.
         CheckError: the library needs more workspace than allowed.
         ToolError: the linker failed or the disk is full.
     """
@@ -87,6 +88,8 @@ def code_of(
             )
         return vm_code(lifted, spec, dump)
     name, signature = named
+    weights = sum(array.nbytes for array in lifted.weights.values())
+    require_addressable(spec, weights)
     target = tvm.target.Target(dict(spec.tvm))
     naming = Naming(prefix_of(name), f"{name} for {spec.name}", _threads(choice.threads, spec))
     try:
@@ -100,6 +103,7 @@ def code_of(
         if choice.needs_library:
             raise
         return dataclasses.replace(vm_code(lifted, spec, dump), vm_because=error.node)
+    require_addressable(spec, weights, made.layout.nbytes)
     require_workspace(made.layout, choice.max_workspace)
     if choice.sdk is not None:
         folder = choice.sdk.folder / f"{name}-{spec.name}"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import tvm
-from tvm import relax, tirx
+from tvm import tirx
 from tvm.s_tir.stmt import SBlockRealize
 from tvm.tirx.buffer import BufferType
 
+from tvmedge.compiler.passes.functions import called
 from tvmedge.compiler.pipelines import run_phases, unscheduled_kernels
 from tvmedge.records.types import Key
 from tvmedge.scheduling.knobs import Defaults, Knobs, Tracing
@@ -90,7 +90,7 @@ def _asking(tasks: Iterable[Task], question: str) -> tuple[Key, ...]:
 
 
 def _found(module: tvm.IRModule, spec: TargetSpec, cost: str) -> tuple[list[Task], dict[str, str]]:
-    calls = _calls(module)
+    calls = called(module)
     skipped: dict[str, str] = {}
     groups: dict[Key, list[tuple[str, tirx.PrimFunc]]] = {}
     for variable, func in module.functions_items():
@@ -122,19 +122,3 @@ def _untunable(func: tirx.PrimFunc) -> str:
         if not all(isinstance(size, tirx.IntImm) for size in param.ty.shape):
             return "its sizes are open"
     return ""
-
-
-def _calls(module: tvm.IRModule) -> Counter[str]:
-    """How often each kernel is called in the text of the model."""
-    found: Counter[str] = Counter()
-
-    def visit(expr: relax.Expr) -> None:
-        if isinstance(expr, relax.Call):
-            found.update(
-                str(arg.name_hint) for arg in expr.args[:1] if isinstance(arg, tvm.ir.GlobalVar)
-            )
-
-    for _, func in module.functions_items():
-        if isinstance(func, relax.Function):
-            relax.analysis.post_order_visit(func, visit)
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection
 
 import tvm
@@ -15,6 +16,23 @@ def graph_functions(module: tvm.IRModule) -> list[tuple[tvm.ir.GlobalVar, relax.
         for variable, function in module.functions_items()
         if isinstance(function, relax.Function) and "Primitive" not in (function.attrs or {})
     ]
+
+
+def called(module: tvm.IRModule) -> Counter[str]:
+    """How often each function is called in the text of the model, as kernels are: by
+    ``call_tir``."""
+    found: Counter[str] = Counter()
+
+    def visit(expr: relax.Expr) -> None:
+        if isinstance(expr, relax.Call):
+            found.update(
+                str(arg.name_hint) for arg in expr.args[:1] if isinstance(arg, tvm.ir.GlobalVar)
+            )
+
+    for _, function in module.functions_items():
+        if isinstance(function, relax.Function):
+            relax.analysis.post_order_visit(function, visit)
+    return found
 
 
 def rewrite(module: tvm.IRModule, mutator: relax.PyExprMutator) -> tvm.IRModule:

@@ -42,7 +42,7 @@ class SmallSerial:
         return result
 
     def _cycles(self, function: tirx.PrimFunc) -> float:
-        return _work(function.body, self.core) + _bytes(function) / float(NEAR)
+        return work(function.body, self.core) + _bytes(function) / float(NEAR)
 
 
 def _bytes(function: tirx.PrimFunc) -> float:
@@ -61,7 +61,7 @@ def _serial(loop: tirx.For) -> tirx.For:
     return for_loop(loop, loop.body, tirx.ForKind.SERIAL) if parallel else loop
 
 
-def _work(statement: tirx.Stmt, core: Core) -> float:
+def work(statement: tirx.Stmt, core: Core) -> float:
     """Loads, stores and calls, a vector of them counted once; infinite where only a run
     knows how many."""
     if isinstance(statement, tirx.BufferStore):
@@ -71,7 +71,7 @@ def _work(statement: tirx.Stmt, core: Core) -> float:
     parts = _parts(statement)
     if not parts:
         return math.inf
-    return _times(statement, core) * sum(_work(part, core) for part in parts)
+    return _times(statement, core) * sum(work(part, core) for part in parts)
 
 
 def _parts(statement: tirx.Stmt) -> tuple[tirx.Stmt, ...]:
