@@ -29,8 +29,11 @@ class Sums:
     in_lanes: Loop | None = None
 
 
-def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, lanes: int) -> None:
-    """Order the loops of ``kernel`` and move its epilogue to where a tile is complete.
+def keep_in_registers(
+    schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, lanes: int, intrinsic: str = ""
+) -> None:
+    """Order the loops of ``kernel`` and move its epilogue to where a tile is complete;
+    ``intrinsic`` computes the last loop of the tile and the reduced one inside of it.
 
     before: for parallel, serial, tile, reduced: sum;  epilogue
     after:  for parallel, serial:
@@ -45,16 +48,20 @@ def keep_in_registers(schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, l
     for loop in whole:
         schedule.parallel(loop)
     place = [*whole, *loops.serial][-1]
-    depth = len(schedule.get_loops(kernel.main)) - len(reduced) - len(loops.tile)
+    inner = len(reduced) + len(loops.tile) + (1 if intrinsic else 0)
+    depth = len(schedule.get_loops(kernel.main)) - inner
     unroll(schedule, loops.written_out)
     unroll(schedule, loops.tile[:-1])
-    vectorize(schedule, loops.tile[-1], lanes)
+    if not intrinsic:
+        vectorize(schedule, loops.tile[-1], lanes)
     if loops.in_lanes is not None:
         load_as_vectors(schedule, kernel.main, loops.in_lanes)
     schedule.reverse_compute_at(kernel.epilogue, place, preserve_unit_loops=True)
     _write_out(schedule, schedule.get_loops(kernel.epilogue)[depth:], lanes)
     start = schedule.decompose_reduction(kernel.main, reduced[0])
     _write_out(schedule, schedule.get_loops(start)[depth:], lanes)
+    if intrinsic:
+        schedule.tensorize(loops.tile[-1], intrinsic)
 
 
 def _write_out(schedule: s_tir.Schedule, loops: Sequence[Loop], lanes: int) -> None:

@@ -13,7 +13,7 @@ import tvm
 from tvm import relax
 from tvm.relax import transform
 
-from tvmedge.compiler.passes.blocked import BlockChannels
+from tvmedge.compiler.passes.blocked import BlockChannels, BlockIntegers
 from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.fold_constants import FoldConstants
 from tvmedge.compiler.passes.fold_symmetric import FoldSymmetric
@@ -24,6 +24,7 @@ from tvmedge.compiler.passes.join_phases import JoinPhases
 from tvmedge.compiler.passes.legalize import Legalize
 from tvmedge.compiler.passes.native_extremes import NativeExtremes
 from tvmedge.compiler.passes.pack_products import PackProducts
+from tvmedge.compiler.passes.quantised import StayInteger
 from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
 from tvmedge.compiler.passes.share_tensors import ShareTensors
@@ -58,6 +59,7 @@ def unscheduled_kernels(
             (
                 transform.DecomposeOpsForInference(),
                 transform.CanonicalizeBindings(),
+                StayInteger(core),
                 FoldViews(),
                 FoldConstants(),
                 transform.DeadCodeElimination(),
@@ -66,6 +68,7 @@ def unscheduled_kernels(
         Phase(
             "layout",
             (
+                BlockIntegers(core),
                 FoldAffine(),
                 Reciprocals(),
                 JoinPhases(core),

@@ -78,7 +78,9 @@ def hash_of(func: tirx.PrimFunc) -> str:
 
 def target_key(spec: TargetSpec) -> str:
     """``NAME:SHA256`` of a target: two that share a core's name do not share its caches."""
-    facts = {"core": dataclasses.asdict(core_of(spec)), "tvm": spec.tvm_target}
+    core = dataclasses.asdict(core_of(spec))
+    del core["integer"]  # follows from the features, and from lanes and registers
+    facts = {"core": core, "tvm": spec.tvm_target}
     text = json.dumps(facts, sort_keys=True)
     return f"{spec.name}:{hashlib.sha256(text.encode()).hexdigest()}"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from tvmedge.targeting.types import CpuFacts, TargetSpec
 
@@ -20,6 +22,33 @@ _BUSY = 256
 all their registers (512 since the second Bifrost)."""
 
 
+class DotKind(Enum):
+    """The instruction: of x86, ARM, Hexagon, or none, products being written out."""
+
+    VPDPBUSD = "vpdpbusd"
+    SDOT = "sdot"
+    VRMPY = "vrmpy"
+    WRITTEN_OUT = "written out"
+
+
+@dataclass(frozen=True)
+class DotUnit:
+    """What a core multiplies integers of 8 bits with: each of the ``lanes`` of 32 bits of one of
+    its ``registers`` adds the products of ``depth`` neighbours, of data that is ``unsigned`` or
+    not and weights with a sign."""
+
+    lanes: int
+    registers: int
+    unsigned: bool = True
+    depth: int = 4
+    kind: DotKind = DotKind.WRITTEN_OUT
+
+    @property
+    def dtype(self) -> str:
+        """The type of data."""
+        return "uint8" if self.unsigned else "int8"
+
+
 @dataclass(frozen=True)
 class Core:
     """A core as schedule rules see it.
@@ -28,7 +57,8 @@ class Core:
     registers. ``memory_operand``: a multiply-add takes one operand broadcast from
     memory (AVX-512); elsewhere it passes through a register. ``lane_operand``: it
     takes one lane of a register (NEON). ``extremes``: one instruction gives the larger
-    or smaller of two numbers, and NaN if either is. Sizes are in KiB. ``far_bytes`` come
+    or smaller of two numbers, and NaN if either is. ``integer``: how it multiplies integers
+    of 8 bits, None where that is no faster than floats. Sizes are in KiB. ``far_bytes`` come
     from beyond the L2 in a cycle (measured: resnet50's weights arrive at 14 GB/s, at
     3.6 GHz). ``items`` are what a GPU's core needs in flight to be busy, 0 for a CPU: there
     "core" is what one of them has. ``small_weights``: weights lie in flash memory, so that
@@ -40,6 +70,7 @@ class Core:
     memory_operand: bool = False
     lane_operand: bool = False
     extremes: bool = False
+    integer: DotUnit | None = None
     l1_kib: int = 32
     l2_kib: int = 512
     far_bytes: int = 4
@@ -51,6 +82,12 @@ class Core:
     def block(self) -> int:
         """Channels of a block in the blocked layout: one vector."""
         return self.lanes
+
+    @property
+    def for_integers(self) -> Core:
+        """The core as it computes with integers of 8 bits, which it has a unit for."""
+        assert self.integer is not None
+        return replace(self, lanes=self.integer.lanes, registers=self.integer.registers)
 
     @property
     def accumulators(self) -> int:
@@ -68,7 +105,21 @@ def core_of(spec: TargetSpec) -> Core:
         return Core(lanes=4, registers=registers, cores=gpu.cores, items=_BUSY)
     facts = max(spec.board.clusters.values(), key=lambda cluster: cluster.mhz or 0)
     core = _core(facts, str(spec.tvm["mtriple"]), spec.board.cores)
-    return replace(core, small_weights=bool(spec.board.weights_in_flash))
+    return replace(
+        core,
+        integer=_dot_unit(facts, str(spec.tvm["mtriple"]), spec.features),
+        small_weights=bool(spec.board.weights_in_flash),
+    )
+
+
+def _dot_unit(facts: CpuFacts, triple: str, features: Collection[str]) -> DotUnit | None:
+    """vpdpbusd of whole vectors, or sdot."""
+    vectors = (facts.vector_bits or 128) // 32, facts.vector_registers or 16
+    if triple.startswith("x86"):
+        needed = "avx512vnni" if facts.vector_bits == 512 else "avxvnni"
+        return DotUnit(*vectors, kind=DotKind.VPDPBUSD) if needed in features else None
+    sdot = facts.dotprod and triple.startswith("aarch64")
+    return DotUnit(*vectors, unsigned=False, kind=DotKind.SDOT) if sdot else None
 
 
 def big_cores(spec: TargetSpec) -> int:

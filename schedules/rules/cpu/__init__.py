@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tvmedge.schedules.rules.cpu.columns import Columns
 from tvmedge.schedules.rules.cpu.conv import Conv
+from tvmedge.schedules.rules.cpu.dot_conv import DotConv
 from tvmedge.schedules.rules.cpu.elementwise import Elementwise
 from tvmedge.schedules.rules.cpu.last import Last
 from tvmedge.schedules.rules.cpu.move import Move
@@ -18,6 +19,7 @@ from tvmedge.scheduling.engine import Rule
 
 RULES: tuple[Rule, ...] = (
     Conv(),
+    DotConv(),
     Winograd(),
     Transposed(),
     Window(),

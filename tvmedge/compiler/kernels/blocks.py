@@ -7,12 +7,12 @@ The same as two groups that each begin a block:  0 1 2 . | 3 4 5 .
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import tvm
-from tvm import tirx
+from tvm import te, tirx
 
 Index: TypeAlias = "int | tvm.ir.Expr"
 
@@ -56,7 +56,7 @@ class Blocks:
         channel = block // self.group_blocks * self.per_group + inside
         return channel, (inside < self.per_group if self.ragged else None)
 
-    def pack(self, array: npt.NDArray[np.float32], rest: float) -> npt.NDArray[np.float32]:
+    def pack(self, array: npt.NDArray[Any], rest: float) -> npt.NDArray[Any]:
         """[n, count, h, w] -> [n, number, h, w, block], ``rest`` in empty lanes."""
         batch, _, height, width = array.shape
         size = self.group_blocks * self.block
@@ -72,4 +72,6 @@ def only_where(inside: tvm.ir.Expr | None, value: tvm.ir.Expr) -> tvm.ir.Expr:
     """``value``, or zero in empty lanes."""
     if inside is None:
         return value
-    return tirx.if_then_else(inside, value, tirx.const(0.0, "float32"))
+    if isinstance(value, te.TensorSlice):  # what indexing gives inside te.compute
+        value = value.asobject()
+    return tirx.if_then_else(inside, value, tirx.const(0, value.ty.dtype))

@@ -80,7 +80,7 @@ def _inside(
     return te.compute((batch, blocks, *size, block), element, name="pad")
 
 
-def _around(
+def around(
     data: te.Tensor, window: Window, covered: tuple[Any, Any], beyond: tuple[Any, Any], fill: float
 ) -> te.Tensor:
     """``data`` with ``fill`` around it, as far as windows reach for ``covered`` rows and
@@ -95,7 +95,7 @@ def _around(
     return _inside(data, (top, left), (rows, columns), fill)
 
 
-def _within(position: tvm.ir.Expr, size: Any, beyond: Any) -> tvm.ir.Expr:
+def within(position: tvm.ir.Expr, size: Any, beyond: Any) -> tvm.ir.Expr:
     inside = isinstance(beyond, int) and beyond <= 0
     return position if inside else tirx.min(position, size - 1)
 
@@ -167,7 +167,7 @@ def conv(
     (sh, sw), (dh, dw) = window.strides, window.dilations
     beyond = (cover.rows - rows) * sh, (cover.columns - columns) * sw
     reach = cover.rows, cover.columns
-    image = data if cover.held else _around(data, window, reach, beyond, 0.0)
+    image = data if cover.held else around(data, window, reach, beyond, 0.0)
     ic = te.reduce_axis((0, ins), "ic")
     kh, kw = _taps((kh_size, kw_size))
     ii = te.reduce_axis((0, step), "ii")
@@ -181,7 +181,7 @@ def conv(
         source, lane = at // (in_block // step), at % (in_block // step) * step + ii
         y, x = h * sh + kh * dh, w * sw + kw * dw
         if cover.held:
-            y, x = _within(y, height, beyond[0]), _within(x, width, beyond[1])
+            y, x = within(y, height, beyond[0]), within(x, width, beyond[1])
         pixel = image[n, source, y, x, lane]
         factor = weight[c // beside, ic, kh, kw, ii, c % beside * block + o]
         return te.sum(pixel * factor, axis=[ic, kh, kw, ii])
@@ -198,7 +198,7 @@ def conv(
     )
 
 
-def _slide(
+def slide(
     data: te.Tensor,
     window: Window,
     fill: float,
@@ -216,7 +216,7 @@ def _slide(
     if not isinstance(columns, int):
         covered = (columns + (width - 1)) // width * width
     beyond = 0, (covered - columns) * sw
-    image = _around(data, window, (rows, covered), beyond, fill)
+    image = around(data, window, (rows, covered), beyond, fill)
 
     def reduced(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
         return element(image[n, c, h * sh + kh * dh, w * sw + kw * dw, i], (c, i), (kh, kw))
@@ -244,7 +244,7 @@ def depthwise(data: te.Tensor, weight: te.Tensor, window: Window, width: int = 1
         (c, i), (kh, kw) = channel, taps
         return te.sum(pixel * weight[c, kh, kw, i], axis=[kh, kw])
 
-    return _slide(data, window, 0.0, width, element, ("depthwise", "depthwise"))
+    return slide(data, window, 0.0, width, element, ("depthwise", "depthwise"))
 
 
 def max_pool(data: te.Tensor, window: Window, width: int = 1) -> te.Tensor:
@@ -254,7 +254,7 @@ def max_pool(data: te.Tensor, window: Window, width: int = 1) -> te.Tensor:
     def element(pixel: tvm.ir.Expr, channel: Pair, taps: Pair) -> tvm.ir.Expr:
         return te.max(pixel, axis=list(taps))
 
-    return _slide(data, window, least, width, element, ("max_pool", "pool"))
+    return slide(data, window, least, width, element, ("max_pool", "pool"))
 
 
 def avg_pool(data: te.Tensor, window: Window, include_padding: bool, width: int = 1) -> te.Tensor:
@@ -265,7 +265,7 @@ def avg_pool(data: te.Tensor, window: Window, include_padding: bool, width: int 
     def summed(pixel: tvm.ir.Expr, channel: Pair, taps: Pair) -> tvm.ir.Expr:
         return te.sum(pixel, axis=list(taps))
 
-    total = _slide(data, window, 0.0, width, summed, ("avg_pool_sum", "pool"))
+    total = slide(data, window, 0.0, width, summed, ("avg_pool_sum", "pool"))
 
     def count(
         position: tirx.Var, size: Any, step: int, dilation: int, pad: int, kernel: int

@@ -11,6 +11,7 @@ that do not round: they sum in another order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import tvm
@@ -18,7 +19,7 @@ from tvm import relax
 
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.layout import Blocked, Layout
-from tvmedge.compiler.passes.blocked.operators import OPERATORS
+from tvmedge.compiler.passes.blocked.operators import INTEGER_OPERATORS, OPERATORS, Handler
 from tvmedge.compiler.passes.blocked.slices import part
 from tvmedge.compiler.passes.exact import rounds
 from tvmedge.compiler.passes.functions import rewrite
@@ -42,10 +43,32 @@ class BlockChannels:
         return rewrite(module, _Mutator(module, self.core, winograd, self.knobs))
 
 
+@dataclass(frozen=True)
+class BlockIntegers:
+    """The same for images of integers, where ``core`` has a unit for those: blocks are as long
+    as its vectors of sums."""
+
+    core: Core
+
+    def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
+        if self.core.integer is None:
+            return module
+        core, operators = self.core.for_integers, INTEGER_OPERATORS
+        return rewrite(module, _Mutator(module, core, Winograd.OFF, Defaults(), operators))
+
+
 @relax.expr_functor.mutator
 class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
-    def __init__(self, module: tvm.IRModule, core: Core, winograd: Winograd, knobs: Knobs) -> None:
+    def __init__(
+        self,
+        module: tvm.IRModule,
+        core: Core,
+        winograd: Winograd,
+        knobs: Knobs,
+        operators: Mapping[str, Handler] = OPERATORS,
+    ) -> None:
         super().__init__(module)
+        self.operators = operators
         self.context = Context(Layout(self.builder_, core), self.visit_expr, winograd, knobs)
 
     def visit_var_binding_(self, binding: relax.VarBinding) -> None:
@@ -53,7 +76,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         self.context.bindings[binding.var] = value
         made = None
         if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.Op):
-            operator = OPERATORS.get(value.op.name)
+            operator = self.operators.get(value.op.name)
             made = operator(self.context, value) if operator else None
         elif isinstance(value, relax.TupleGetItem):
             made = part(self.context, value)
@@ -71,4 +94,4 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         return super().visit_dataflow_var_(variable)
 
 
-__all__ = ["BlockChannels", "Blocked"]
+__all__ = ["BlockChannels", "BlockIntegers", "Blocked"]

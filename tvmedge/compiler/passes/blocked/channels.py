@@ -11,7 +11,7 @@ from tvmedge.compiler.passes.blocked.layout import Blocked, Order, image_sizes, 
 
 
 def mean(context: Context, call: relax.Call) -> Blocked | None:
-    """Mean over height and width, kept as axes of one."""
+    """Mean or sum over height and width, kept as axes of one."""
     shape = open_sizes(call.args[0])
     if not context.is_blocked(call.args[0]) or shape is None or not call.attrs.keepdims:
         return None
@@ -19,7 +19,8 @@ def mean(context: Context, call: relax.Call) -> Blocked | None:
         return None
     value = context.any_blocked(call.args[0])
     batch, channels, _, _ = value.shape
-    pooled = context.emit(relax.op.mean(value.expr, axis=[2, 3], keepdims=True))
+    fold = relax.op.sum if call.op.name == "relax.sum" else relax.op.mean
+    pooled = context.emit(fold(value.expr, axis=[2, 3], keepdims=True))
     return Blocked(pooled, (batch, channels, 1, 1), value.groups)
 
 

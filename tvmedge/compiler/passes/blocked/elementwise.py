@@ -7,14 +7,16 @@ convolution multiplies it by zero.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from tvm import relax
+from tvm import relax, te
 
+from tvmedge.compiler.kernels import ELEMWISE
 from tvmedge.compiler.kernels.blocks import Blocks
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import as_image, open_image
-from tvmedge.compiler.passes.blocked.layout import Blocked, constant, open_sizes
+from tvmedge.compiler.passes.blocked.layout import INTEGERS, Blocked, constant, numbers, open_sizes
 
 # Finite wherever their argument is; those of the second list only for some arguments.
 TAME = (
@@ -37,6 +39,28 @@ def unary(context: Context, call: relax.Call) -> Blocked | None:
         return None
     changed = relax.Call(call.op, [value.expr, *call.args[1:]], call.attrs)
     return replace(value, expr=context.emit(changed))
+
+
+def cast(context: Context, call: relax.Call) -> Blocked | None:
+    """Integers to other integers."""
+    types = {str(call.ty.dtype), str(call.args[0].ty.dtype)}
+    return unary(context, call) if types <= set(INTEGERS) else None
+
+
+def look_up(context: Context, call: relax.Call) -> Blocked | None:
+    """Entries of a constant table by indices in blocks."""
+    table, indices = call.args
+    if not context.is_blocked(indices) or numbers(table) is None or table.ty.ndim != 1:
+        return None
+    value = context.any_blocked(indices)
+    taken = context.layout.builder.emit_te(
+        lambda rows, at: te.compute(at.shape, lambda *i: rows[at[i]], name="look_up"),
+        table,
+        value.expr,
+        primfunc_name_hint="look_up",
+        primfunc_attrs={"op_pattern": ELEMWISE},
+    )
+    return replace(value, expr=taken)
 
 
 def binary(context: Context, call: relax.Call) -> Blocked | None:
@@ -63,7 +87,7 @@ def _operand(
     context: Context, arg: relax.Expr, result: tuple[int, ...], blocks: Blocks
 ) -> relax.Expr | None:
     """``arg`` in a shape of five axes that broadcasts in blocks; None where none does."""
-    array = constant(arg)
+    array = numbers(arg)
     if array is not None:
         return _constant(array, result, blocks)
     shape = open_sizes(arg)
@@ -80,19 +104,19 @@ def _operand(
 
 
 def _constant(
-    array: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+    array: np.ndarray[tuple[int, ...], np.dtype[Any]],
     result: tuple[int, ...],
     blocks: Blocks,
 ) -> relax.Expr | None:
     if array.size == 1:
-        return relax.const(array.reshape(()))
+        return relax.const(array.reshape(()), array.dtype.name)
     sizes: tuple[int, ...] = (1,) * (len(result) - array.ndim) + array.shape
     image = as_image(sizes, result)
     if image is None:
         return None
     whole = array.reshape(image)
     if image[1] == 1:
-        return relax.const(whole[..., None])
+        return relax.const(whole[..., None], array.dtype.name)
     if image[1] == blocks.count:
-        return relax.const(blocks.pack(whole, rest=1.0))
+        return relax.const(blocks.pack(whole, rest=1.0), array.dtype.name)
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -39,10 +39,18 @@ class Blocked:
         return self.shape[1] // self.groups
 
 
+INTEGERS = ("uint8", "int8", "int32", "int64")
+"""What integers of 8 bits are added up and shifted in."""
+
+
 def float_shape(expr: relax.Expr) -> Sizes | None:
     """Sizes of a float32 tensor, numbers where they are known; None for any other type."""
+    return _sizes(expr, ("float32",))
+
+
+def _sizes(expr: relax.Expr, types: Collection[str]) -> Sizes | None:
     kind = expr.ty
-    if not isinstance(kind, relax.TensorType) or str(kind.dtype) != "float32" or kind.shape is None:
+    if not isinstance(kind, relax.TensorType) or str(kind.dtype) not in types or kind.shape is None:
         return None
     sizes = kind.shape.values if isinstance(kind.shape, relax.ShapeExpr) else ()
     if len(sizes) != kind.ndim:
@@ -51,8 +59,9 @@ def float_shape(expr: relax.Expr) -> Sizes | None:
 
 
 def static_shape(expr: relax.Expr) -> tuple[int, ...] | None:
-    """Sizes of a float32 tensor, None for any other type and where a size is open."""
-    sizes = float_shape(expr)
+    """Sizes of a tensor of float32 or integers, None for any other type and where a size is
+    open."""
+    sizes = _sizes(expr, ("float32", *INTEGERS))
     if sizes is None or not all(isinstance(size, int) for size in sizes):
         return None
     return tuple(size for size in sizes if isinstance(size, int))
@@ -60,7 +69,7 @@ def static_shape(expr: relax.Expr) -> tuple[int, ...] | None:
 
 def open_sizes(expr: relax.Expr) -> tuple[Batch, ...] | None:
     """``static_shape``, but all sizes except the second, that of the channels, may be open."""
-    sizes = float_shape(expr)
+    sizes = _sizes(expr, ("float32", *INTEGERS))
     return None if sizes is None or not all(isinstance(s, int) for s in sizes[1:2]) else sizes
 
 
@@ -86,7 +95,7 @@ def _wide(size: Size) -> tvm.ir.Expr:
 
 def image_sizes(expr: relax.Expr) -> tuple[Batch, ...] | None:
     """``static_shape``, but the first size, that of the batch, may be open."""
-    sizes = float_shape(expr)
+    sizes = _sizes(expr, ("float32", *INTEGERS))
     if sizes is None or not all(isinstance(size, int) for size in sizes[1:]):
         return None
     return sizes
@@ -94,6 +103,11 @@ def image_sizes(expr: relax.Expr) -> tuple[Batch, ...] | None:
 
 def constant(expr: relax.Expr) -> npt.NDArray[np.float32] | None:
     """The array of a float32 constant, not to be written to."""
+    return numbers(expr) if str(getattr(expr.ty, "dtype", "")) == "float32" else None
+
+
+def numbers(expr: relax.Expr) -> npt.NDArray[Any] | None:
+    """``constant`` of float32 or integers."""
     if not isinstance(expr, tvm.ir.GenericConst) or static_shape(expr) is None:
         return None
     return array_of(expr)
@@ -109,15 +123,17 @@ class Order:
 
 @dataclass(frozen=True)
 class Layout:
-    """Moves values between the layouts; a block is a vector of ``core``."""
+    """Moves values between the layouts; a block is a vector of ``core``, unless it has another
+    ``length``."""
 
     builder: relax.BlockBuilder
     core: Core
+    length: int = 0
 
     @property
     def block(self) -> int:
         """The length of a block."""
-        return self.core.block
+        return self.length or self.core.block
 
     def blocks(self, channels: int, groups: int = 1) -> Blocks:
         """How ``channels`` stand in blocks; groups of full blocks need not be told apart."""

@@ -9,7 +9,15 @@ from tvm import relax
 from tvmedge.compiler.passes.blocked.channels import concat, mean, shuffle
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.convolution import convolution
-from tvmedge.compiler.passes.blocked.elementwise import BINARY, UNARY, binary, unary
+from tvmedge.compiler.passes.blocked.elementwise import (
+    BINARY,
+    UNARY,
+    binary,
+    cast,
+    look_up,
+    unary,
+)
+from tvmedge.compiler.passes.blocked.integers import dot_convolution
 from tvmedge.compiler.passes.blocked.layout import Blocked
 from tvmedge.compiler.passes.blocked.pool import avg_pools, max_pools
 from tvmedge.compiler.passes.blocked.resize import repeat
@@ -43,4 +51,25 @@ OPERATORS: dict[str, Handler] = {
     "relax.concat": concat,
     **dict.fromkeys(UNARY, unary),
     **dict.fromkeys(BINARY, binary),
+}
+
+
+def _take(context: Context, call: relax.Call) -> Blocked | None:
+    return look_up(context, call) or take(context, call)
+
+
+INTEGER_OPERATORS: dict[str, Handler] = {
+    "relax.nn.conv1d": dot_convolution,
+    "relax.nn.conv2d": dot_convolution,
+    **dict.fromkeys(("relax.nn.max_pool1d", "relax.nn.max_pool2d"), max_pools),
+    **dict.fromkeys(("relax.squeeze", "relax.expand_dims"), view),
+    "relax.reshape": reshape,
+    "relax.strided_slice": strided_slice,
+    "relax.take": _take,
+    "relax.sum": mean,
+    "relax.concat": concat,
+    "relax.astype": cast,
+    **dict.fromkeys(("relax.add", "relax.subtract", "relax.multiply"), binary),
+    **dict.fromkeys(("relax.maximum", "relax.minimum"), binary),
+    **dict.fromkeys(("relax.left_shift", "relax.right_shift"), binary),
 }

@@ -1,0 +1,104 @@
+"""Where float32 becomes codes and codes become float32."""
+
+from __future__ import annotations
+
+import numpy as np
+from tvm import relax
+
+from tvmedge.compiler.passes.quantised.concat import concat
+from tvmedge.compiler.passes.quantised.context import Context
+from tvmedge.compiler.passes.quantised.fixed import Result, fixed, requantised, rounded, terms
+from tvmedge.compiler.passes.quantised.softmax import softmax
+from tvmedge.compiler.passes.quantised.values import Added, Coded, Grid, Sums, along
+
+
+def quantize(context: Context, call: relax.Call) -> Coded | None:
+    """float32 -> codes of a grid, from what is known of it or by rounding."""
+    grid = grid_of(context, call, str(call.attrs.out_dtype))
+    if grid is None:
+        return None
+    value = context.values.get(call.args[0])
+    codes = None
+    if isinstance(value, Coded):
+        return Coded(value.source, grid.reals[_at(grid, value)], grid)
+    if isinstance(value, Sums):
+        codes = _of_sums(value, grid)
+    elif isinstance(value, Added):
+        codes = _of_added(context, value, grid)
+    elif (join := context.made_by(call.args[0], "relax.concat")) is not None:
+        codes = concat(context, join, grid)
+    elif (rows := context.made_by(call.args[0], "relax.nn.softmax")) is not None:
+        codes = softmax(context, rows, grid)
+    if codes is not None:
+        context.kept.pop(call.args[0], None)
+    else:
+        scale = relax.const(np.float32(grid.scale))
+        zero = relax.const(grid.zero, grid.dtype)
+        real = context.visit(call.args[0])
+        codes = relax.op.quantize(real, scale, zero, axis=0, out_dtype=grid.dtype)
+    return Coded(context.emit(codes), grid.reals, grid)
+
+
+def dequantize(context: Context, call: relax.Call) -> Coded | None:
+    """Codes -> what they stand for."""
+    data = call.args[0]
+    if data in context.codes:
+        return context.codes[data]
+    dtype = str(data.ty.dtype)
+    if not isinstance(data, relax.Var) or dtype not in ("uint8", "int8"):
+        return None
+    grid = grid_of(context, call, dtype)
+    if grid is None:
+        return None
+    return Coded(context.turned(context.visit(data), grid.dtype), grid.reals, grid)
+
+
+def grid_of(context: Context, call: relax.Call, dtype: str) -> Grid | None:
+    """The grid of a (de)quantize call, None where it is not one of 8 bits known for the whole
+    tensor."""
+    scale, zero = (context.array(arg) for arg in call.args[1:3])
+    if scale is None or zero is None or scale.size != 1 or zero.size != 1:
+        return None
+    if dtype not in ("uint8", "int8") or scale.dtype != np.float32 or not scale.item() > 0:
+        return None
+    return context.grid(scale.item(), int(zero.item()), dtype)
+
+
+def _at(grid: Grid, value: Coded) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    return grid.nearest(value.reals).astype(np.int64) - int(np.iinfo(grid.dtype).min)
+
+
+def _result(grid: Grid, low: float, high: float) -> Result:
+    least, most = grid.nearest(np.array([low, high], np.float32))
+    return Result(grid.zero, int(least), int(most), grid.dtype)
+
+
+def _of_sums(value: Sums, grid: Grid) -> relax.Expr | None:
+    form = fixed(value.scales / np.float64(grid.scale))
+    if form is None:
+        return None
+    dims = value.total.ty.ndim
+    total = value.total
+    if np.any(value.offset):
+        offset = along(value.offset.astype(np.int32), value.axis, dims)
+        total = relax.op.add(total, relax.const(offset, "int32"))
+    shape = along(form.factors, value.axis, dims).shape
+    return requantised(total, form, shape, _result(grid, value.low, value.high))
+
+
+def _of_added(context: Context, value: Added, grid: Grid) -> relax.Expr | None:
+    sides = (value.left, value.right)
+    grids = [side.grid for side in sides if side.grid is not None]
+    found = terms(tuple(side.scale / grid.scale for side in grids))
+    if found is None or len(grids) != len(sides):
+        return None
+    factors, shift = found
+    products = [
+        relax.op.multiply(
+            relax.op.astype(context.as_codes(side), "int32"), relax.const(factor, "int32")
+        )
+        for side, factor in zip(sides, factors, strict=True)
+    ]
+    offset = -sum(one.zero * factor for one, factor in zip(grids, factors, strict=True))
+    total = relax.op.add(*products)
+    return rounded(total, shift, _result(grid, value.low, value.high), offset)
