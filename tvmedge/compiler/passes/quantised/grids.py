@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from tvm import relax
 
@@ -9,20 +11,20 @@ from tvmedge.compiler.passes.quantised.concat import concat
 from tvmedge.compiler.passes.quantised.context import Context
 from tvmedge.compiler.passes.quantised.fixed import Result, fixed, requantised, rounded, terms
 from tvmedge.compiler.passes.quantised.softmax import softmax
-from tvmedge.compiler.passes.quantised.values import Added, Coded, Grid, Sums, along
+from tvmedge.compiler.passes.quantised.values import Added, Array, Coded, Grid, Sums, along
 
 
 def quantize(context: Context, call: relax.Call) -> Coded | None:
     """float32 -> codes of a grid, from what is known of it or by rounding."""
     grid = grid_of(context, call, str(call.attrs.out_dtype))
-    if grid is None:
-        return None
     value = context.values.get(call.args[0])
+    if grid is None:
+        return _by_channel(context, call, value) if isinstance(value, Sums) else None
     codes = None
     if isinstance(value, Coded):
         return Coded(value.source, grid.reals[_at(grid, value)], grid)
     if isinstance(value, Sums):
-        codes = _of_sums(value, grid)
+        codes = _of_sums(value, value.scales / np.float64(grid.scale), grid)
     elif isinstance(value, Added):
         codes = _of_added(context, value, grid)
     elif (join := context.made_by(call.args[0], "relax.concat")) is not None:
@@ -39,17 +41,36 @@ def quantize(context: Context, call: relax.Call) -> Coded | None:
     return Coded(context.emit(codes), grid.reals, grid)
 
 
+def _by_channel(context: Context, call: relax.Call, value: Sums) -> Coded | None:
+    """Sums of integers, each channel of its own scale, as codes of one that comes later."""
+    scale, zero = (context.array(arg) for arg in call.args[1:3])
+    dtype, axis = str(call.attrs.out_dtype), int(call.attrs.axis)
+    if scale is None or zero is None or dtype not in ("uint8", "int8"):
+        return None
+    dims = value.total.ty.ndim
+    same = value.scales.size == 1 or value.axis % dims == axis % dims
+    if np.min(scale) <= 0 or np.min(zero) != np.max(zero) or not same:
+        return None
+    if not {value.low, value.high} <= {-np.inf, 0.0, np.inf}:
+        return None
+    grid = context.grid(1.0, int(np.min(zero)), dtype)
+    ratios = value.scales / scale.astype(np.float64)
+    offset = np.broadcast_to(value.offset, ratios.shape)
+    codes = _of_sums(replace(value, offset=offset, axis=axis), ratios, grid)
+    return None if codes is None else Coded(context.emit(codes), grid.reals, grid)
+
+
 def dequantize(context: Context, call: relax.Call) -> Coded | None:
-    """Codes -> what they stand for."""
+    """Codes -> what they stand for, which need not be what they were made of."""
     data = call.args[0]
-    if data in context.codes:
-        return context.codes[data]
     dtype = str(data.ty.dtype)
     if not isinstance(data, relax.Var) or dtype not in ("uint8", "int8"):
         return None
     grid = grid_of(context, call, dtype)
     if grid is None:
         return None
+    if (known := context.codes.get(data)) is not None and known.grid is not None:
+        return known if known.grid == grid else Coded(context.as_codes(known), grid.reals, grid)
     return Coded(context.turned(context.visit(data), grid.dtype), grid.reals, grid)
 
 
@@ -73,8 +94,8 @@ def _result(grid: Grid, low: float, high: float) -> Result:
     return Result(grid.zero, int(least), int(most), grid.dtype)
 
 
-def _of_sums(value: Sums, grid: Grid) -> relax.Expr | None:
-    form = fixed(value.scales / np.float64(grid.scale))
+def _of_sums(value: Sums, ratios: Array, grid: Grid) -> relax.Expr | None:
+    form = fixed(ratios)
     if form is None:
         return None
     dims = value.total.ty.ndim
