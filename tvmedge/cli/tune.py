@@ -91,7 +91,7 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
     """
     output = (output or Output()).start()
     spec = target(options.target)
-    limit = _seconds(options.time)
+    limit = seconds(options.time)
     if options.trials < 1:
         raise InputError("--trials has to be at least 1.")
 
@@ -145,7 +145,12 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
     return ExitCode.INTERRUPTED if stopped else ExitCode.OK
 
 
-def _seconds(text: str | None) -> float | None:
+def seconds(text: str | None) -> float | None:
+    """What ``--time`` means: ``90s``, ``30m``, ``2h``, or seconds.
+
+    Raises:
+        InputError: it means nothing.
+    """
     if text is None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)

@@ -1,14 +1,15 @@
 """Which of the records that a search found by a counted cost are good enough to come with tvmedge.
 
 What is expected of code is not what it takes on a board, so a record is shipped only where it wins
-by a margin, where counted instructions do not speak against it, where it leaves the cores of the
-target as much to share as the untuned schedule does, and where it computes the right thing on
-inputs that the search did not check it with.
+by a margin, where neither counted instructions nor the time of the same loops on this machine,
+which knows caches, speak against it, where it leaves the cores of the target as much to share as
+the untuned schedule does, and where it computes the right thing on inputs that the search did not
+check it with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tvm import tirx
@@ -18,9 +19,9 @@ from tvmedge.records.order import order
 from tvmedge.records.store import Store, Wanted
 from tvmedge.records.types import Record, Status
 from tvmedge.schedules.rules.cpu.tiles import waiting
-from tvmedge.targeting import TargetSpec
+from tvmedge.targeting import TargetSpec, target
 from tvmedge.targeting.core import core_of
-from tvmedge.tuning.build import Job, as_text, build, scheduled_kernel
+from tvmedge.tuning.build import Job, as_text, build, compiled, scheduled_kernel
 from tvmedge.tuning.check import fault
 from tvmedge.tuning.costs.source import CostSource
 from tvmedge.tuning.session import candidate_of
@@ -30,32 +31,38 @@ MARGIN = 0.98
 """Of the untuned cost, that a shipped record has at most."""
 MORE_INSTRUCTIONS = 1.05
 """Times those of the untuned schedule, that it executes at most."""
+MORE_TIME = 1.03
+"""Times that of the untuned schedule, that the same loops take on this machine at most."""
+_ROUNDS = 5
 _SEED = 1  # a search's own checks are made with another
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What came of a task: its best ``record`` if it is shipped, else ``why`` not. ``ratio`` is
-    the cost over that of the untuned schedule, ``instructions`` the same of those."""
+    the cost over that of the untuned schedule, ``instructions`` and ``here`` the same of those
+    and of the time of its loops on this machine."""
 
     record: Record | None
     why: str = ""
     ratio: float = 1.0
     instructions: float = 1.0
+    here: float = 1.0
 
 
 def judged(
     task: Task,
     spec: TargetSpec,
     store: Store,
-    counts: CostSource,
+    judges: tuple[CostSource, CostSource],
     check: Callable[[Job, int], str] = fault,
 ) -> Verdict:
-    """The best that ``store`` has of ``task``, ``counts`` being the instructions of ``spec``.
+    """The best that ``store`` has of ``task``; the ``judges`` are the instructions of ``spec`` and
+    the time of this machine.
 
     Raises:
         ToolError: a tool is missing.
-        CandidateError: the schedule cannot be counted.
+        CandidateError: the schedule cannot be counted or timed.
     """
     found = [
         record
@@ -73,12 +80,26 @@ def judged(
         ratio *= max(1.0, after / before)
     if ratio > MARGIN:
         return Verdict(None, "little was won", ratio)
+    counts, clock = judges
     before, after = (counts.measure(build(job).code).value for job in jobs)
-    if after > MORE_INSTRUCTIONS * before:
-        return Verdict(None, "it executes more instructions", ratio, after / before)
+    instructions = after / before
+    if instructions > MORE_INSTRUCTIONS:
+        return Verdict(None, "it executes more instructions", ratio, instructions)
+    here = _here(jobs, clock)
+    if here > MORE_TIME:
+        return Verdict(None, "its loops take longer here", ratio, instructions, here)
     if why := check(jobs[1], _SEED):
-        return Verdict(None, f"it {why}", ratio, after / before)
-    return Verdict(best, "", ratio, after / before)
+        return Verdict(None, f"it {why}", ratio, instructions, here)
+    return Verdict(best, "", ratio, instructions, here)
+
+
+def _here(jobs: Sequence[Job], clock: CostSource) -> float:
+    """The time of the second's loops over that of the first's, measured in turns."""
+    machine = target("host")
+    codes = [compiled(scheduled_kernel(job), job.spec, machine) for job in jobs]
+    found = [[clock.measure(code).value for code in codes] for _ in range(_ROUNDS)]
+    before, after = (min(values) for values in zip(*found, strict=True))
+    return after / before
 
 
 def _waiting(job: Job, spec: TargetSpec) -> float:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import tvm
 from tvm import tirx
 
+from scripts.bench.tuning.cells import OURS, STOCK, Curve
 from tvmedge.records.store import open_store
 from tvmedge.targeting import TargetSpec
 from tvmedge.tuning.build import compiled
@@ -21,18 +21,7 @@ from tvmedge.tuning.session import How, Limits, Session
 from tvmedge.tuning.stock import tune_stock
 from tvmedge.tuning.tasks import Task, Tasks
 
-OURS, RANDOM, STOCK = "ours", "random", "stock"
 CHECKPOINTS = (16, 32, 64, 128, 256)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """``best[i]`` seconds a call and ``seconds[i]`` since the search began, after trial i; those
-    of ``checkpoints`` (trials: seconds a call) are measured by the same timer for all."""
-
-    best: list[float | None]
-    seconds: list[float]
-    checkpoints: dict[str, float]
 
 
 def search(contestant: str, task: Task, spec: TargetSpec, trials: int, seed: int) -> Curve:
