@@ -82,7 +82,7 @@ def test_a_replay_answers_again(module: tvm.IRModule, tmp_path: Path) -> None:
         Session(("m", tasks), HOST, CodeSize(), store, how).run(Here(), Here())
         stored = [record for record in store.find() if record.kernel == question.text]
         store.remove(stored)
-        replay(tasks, "host", Evaluator(HOST, CodeSize(), (Here(), Here()), seed=0), store, most=1)
+        replay(tasks, HOST, Evaluator(HOST, CodeSize(), (Here(), Here()), seed=0), store, most=1)
         again = [record for record in store.find() if record.kernel == question.text]
     assert len(stored) > 1
     assert again == stored

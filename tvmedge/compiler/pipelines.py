@@ -74,7 +74,7 @@ def unscheduled_kernels(
                 JoinPhases(core),
                 FoldSymmetric(core),
                 BlockChannels(core, winograd, knobs or Defaults()),
-                PackProducts(core),
+                PackProducts(core, knobs or Defaults()),
                 transform.DeadCodeElimination(),
             ),
         ),

@@ -10,7 +10,8 @@ from tvm import s_tir
 KERNEL = "tvmedge.kernel"
 # That of a convolution's groups: a tile never reaches from one into the next.
 GROUPS = "tvmedge.groups"
-# That of a convolution whose algorithm was chosen: the question, as knobs were asked.
+# That of a kernel whose algorithm, or whose tile before it is scheduled, was chosen: the question,
+# as knobs were asked.
 ALGORITHM = "tvmedge.algorithm"
 # That of a convolution whose rows belong to so many planes: a tile stays in one row.
 PLANES = "tvmedge.planes"

@@ -32,6 +32,7 @@ from tvmedge.tuning.transfer import NOTHING, Past
 from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, Workers, beside_measuring
 
 BUILD_S = 60.0
+_AT_STAKE = 0.02  # of the model's cost that an answer is about, to be worth measuring others
 _LEADERS = 4  # measured again before a task's winner is believed
 
 EXHAUSTED = "its space has no more"
@@ -138,7 +139,8 @@ class Session:
         learnt = past.candidates if self._how.transfer else 0
         self._listen(self._began(learnt))
         running = [self._open(t, Space(t.func, core), past) for t in self._tasks.tasks]
-        self._attempt([(one, first) for one in running for first in one.search.first()])
+        self._measure_untuned([one for one in running if not one.task.extra])
+        self._measure_untuned(self._at_stake(running))
         for one in running:
             if one.trials and one.best[-1] is None:
                 one.because = "its untuned schedule cannot be measured"
@@ -149,6 +151,24 @@ class Session:
         seconds = self._seconds()
         self._listen(Ended(seconds, self._trials, untuned, best, because))
         return TuneResult(results, self._trials, untuned, best, seconds, because)
+
+    def _measure_untuned(self, running: Iterable[Running]) -> None:
+        self._attempt([(one, first) for one in running for first in one.search.first()])
+
+    def _at_stake(self, running: list[Running]) -> list[Running]:
+        """Kernels of answers that the untuned model does not give, where what they would replace
+        is of some weight: there may be as many of them as the model has kernels."""
+        whole = sum(one.total for one in running)
+        totals = {one.task.key: one.total for one in running}
+        wanted: set[Key] = set()
+        for question in self._tasks.questions:
+            now = sum(totals.get(key, 0.0) for key in question.options[question.default])
+            if now >= _AT_STAKE * whole:
+                wanted.update(key for keys in question.options.values() for key in keys)
+        for one in running:
+            if one.task.extra and one.task.key not in wanted:
+                one.because = "what it would replace weighs little"
+        return [one for one in running if one.task.extra and one.task.key in wanted]
 
     def _open(self, task: Task, space: Space, past: Past) -> Running:
         seed = f"{self._how.seed}:{task.key.workload}"

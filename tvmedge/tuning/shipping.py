@@ -98,8 +98,7 @@ def _here(jobs: Sequence[Job], clock: CostSource) -> float:
     machine = target("host")
     codes = [compiled(scheduled_kernel(job), job.spec, machine) for job in jobs]
     found = [[clock.measure(code).value for code in codes] for _ in range(_ROUNDS)]
-    before, after = (min(values) for values in zip(*found, strict=True))
-    return after / before
+    return min(after for _, after in found) / min(before for before, _ in found)
 
 
 def _waiting(job: Job, spec: TargetSpec) -> float:

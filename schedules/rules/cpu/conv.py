@@ -29,6 +29,7 @@ from tvmedge.scheduling.plan import GROUPS, HALVES, MOVES, PLANES, Plan
 from tvmedge.targeting.core import Core
 
 ROWS_ALONE = 4  # times the weights, for one core: their way from the L2 costs more (measured)
+ENOUGH = 2  # tasks for each core, that a task may be more than a row of tiles
 
 
 class Conv:
@@ -61,6 +62,8 @@ class Conv:
         inner = picked_inner(knobs, core, summed[3])
         large = outs // groups > tile.vectors and _image_first(core, schedule, main)
         turns = _picked_turns(knobs, row, summed, large if outs > tile.vectors else None)
+        several = turns.several(extent(schedule, n), outs // tile.vectors, rows, tile.rows)
+        rows_apart = several < ENOUGH * core.cores or knobs.pick("rows_apart", (False, True), True)
         knobs.settle()
         kernel = anchor(schedule, main)
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
@@ -74,13 +77,14 @@ class Conv:
         if rows is None or columns is None:  # how far a tile reads is no number then
             lanes = None
         outer = (n, oh, oc) if turns.image_first else (n, oc, oh)
+        parallel = outer if rows_apart else outer[:2]
         reduced: tuple[Loop, ...] = (kh, kw, ic, ii) if turns.by_tap else (ic, kh, kw, ii)
         if annotations.get(HALVES):
             ic, turn = schedule.split(ic, [None, 2])
             schedule.unroll(turn)
             reduced = (ic, turn, kh, kw, ii)
         sums = (*inner.order((oh_in, ow_in), oc_in), o)
-        loops = Sums(outer, (ow,), reduced, (ii_in,), sums, lanes)
+        loops = Sums(parallel, (*outer[len(parallel) :], ow), reduced, (ii_in,), sums, lanes)
         keep_in_registers(schedule, kernel, loops, core.lanes)
         if kernel.pad is not None:
             pad_planes(schedule, kernel.pad, core)
@@ -97,6 +101,10 @@ class _Turns:
     plane: bool
     image_first: bool
     by_tap: bool
+
+    def several(self, images: int | None, groups: int, rows: int | None, height: int) -> int:
+        """Tasks of the two outer loops of three, 0 where their number is open."""
+        return (images or 0) * ((rows or 0) // height if self.image_first else groups)
 
 
 def _image_first(core: Core, schedule: s_tir.Schedule, main: Block) -> bool:

@@ -10,6 +10,7 @@ the cores for the cores that wait.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -126,9 +127,27 @@ EXACT = Room()
 
 def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = EXACT) -> Tile:
     """The best tile for ``outs`` vectors of output channels over ``rows`` x ``columns``."""
+    best = min(_costs(core, outs, rows, columns, room), key=_first, default=None)
+    return Tile(1, 1, 1, 0.0) if best is None else best[1]
+
+
+def tiles_by_cost(
+    core: Core, outs: int, rows: int, columns: int, room: Room
+) -> list[tuple[float, Tile]]:
+    """All that fit, the best first, with what ``register_tile`` goes by."""
+    found = sorted(_costs(core, outs, rows, columns, room), key=_first)
+    return found or [(math.inf, Tile(1, 1, 1, 0.0))]
+
+
+def _first(pair: tuple[float, Tile]) -> float:
+    return pair[0]
+
+
+def _costs(
+    core: Core, outs: int, rows: int, columns: int, room: Room
+) -> Iterator[tuple[float, Tile]]:
     heights, widths = _steps(rows, room.pixels), _steps(columns, room.pixels)
     shared = room.images * outs * rows * columns * room.products >= WORTH_WAKING
-    best, least = Tile(1, 1, 1, 0.0), float("inf")
     for vectors in _steps(outs, room.vectors):
         for width in widths:
             for height in heights if width == columns else [1]:
@@ -152,10 +171,7 @@ def register_tile(core: Core, outs: int, rows: int, columns: int, room: Room = E
                     )
                 elif shared:
                     cost *= waiting(core, room.images * -(-outs // vectors) * -(-rows // height))
-                if cost < least:
-                    best = Tile(vectors, height, width, 1 / (PORTS * bound))
-                    least = cost
-    return best
+                yield cost, replace(tile, peak=1 / (PORTS * bound))
 
 
 def idle(core: Core, items: int) -> float:

@@ -8,22 +8,25 @@ dropped on the way out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import tvm
 from tvm import te, tirx
 
-from tvmedge.scheduling.plan import CUT, KERNEL
+from tvmedge.scheduling.plan import ALGORITHM, CUT, KERNEL
 
 Size: TypeAlias = int | tvm.ir.Expr
 Element: TypeAlias = Callable[..., tvm.ir.Expr]
 
 
-def dense(data: te.Tensor, weight: te.Tensor, tile: int, block: int) -> te.Tensor:
+def dense(
+    data: te.Tensor, weight: te.Tensor, tile: int, block: int, question: str = ""
+) -> te.Tensor:
     """data [..., M, K] times weight [N / (V b), K, V b] -> [..., M, N], in tiles of ``tile``
     rows; b is ``block``, and V the blocks that lie side by side. Where M is one, the axis
     before it counts as rows (steps of a sequence with a batch of one): each would read all
-    weights again."""
+    weights again. ``question``: what knobs were asked for its tile, if they were."""
     groups, _, wide = (int(size) for size in weight.shape)
     beside = wide // block
     columns = groups * wide
@@ -32,7 +35,8 @@ def dense(data: te.Tensor, weight: te.Tensor, tile: int, block: int) -> te.Tenso
         return weight[c // beside, k, c % beside * block + i]
 
     alone = len(data.shape) > 2 and _size(data.shape[-2]) == 1
-    return _product(data, element, tile, groups * beside, block, columns, alone=alone)
+    kind = _Kind(alone, question)
+    return _product(data, element, tile, groups * beside, block, columns, kind)
 
 
 def matmul(left: te.Tensor, right: te.Tensor, tile: int, step: int, block: int) -> te.Tensor:
@@ -49,7 +53,15 @@ def matmul(left: te.Tensor, right: te.Tensor, tile: int, step: int, block: int) 
         index = (*lead[: len(right.shape) - 2], k, c * block + i)
         return whole[index]
 
-    return _product(left, element, tile, covered // block, block, columns)
+    return _product(left, element, tile, covered // block, block, columns, _Kind())
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A product with a constant may be of rows that stand ``alone``, and has its ``question``."""
+
+    alone: bool = False
+    question: str = ""
 
 
 def _product(
@@ -59,15 +71,14 @@ def _product(
     blocks: Size,
     block: int,
     columns: Size,
-    *,
-    alone: bool = False,
+    kind: _Kind,
 ) -> te.Tensor:
     *lead, height, reduced = (_size(size) for size in data.shape)
-    one = [0] if alone else []
-    if alone:
+    one = [0] if kind.alone else []
+    if kind.alone:
         *lead, height = lead
     rows = _cover(height, tile)
-    image = _zeros_beyond(data, -3 if alone else -2, rows, "pad")
+    image = _zeros_beyond(data, -3 if kind.alone else -2, rows, "pad")
     k = te.reduce_axis((0, reduced), "k")
 
     def element(*axes: tirx.Var) -> tvm.ir.Expr:
@@ -75,9 +86,8 @@ def _product(
         index = (*outer, m, *one, k)
         return te.sum(image[index] * weight(tuple(outer), k, c, i), axis=k)
 
-    sums = te.compute(
-        (*lead, rows, blocks, block), element, name="product", attrs={KERNEL: "product"}
-    )
+    attrs = {KERNEL: "product"} | ({ALGORITHM: kind.question} if kind.question else {})
+    sums = te.compute((*lead, rows, blocks, block), element, name="product", attrs=attrs)
 
     def flat(*axes: tirx.Var) -> tvm.ir.Expr:
         index = (*axes[: len(lead) + 1], axes[-1] // block, axes[-1] % block)

@@ -10,7 +10,7 @@ open; float32 only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -22,7 +22,9 @@ from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.product import dense, matmul
 from tvmedge.compiler.passes.blocked.layout import Size, Sizes, constant, float_shape, same
 from tvmedge.compiler.passes.functions import rewrite_calls
-from tvmedge.schedules.rules.cpu.tiles import OPEN_COLUMNS, Tile, product_tile
+from tvmedge.schedules.rules.cpu.covers import Covered, Sums, covered
+from tvmedge.schedules.rules.cpu.tiles import OPEN_COLUMNS, Room, Tile, product_tile
+from tvmedge.scheduling.knobs import Defaults, Knobs
 from tvmedge.targeting.core import Core
 
 Weights: TypeAlias = npt.NDArray[np.float32]
@@ -32,17 +34,19 @@ FEW = 4  # rows for which a copy in whole blocks costs as much as the product
 
 @dataclass(frozen=True)
 class PackProducts:
-    """Blocks are as long as a vector of ``core``."""
+    """Blocks are as long as a vector of ``core``; ``knobs`` may choose how sums are covered."""
 
     core: Core
+    knobs: Knobs = field(default_factory=Defaults)
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        return rewrite_calls(module, ("relax.matmul",), _Pack(self.core))
+        return rewrite_calls(module, ("relax.matmul",), _Pack(self.core, self.knobs))
 
 
 @dataclass(frozen=True)
 class _Pack:
     core: Core
+    knobs: Knobs
 
     def __call__(self, builder: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
         left, right = (float_shape(arg) for arg in call.args)
@@ -66,11 +70,12 @@ class _Pack:
         block = self.core.block
         blocks = -(-columns // block)
         alone = len(shape) > 2 and shape[-2] == 1
-        tile = self._tile(blocks, shape[-3] if alone else shape[-2])
+        found = self._covered(blocks, shape[-3] if alone else shape[-2], weight.shape[0])
+        tile = found.tile
         wide = block * (tile.vectors if self.core.lane_operand else 1)
         packed = _packed(weight, blocks * block // wide, wide)
         result = builder.call_te(
-            lambda x, w: dense(x, w, tile.columns, block),
+            lambda x, w: dense(x, w, tile.columns, block, found.question),
             data,
             relax.const(packed),
             primfunc_name_hint="dense",
@@ -97,6 +102,11 @@ class _Pack:
             primfunc_name_hint="matmul",
             primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
         )
+
+    def _covered(self, blocks: int, rows: Size, reduced: int) -> Covered:
+        if not isinstance(rows, int):
+            return Covered("", self._tile(blocks, rows))
+        return covered(self.core, Sums(blocks, 1, rows, reduced, Room(pixels=True)), self.knobs)
 
     def _tile(self, blocks: int | None, rows: Size) -> Tile:
         known = rows if isinstance(rows, int) else None

@@ -34,8 +34,10 @@ from tvmedge.compiler.passes.blocked.images import open_image
 from tvmedge.compiler.passes.blocked.layout import Blocked, constant, known, open_sizes
 from tvmedge.compiler.passes.blocked.windows import window_of
 from tvmedge.compiler.passes.blocked.winograd import Algorithm, winograd
+from tvmedge.schedules.rules.cpu.covers import Sums, covered
 from tvmedge.schedules.rules.cpu.tiles import (
     Room,
+    Tile,
     image_tile,
     row_of,
     window_width,
@@ -193,7 +195,7 @@ def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -
         ),
     )
     blocks = weight.shape[0] // grouped.groups
-    tile = image_tile(core, blocks, known(rows), known(columns), room)
+    tile, grouped = _tile(context, blocks, (known(rows), known(columns)), room, grouped)
     more = -blocks % tile.vectors
     whole = np.pad(weight, [(0, more), *[(0, 0)] * 5]) if more else weight
     halves = core.lane_operand and weight.shape[2:5] == (1, 1, core.lanes)
@@ -216,6 +218,23 @@ def _emit(context: Context, data: relax.Expr, weight: Array, grouped: Grouped) -
         primfunc_name_hint="conv",
         primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
     )
+
+
+def _tile(
+    context: Context,
+    blocks: int,
+    image: tuple[int | None, int | None],
+    room: Room,
+    grouped: Grouped,
+) -> tuple[Tile, Grouped]:
+    """The tile that sums are covered with, and the convolution with the question for it, unless
+    another one was asked."""
+    core, (rows, columns) = context.layout.core, image
+    if grouped.question or rows is None or columns is None:
+        return image_tile(core, blocks, rows, columns, room), grouped
+    sums = Sums(blocks, rows, columns, room.products, room)
+    found = covered(core, sums, context.knobs)
+    return found.tile, replace(grouped, question=found.question)
 
 
 def _depthwise(context: Context, data: Blocked, array: Array, window: Window) -> relax.Var:
