@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from tvm import s_tir
 from tvmedge.schedules.steps.blocks import Anchored, Block
 from tvmedge.schedules.steps.lanes import WEIGHTS, load_as_vectors
-from tvmedge.schedules.steps.loops import Loop, unroll
+from tvmedge.schedules.steps.loops import Loop, extent, unroll, vectorize
+
+LANES = 4  # of a vector
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def sums_of_item(schedule: s_tir.Schedule, kernel: Anchored, place: Loop, loops:
     schedule.reverse_compute_at(kernel.epilogue, place, preserve_unit_loops=True)
     depth = depth_of(schedule, main, place)
     write_out(schedule, schedule.get_loops(kernel.epilogue)[depth:])
-    schedule.unroll(loops.step)
+    if extent(schedule, loops.step) != 1:
+        schedule.unroll(loops.step)
     write_out(schedule, loops.tile)
     if loops.pad is not None:
         pad_in_registers(schedule, loops.pad, loops.data or loops.step)
@@ -59,10 +62,10 @@ def pad_in_registers(schedule: s_tir.Schedule, pad: Block, place: Loop) -> None:
 
 
 def write_out(schedule: s_tir.Schedule, loops: Sequence[Loop]) -> None:
-    """All of ``loops`` but the last, which becomes vectors."""
-    *inner, last = loops
+    """All of ``loops`` but the last longer one, which becomes vectors."""
+    *inner, last = [loop for loop in loops if extent(schedule, loop) != 1] or loops[-1:]
     unroll(schedule, inner)
-    schedule.vectorize(last)
+    vectorize(schedule, last, LANES)
 
 
 def depth_of(schedule: s_tir.Schedule, block: Block, place: Loop) -> int:

@@ -247,7 +247,7 @@ def product_tile(core: Core, blocks: int | None, rows: int | None, *, ragged: bo
     """``register_tile`` of a product; None stands for an open number."""
     if blocks is None:
         blocks = max(1, OPEN_COLUMNS // core.block)
-    room = Room(pixels=ragged or rows is None)
+    room = Room(pixels=ragged or rows is None, images=1)
     return register_tile(core, blocks, 1, rows or OPEN_ROWS, room)
 
 

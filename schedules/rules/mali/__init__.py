@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tvmedge.schedules.rules.mali.conv import Conv
 from tvmedge.schedules.rules.mali.last import Last
+from tvmedge.schedules.rules.mali.product import Product
 from tvmedge.schedules.rules.mali.window import Window
 
 from tvmedge.scheduling.engine import Rule
@@ -11,5 +12,6 @@ from tvmedge.scheduling.engine import Rule
 RULES: tuple[Rule, ...] = (
     Conv(),
     Window(),
+    Product(),
     Last(),
 )

@@ -2,7 +2,7 @@
 
 before: matmul(x[..., M, K], w[K, N])
 after:  dense(x, w[ceil(N / b) / V, K, V b]), cut to N columns; V blocks lie side by side
-        where that pairs the loads of a tile (ARM)
+        where that pairs the loads of a tile (ARM), all of them for items of a GPU
 
 Products of two computed matrices keep their layout. All sizes of what is computed may be
 open; float32 only.
@@ -73,6 +73,8 @@ class _Pack:
         found = self._covered(blocks, shape[-3] if alone else shape[-2], weight.shape[0])
         tile = found.tile
         wide = block * (tile.vectors if self.core.lane_operand else 1)
+        if self.core.items:  # those side by side have neighbouring columns
+            wide = block * blocks
         packed = _packed(weight, blocks * block // wide, wide)
         result = builder.call_te(
             lambda x, w: dense(x, w, tile.columns, block, found.question),
