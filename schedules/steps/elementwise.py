@@ -18,16 +18,20 @@ MAX_COPIED_LOADS = 64
 COSTLY = ("exp", "exp2", "exp10", "log", "log2", "log10", "log1p", "pow", "sigmoid", "tanh", "erf")
 
 
-def inline(schedule: s_tir.Schedule, block: Block, *, into_sums: bool = False) -> bool:
+def inline(
+    schedule: s_tir.Schedule, block: Block, *, into_sums: bool = False, again: bool = False
+) -> bool:
     """Inline an elementwise block into elementwise consumers, reductions among them where
-    ``into_sums``; says whether it went. Blocks that a rule knows by annotation stay."""
+    ``into_sums``; says whether it went. Blocks that a rule knows by annotation stay, and what
+    costs much to form ``again`` for each use."""
     body = schedule.get(block)
     consumers = [schedule.get(consumer) for consumer in schedule.get_consumers(block)]
     if not consumers or reduces(body) or KERNEL in body.annotations:
         return False
     if not into_sums and any(reduces(item) for item in consumers):
         return False
-    if _copied_loads(body, consumers) > MAX_COPIED_LOADS:
+    copied = _copied_loads(body, consumers, again=again)
+    if copied > MAX_COPIED_LOADS:
         return False
     try:
         schedule.compute_inline(block)
@@ -43,7 +47,9 @@ def spread(schedule: s_tir.Schedule, block: Block) -> None:
         schedule.parallel(schedule.fuse(*loops[:-1]))
 
 
-def _copied_loads(block: s_tir.SBlock, consumers: list[s_tir.SBlock]) -> float:
+def _copied_loads(
+    block: s_tir.SBlock, consumers: list[s_tir.SBlock], *, again: bool = False
+) -> float:
     """How many loads inlining makes of the block's own; 0 where it only moves them.
 
     A value that each of a row of blocks reads twice would be copied 2, 4, 8, ... times.
@@ -56,7 +62,9 @@ def _copied_loads(block: s_tir.SBlock, consumers: list[s_tir.SBlock]) -> float:
     if uses <= 1:
         return 0
     return (
-        float("inf") if _binds(block.body) or _costs(block.body) else uses * len(_loads(block.body))
+        float("inf")
+        if _binds(block.body) or (_costs(block.body) and not again)
+        else uses * len(_loads(block.body))
     )
 
 

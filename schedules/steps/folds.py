@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from tvm import s_tir
 from tvmedge.schedules.steps.blocks import Block
 from tvmedge.schedules.steps.elementwise import reduces
-from tvmedge.schedules.steps.loops import Loop
+from tvmedge.schedules.steps.items import GROUP, bind_group
+from tvmedge.schedules.steps.loops import Loop, extent
 from tvmedge.schedules.steps.vectors import in_vectors
+
+from tvmedge.targeting.core import Core
 
 
 def gather_at(schedule: s_tir.Schedule, before: Sequence[Block], place: Loop) -> bool:
@@ -26,15 +29,25 @@ def one_pass(
     inside: Sequence[Block],
     place: Loop,
     widths: tuple[int, int],
-    fold: Callable[[s_tir.Schedule, Block, int], None],
+    fold: Callable[[s_tir.Schedule, Block, int, int], None],
+    core: Core,
 ) -> None:
-    """Run ``place`` in parallel: ``fold`` schedules the sums ``inside``, others are vectors;
-    ``widths`` are those of their vectors."""
-    schedule.parallel(place)
+    """Run ``place`` in parallel, on threads or on items of a GPU: ``fold`` schedules the sums
+    ``inside``, given the width of vectors and how many loops are around, others are vectors;
+    ``widths`` are those of both. The last block of
+    ``inside`` writes the result, what others make stays with the item."""
+    outer = 1
+    if core.items:
+        outer = 2
+        for block in inside[:-1]:
+            schedule.set_scope(block, 0, "local")
+        bind_group(schedule, place, min(GROUP, extent(schedule, place) or GROUP))
+    else:
+        schedule.parallel(place)
     for block in inside:
         if reduces(schedule.get(block)):
-            fold(schedule, block, widths[0])
+            fold(schedule, block, widths[0], outer)
     for block in inside:
-        loops = schedule.get_loops(block)[1:]
+        loops = schedule.get_loops(block)[outer:]
         if loops and not reduces(schedule.get(block)):
             in_vectors(schedule, block, loops, widths[1])

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from tvm import s_tir, tirx
 from tvmedge.schedules.steps.access import moves
 from tvmedge.schedules.steps.blocks import Block
-from tvmedge.schedules.steps.elementwise import reduces
 from tvmedge.schedules.steps.loops import Loop, extent
 
 from tvmedge.scheduling.knobs import Knobs
 
 AXES = "xyz"
 GROUP, MOST_ITEMS = 64, 256  # of a work-group: wanted, and allowed by every device
+TYPES = ("float32", "float16")  # what is computed with in vectors
 NARROW = 4  # items that a group beside another costs: those of one run together
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -46,43 +46,77 @@ def spread_items(schedule: s_tir.Schedule, block: Block, lanes: int, group: int 
     """One item for each element of what ``block`` writes, or for a vector of ``lanes`` of them
     where they lie side by side; sums are an item's own.
 
-    before: for i, k: y[i] += x[i, k]     after: items i: y[i] = 0; for k: y[i] += x[i, k]
+    before: for i, k: y[i] += x[i, k]     after: items i: sum = 0; for k: sum += x[i, k]; y[i] = sum
     """
-    loops = schedule.get_loops(block)
-    kinds = [axis.iter_type for axis in schedule.get(block).iter_vars]
-    if len(kinds) != len(loops):  # axes that are no loop of their own: one item does it all
-        whole = schedule.add_unit_loop(loops[0] if loops else block)
-        bind_group(schedule, whole, 1)
+    loops, axes = schedule.get_loops(block), schedule.get(block).iter_vars
+    if len(axes) != len(loops):  # axes that are no loop of their own: one item does it all
+        bind_group(schedule, schedule.add_unit_loop(loops[0] if loops else block), 1)
         return
-    spatial = [x for x, kind in zip(loops, kinds, strict=True) if kind == tirx.IterVar.DataPar]
-    reduced = [x for x in loops if not any(x.same_as(y) for y in spatial)]
-    vector = _vector(schedule, block, lanes)
-    schedule.reorder(*spatial, *reduced)
-    inner: list[Loop] = []
-    if vector:
-        *spatial, last = spatial
-        last, within = schedule.split(last, [None, lanes])
-        spatial.append(last)
-        inner = [within]
-    if not spatial:
-        spatial = [schedule.add_unit_loop(loops[0] if loops else block)]
-    fused = schedule.fuse(*spatial)
-    bind_group(schedule, fused, min(group, extent(schedule, fused) or group))
-    for loop in inner:
-        schedule.vectorize(loop)
+    spatial = sum(axis.iter_type == tirx.IterVar.DataPar for axis in axes)
+    summed = [extent(schedule, loop) for loop in loops[spatial:]]
+    together = _side_by_side(schedule, block, spatial, lanes)
+    written, is_sum = block, bool(summed) and len(schedule.get(block).writes) == 1
+    if is_sum:
+        written = schedule.cache_write(block, 0, "local")
+        together = min(together, 1)
+    outer = schedule.get_loops(written)[:spatial]
+    vector = _split_off(schedule, outer, together, lanes)
+    if not outer:
+        outer = [schedule.add_unit_loop(schedule.get_loops(written)[0] if loops else written)]
+    fused = schedule.fuse(*outer)
+    place = bind_group(schedule, fused, min(group, extent(schedule, fused) or group))
+    if vector is not None:
+        schedule.vectorize(vector)
+    if is_sum:
+        _sum_at(schedule, block, place, len(summed), vectors=vector is not None)
 
 
-def _vector(schedule: s_tir.Schedule, block: Block, lanes: int) -> bool:
-    """Whether the last axis moves through all memory in steps of one or none."""
-    loops, body = schedule.get_loops(block), schedule.get(block)
-    if not loops or reduces(body) or (extent(schedule, loops[-1]) or 1) % lanes:
-        return False
-    if any(str(region.source.dtype) != "float32" for region in (*body.reads, *body.writes)):
-        return False
-    known = moves(schedule, block, loops)
-    if known is None or known.steps[0][-1] != 1:
-        return False
-    return all(step[-1] in (0, 1) for step in known.steps)
+def _split_off(
+    schedule: s_tir.Schedule, loops: list[Loop], together: int, lanes: int
+) -> Loop | None:
+    """A loop over a vector out of the last ``together`` of ``loops``, which one takes the place
+    of; None of none."""
+    if not together:
+        return None
+    last = schedule.fuse(*loops[-together:])
+    last, vector = schedule.split(last, [None, lanes])
+    loops[-together:] = [last]
+    return vector
+
+
+def _sum_at(
+    schedule: s_tir.Schedule, block: Block, place: Loop, summed: int, *, vectors: bool
+) -> None:
+    """The sums of one item, over the last ``summed`` loops of ``block``."""
+    schedule.compute_at(block, place, preserve_unit_loops=True)
+    around = schedule.get_loops(block)
+    *_, lane = around[:-summed]
+    reduced = around[-summed:]
+    schedule.reorder(*reduced, lane)
+    if vectors:
+        schedule.vectorize(lane)
+    start = schedule.decompose_reduction(block, reduced[0])
+    if vectors:
+        schedule.vectorize(schedule.get_loops(start)[-1])
+
+
+def _side_by_side(schedule: s_tir.Schedule, block: Block, spatial: int, lanes: int) -> int:
+    """How many of the first ``spatial`` loops of ``block``, the last of them, make whole vectors
+    of what lies side by side in memory; 0 where none do."""
+    body, loops = schedule.get(block), schedule.get_loops(block)
+    if any(str(region.source.dtype) not in TYPES for region in (*body.reads, *body.writes)):
+        return 0
+    known = moves(schedule, block, loops) if spatial else None
+    last = spatial - 1
+    if known is None or known.steps[0][last] != 1:
+        return 0
+    if any(step[last] not in (0, 1) for step in known.steps):
+        return 0
+    first, size = last, known.extents[last]
+    while size % lanes and first > 0 and known.as_one(first - 1):
+        first -= 1
+        size *= known.extents[first]
+    return 0 if size % lanes else spatial - first
 
 
 def bind_grid(schedule: s_tir.Schedule, axes: Sequence[tuple[Loop, int]]) -> Loop:

@@ -40,11 +40,11 @@ class Columns:
         if len(places) != 1 or find(schedule, "lanes"):
             return None
         rows, columns = places.pop()
-        widths = _widths(columns, core.lanes)
+        widths = _of_items(columns, core.lanes) if core.items else _widths(columns, core.lanes)
         width = knobs.pick("columns", widths, max(w for w in widths if w <= VECTORS * core.lanes))
         knobs.settle()
         for block in blocks(schedule):
-            inline(schedule, block, into_sums=True)
+            inline(schedule, block, into_sums=True, again=core.items > 0)
         *before, last = blocks(schedule)
         tile = _tiles(schedule, last, rows, columns, width)
         if tile is None:
@@ -53,7 +53,7 @@ class Columns:
             return None
         if any(extent(schedule, schedule.get_loops(block)[-2]) != width for block in folded):
             return None
-        one_pass(schedule, (*before, last), tile, (core.lanes, core.lanes), _sum)
+        one_pass(schedule, (*before, last), tile, (core.lanes, core.lanes), _sum, core)
         return Plan(schedule, f"{width} columns")
 
 
@@ -62,6 +62,11 @@ def _widths(columns: int, lanes: int) -> list[int]:
     fits = [size for size in divisors(columns) if size <= MOST_VECTORS * lanes]
     whole = [size for size in fits if size % lanes == 0]
     return whole or [size for size in fits if size <= VECTORS * lanes]
+
+
+def _of_items(columns: int, lanes: int) -> list[int]:
+    """The same for an item of a GPU, which others stand beside: a vector, or one."""
+    return [lanes] if columns % lanes == 0 else [1]
 
 
 def _tiles(
@@ -81,13 +86,13 @@ def _tiles(
     return schedule.fuse(*loops[:first], outer)
 
 
-def _sum(schedule: s_tir.Schedule, block: Block, lanes: int) -> None:
+def _sum(schedule: s_tir.Schedule, block: Block, lanes: int, outer: int) -> None:
     """for part, column, k: sum -> parts = 0; for k: for parts: for vectors of columns: sum"""
-    *parts, column, k = schedule.get_loops(block)[1:]
+    *parts, column, k = schedule.get_loops(block)[outer:]
     schedule.reorder(k, *parts, column)
     unroll(schedule, parts)
     vectorize(schedule, column, lanes)
     start = schedule.decompose_reduction(block, k)
-    *parts, column = schedule.get_loops(start)[1:]
+    *parts, column = schedule.get_loops(start)[outer:]
     unroll(schedule, parts)
     vectorize(schedule, column, lanes)

@@ -48,7 +48,7 @@ class Rows:
         wide = knobs.pick("vectors", VECTORS, 1)
         knobs.settle()
         for block in blocks(schedule):
-            inline(schedule, block, into_sums=True)
+            inline(schedule, block, into_sums=True, again=core.items > 0)
         *before, last = blocks(schedule)
         row = _row(schedule, last, outers[0])
         if row is None:
@@ -57,7 +57,7 @@ class Rows:
             return None
         if any(not _one_row(schedule, block) for block in folded):
             return None
-        one_pass(schedule, (*before, last), row, (core.lanes, wide * core.lanes), _sum)
+        one_pass(schedule, (*before, last), row, (core.lanes, wide * core.lanes), _sum, core)
         return Plan(schedule)
 
 
@@ -97,7 +97,7 @@ def _one_row(schedule: s_tir.Schedule, block: Block) -> bool:
     return bool(math.prod(inside) == width * sums(schedule.get(block)))
 
 
-def _sum(schedule: s_tir.Schedule, block: Block, lanes: int) -> None:
+def _sum(schedule: s_tir.Schedule, block: Block, lanes: int, _: int) -> None:
     """for lane, k: sum -> lanes = 0; for k: for vectors of lanes: sum"""
     *_, lane, k = schedule.get_loops(block)
     schedule.reorder(k, lane)

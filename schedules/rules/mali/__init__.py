@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tvmedge.schedules.rules.cpu.columns import Columns
+from tvmedge.schedules.rules.cpu.rows import Rows
 from tvmedge.schedules.rules.mali.conv import Conv
 from tvmedge.schedules.rules.mali.last import Last
 from tvmedge.schedules.rules.mali.product import Product
@@ -13,5 +15,7 @@ RULES: tuple[Rule, ...] = (
     Conv(),
     Window(),
     Product(),
+    Rows(),
+    Columns(),
     Last(),
 )

@@ -72,7 +72,8 @@ def _picked_parts(knobs: Knobs, core: Core, items: int, depth: int) -> int:
     options = [p for p in options if p == 1 or (depth // p) % core.lanes == 0]
     enough = [p for p in options if p * items >= wanted]
     default = 1 if items * IDLE >= wanted else min(enough, default=options[-1])
-    return knobs.pick("parts", options, default)
+    picked: int = knobs.pick("parts", options, default)
+    return picked
 
 
 def _in_parts(schedule: s_tir.Schedule, kernel: Anchored, parts: int) -> Anchored:

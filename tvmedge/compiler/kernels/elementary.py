@@ -93,6 +93,13 @@ def _sigmoid(x: Expr) -> Expr:
     return like(1.0) / (like(1.0) + _exp(like(0.0) - x))
 
 
+def _logistic(x: Expr) -> Expr:
+    """By OpenCL's own exponential."""
+    like = _Like(x)
+    power = tirx.call_pure_extern(like.dtype, "exp", like(0.0) - x)
+    return like(1.0) / (like(1.0) + power)
+
+
 def _tanh(x: Expr) -> Expr:
     """A polynomial for |x| < 0.625, 1 - 2 / (e^2|x| + 1) with the sign of x beyond."""
     like = _Like(x)
@@ -168,6 +175,11 @@ def _let(value: Expr, body: Callable[[tirx.Var], Expr]) -> Expr:
     return tirx.Let(name, value, body(name))
 
 
+def _builtin(name: str) -> Callable[[tvm.ir.Call], Expr]:
+    """OpenCL's own function, of vectors as well: 3 ulp for exp, 5 for tanh, 16 for erf."""
+    return lambda call: tirx.call_pure_extern(str(call.ty.dtype), name, call.args[0])
+
+
 def _register(name: str, lowered: Callable[[Expr], Expr]) -> None:
     operator = f"tvmedge.{name}"
     register_op_attr(operator, "TCallEffectKind", tirx.CallEffectKind.Pure.value)
@@ -178,3 +190,8 @@ def _register(name: str, lowered: Callable[[Expr], Expr]) -> None:
 
 for _name, _lowered in {"exp": _exp, "sigmoid": _sigmoid, "tanh": _tanh, "erf": _erf}.items():
     _register(_name, _lowered)
+tirx.register_intrin_lowering(
+    "tvmedge.sigmoid", target="opencl", f=lambda call: _logistic(call.args[0])
+)
+for _name in ("exp", "tanh", "erf"):
+    tirx.register_intrin_lowering(f"tvmedge.{_name}", target="opencl", f=_builtin(_name))
