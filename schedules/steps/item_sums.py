@@ -62,10 +62,13 @@ def pad_in_registers(schedule: s_tir.Schedule, pad: Block, place: Loop) -> None:
 
 
 def write_out(schedule: s_tir.Schedule, loops: Sequence[Loop]) -> None:
-    """All of ``loops`` but the last longer one, which becomes vectors."""
+    """All of ``loops`` but the last longer one, which becomes vectors if it is whole ones."""
     *inner, last = [loop for loop in loops if extent(schedule, loop) != 1] or loops[-1:]
     unroll(schedule, inner)
-    vectorize(schedule, last, LANES)
+    if (extent(schedule, last) or 1) % LANES == 0:
+        vectorize(schedule, last, LANES)
+    else:
+        schedule.unroll(last)
 
 
 def depth_of(schedule: s_tir.Schedule, block: Block, place: Loop) -> int:

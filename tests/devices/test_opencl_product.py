@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("programs")
 
 @settings(max_examples=2, deadline=None)
 @example(rows=1, depth=2048, columns=10)
+@example(rows=3, depth=8, columns=5)
 @example(rows=7, depth=33, columns=18)
 @given(rows=st.integers(1, 9), depth=st.integers(1, 70), columns=st.integers(1, 40))
 def test_dense(rows: int, depth: int, columns: int) -> None:
