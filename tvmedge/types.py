@@ -102,6 +102,14 @@ class DeviceKind(str, Enum):
     OPENCL = "opencl"
 
 
+class Precision(str, Enum):
+    """What kernels store and compute in: ``FP32`` as the model says; ``FP16`` keeps what the model
+    has in float32 as float16, and sums it in float32."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+
+
 class Winograd(Enum):
     """Which of Winograd's algorithms a 3x3 convolution may run by, where they are estimated
     to be faster. Largest error of an output beside direct sums, of the largest output:
@@ -110,3 +118,12 @@ class Winograd(Enum):
     OFF = "off"
     F2 = "f2"
     F4 = "f4"
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """What may make results differ from the model's own: the algorithms of convolutions, and what
+    a GPU's kernels store float32 in."""
+
+    winograd: Winograd = Winograd.F4
+    precision: Precision = Precision.FP32

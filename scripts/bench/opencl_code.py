@@ -15,7 +15,7 @@ from tvmedge.errors import ToolError
 _MARK = b"// Function: "
 _TEXT = re.compile(rb"[\t\n -~]*")
 _DECLARATION = re.compile(r"^__kernel [^{;]*;\n", re.MULTILINE)
-_VERSIONS = ("clang-19", "clang-15", "clang-14", "clang")  # PoCL brings Debian's 15
+CLANGS = ("clang-19", "clang-15", "clang-14", "clang")  # PoCL brings Debian's 15
 _FLAGS = (
     *("-x", "cl", "-cl-std=CL1.2", "--target=spir64", "-Xclang", "-finclude-default-header"),
     *("-w", "-O2", "-S", "-emit-llvm", "-o", "-", "-"),
@@ -103,7 +103,7 @@ def ir_of(source: str) -> str:
     Raises:
         ToolError: there is no clang, or it refuses the source.
     """
-    program = next(filter(None, map(shutil.which, _VERSIONS)), None)
+    program = next(filter(None, map(shutil.which, CLANGS)), None)
     if program is None:
         raise ToolError("clang is not installed: run scripts/setup, which installs PoCL's.")
     done = subprocess.run(

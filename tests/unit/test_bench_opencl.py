@@ -14,7 +14,7 @@ import pytest
 from scripts.bench import opencl_page
 from scripts.bench.contestants import ON_OPENCL
 from scripts.bench.duel import Entrant
-from scripts.bench.opencl_code import COLUMNS, Code, code_of, mixes
+from scripts.bench.opencl_code import CLANGS, COLUMNS, Code, code_of, mixes
 from tvmedge.errors import ToolError
 
 OURS, UPSTREAM = ON_OPENCL
@@ -47,7 +47,7 @@ def test_sources_are_found_in_a_library(tmp_path: Path) -> None:
 
 
 def _clang() -> None:
-    if not any(map(shutil.which, ("clang-19", "clang-15", "clang-14", "clang"))):
+    if not any(map(shutil.which, CLANGS)):
         pytest.skip("clang is not installed")
 
 

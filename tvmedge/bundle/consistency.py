@@ -47,6 +47,8 @@ def check_manifest(manifest: Manifest) -> None:
         raise MalformedError("its numbers of kernels contradict each other")
     if not (math.isfinite(check.tolerance) and check.tolerance >= 0):
         raise MalformedError(f"its tolerance {check.tolerance} is not a finite number >= 0")
+    if check.simulated is not None and not 0 <= check.simulated < math.inf:
+        raise MalformedError(f"its simulated error {check.simulated} is not a finite number >= 0")
     hashes = [manifest.model.sha256, *(file.sha256 for file in manifest.files)]
     if manifest.records_sha256 is not None:
         hashes.append(manifest.records_sha256)

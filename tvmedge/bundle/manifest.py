@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tvmedge.types import DeviceKind, FixedInput, Form, Signature
+from tvmedge.types import DeviceKind, FixedInput, Form, Precision, Signature
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 """Major.minor. A reader takes its own major only; a higher minor may add keys
 and files that an older reader of the same major can do without."""
 
@@ -52,7 +52,8 @@ class CodeInfo:
     which they follow the inputs as arguments of ``main``; a library reads the whole file.
     ``vm_because`` says why the form is no library. A run takes ``activation_bytes`` on one
     thread for all but inputs, weights and results; no plan could do with less than
-    ``activation_bound``; None where only a run knows (all since 1.2).
+    ``activation_bound``; None where only a run knows (all since 1.2). ``precision`` is what kernels
+    store float32 in (since 1.4).
     """
 
     file: str
@@ -64,6 +65,7 @@ class CodeInfo:
     vm_because: str = ""
     activation_bytes: int | None = None
     activation_bound: int | None = None
+    precision: Precision = Precision.FP32
 
     @property
     def archive(self) -> bool:
@@ -75,11 +77,13 @@ class CodeInfo:
 class CheckInfo:
     """How ``check.safetensors`` was made and how close a board must come.
 
-    ``tolerance`` bounds max(|got - want|) / max(|want|) of every output.
+    ``tolerance`` bounds max(|got - want|) / max(|want|) of every output. ``simulated`` is that
+    error where it could only be simulated, of code that was compiled and not executed (since 1.4).
     """
 
     reference: str
     tolerance: float
+    simulated: float | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tvmedge.cli.native_noise import native_noise_logged
 from tvmedge.cli.output import Output
 from tvmedge.cli.tuned import tuned_document, tuned_lines
 from tvmedge.targeting import target
-from tvmedge.types import Winograd
+from tvmedge.types import Precision, Winograd
 
 if TYPE_CHECKING:
     import tvm
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tvmedge.scheduling.engine import Choice, Scheduled
     from tvmedge.scheduling.recorded import Applied
     from tvmedge.scheduling.verify import Verified
+
+
+_COMPILED = "compiled, not executed here"
 
 
 @Parameter(name="*")
@@ -61,6 +64,9 @@ class Options:
     """The largest of Winograd's algorithms that 3x3 convolutions may run by where that is faster:
     f4 and f2 err by up to 2e-5 and 3e-6 of a layer's largest value; off sums directly, as targets
     do whose weights lie in flash memory: Winograd's are up to four times as large."""
+    precision: Precision = Precision.FP32
+    """fp16 stores float32 as float16, for a GPU that has it, and computes in float32. Nothing here
+    runs such kernels: the error is simulated."""
     records: str | None = None
     """A record store (a file, or the SQLAlchemy URL of a database) whose tuned schedules are
     applied; by default the user's own, if there is one. Records that tvmedge ships come second;
@@ -117,6 +123,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
         ),
         verify=compare if options.verify else None,
         winograd=options.winograd,
+        precision=options.precision,
         records=sources(options.records),
         applied=applied.append,
     )
@@ -147,6 +154,8 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
             output.say(f"  {_library(code.library)}")
         elif code.vm_because:
             output.say(f"  code for TVM's VM, no freestanding library: {code.vm_because}")
+        if (error := contents.check.simulated) is not None:
+            output.say(f"  {code.precision.value}: {_COMPILED}; error {error:.1e} by simulation")
         output.say(f"  {_memory(code)}")
         if options.explain:
             output.say(explained(choices))
@@ -160,6 +169,8 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
                 "files": sizes,
                 "seconds": round(seconds, 3),
                 "form": code.form.value,
+                "precision": code.precision.value,
+                "simulated_error": contents.check.simulated,
                 "vm_because": code.vm_because or None,
                 "activation_bytes": code.activation_bytes,
                 "activation_bound": code.activation_bound,

@@ -34,7 +34,7 @@ from tvmedge.scheduling.gpu_limits import require_fits, spills
 from tvmedge.scheduling.recorded import Recorded
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
-from tvmedge.types import Winograd
+from tvmedge.types import Numerics
 
 log = logging.getLogger(__name__)
 
@@ -62,21 +62,23 @@ def schedule(
     dump: IrDump | None = None,
     explain: Explain | None = None,
     verify: Verify | None = None,
-    winograd: Winograd = Winograd.F4,
+    numerics: Numerics | None = None,
     recorded: Recorded | None = None,
 ) -> Lifted:
     """An imported module as calls of kernels that are scheduled for ``spec``, its weights apart.
 
     ``explain`` hears how each kernel was scheduled, ``verify`` is given the module before
-    and after; 3x3 convolutions may run by ``winograd``; ``recorded`` knows kernels that were
-    tuned, and which of several an operator is to have.
+    and after; ``recorded`` knows kernels that were tuned, and which of several an operator is to
+    have.
     """
     observe = dump.write if dump else None
+    numerics = numerics or Numerics()
+    winograd = numerics.winograd
     with tvm.target.Target(spec.tvm_target), tvm.transform.PassContext(opt_level=3):
         if spec.accelerator is None:
             phases = cpu_kernels(core_of(spec), explain, verify, winograd, recorded, recorded)
         else:
-            phases = gpu_kernels(core_of(spec), explain, recorded)
+            phases = gpu_kernels(core_of(spec), explain, recorded, numerics.precision)
         module = run_phases(phases, module, observe)
         lifted = lift_weights(module)
         if observe:

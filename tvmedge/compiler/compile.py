@@ -26,6 +26,7 @@ from tvmedge.compiler.passes.lift_weights import Lifted
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.reference import CheckVectors, check_vectors
 from tvmedge.compiler.scalar_floats import scalar_floats
+from tvmedge.compiler.simulate_half import half_error
 from tvmedge.device.zig import zig_version
 from tvmedge.dtypes import NAMES
 from tvmedge.errors import InputError
@@ -40,11 +41,12 @@ from tvmedge.scheduling.engine import Choice
 from tvmedge.scheduling.recorded import Applied, Recorded
 from tvmedge.targeting import TargetSpec
 from tvmedge.tensors import ImageOptions, read_inputs
-from tvmedge.types import DeviceKind, Signature, Winograd
+from tvmedge.types import DeviceKind, Numerics, Precision, Signature, Winograd
 from tvmedge.versions import require_tvm, tvmedge_version
 
 log = logging.getLogger(__name__)
 
+_ROOM, _LEAST_OF_HALF = 4.0, 1e-3
 CODE_FILE = "code/model.so"
 ARCHIVE_FILE = "code/model.a"
 """Where the board loads no libraries."""
@@ -57,8 +59,9 @@ class CompileOptions:
     own check; ``dump_ir`` receives the IR after every phase, one folder a target;
     ``explain`` hears how each kernel was scheduled, and ``verify`` is given the module
     before and after, to compare them; ``form`` says what code to make;
-    3x3 convolutions may run by ``winograd``. Kernels that one of ``records`` knows (what
-    tvmedge ships, by default) get the schedule recorded, of which ``applied`` hears."""
+    3x3 convolutions may run by ``winograd``; ``precision`` is what a GPU stores. Kernels that
+    one of ``records`` knows (what tvmedge ships, by default) get the schedule recorded, of which
+    ``applied`` hears."""
 
     shapes: Shapes = field(default_factory=dict)
     values: Values = field(default_factory=dict)
@@ -69,6 +72,7 @@ class CompileOptions:
     verify: Verify | None = None
     form: FormChoice = field(default_factory=FormChoice)
     winograd: Winograd = Winograd.F4
+    precision: Precision = Precision.FP32
     records: Sequence[Source] = (Shipped(),)
     applied: Callable[[Applied], object] | None = None
 
@@ -124,11 +128,14 @@ def compile_frontend(
     imported, vectors = frontend.imported, frontend.vectors
     if spec.accelerator is not None:
         _require_fixed(imported, spec, options)
+    if options.precision is not Precision.FP32:
+        _require_half(spec)
     dump = IrDump(options.dump_ir / spec.name) if options.dump_ir else None
     model = imported.model
     with failures_named(model, f"compiled for {spec.name}"):
         lifted, applied = _scheduled(imported.module, spec, dump, options)
         code = code_of(lifted, (model.name, imported.signature), spec, options.form, dump)
+        check = _check(model, vectors, options.precision)
     return BundleContents(
         model=ModelInfo(model.name, model.sha256, model.licence),
         target=TargetInfo(
@@ -150,8 +157,9 @@ def compile_frontend(
             vm_because=code.vm_because,
             activation_bytes=code.memory.activations,
             activation_bound=code.memory.lower_bound,
+            precision=options.precision,
         ),
-        check=CheckInfo(reference=vectors.tool, tolerance=vectors.tolerance),
+        check=check,
         versions=_versions(),
         records_sha256=applied.sha256,
         library=code.file,
@@ -161,6 +169,25 @@ def compile_frontend(
         notice=notice(model),
         fixed_inputs=fixed_inputs(model),
     )
+
+
+def _check(model: Model, vectors: CheckVectors, precision: Precision) -> CheckInfo:
+    """How close a board must come: to what rounding to float16 was simulated to cost, with room
+    for another order of sums."""
+    if precision is Precision.FP32:
+        return CheckInfo(vectors.tool, vectors.tolerance)
+    error = half_error(model.proto, {**vectors.inputs, **model.fixed}, vectors.outputs)
+    return CheckInfo(vectors.tool, max(_ROOM * error, _LEAST_OF_HALF), error)
+
+
+def _require_half(spec: TargetSpec) -> None:
+    gpu = spec.board.gpu
+    if gpu is None or not gpu.fp16:
+        why = "has no GPU here" if gpu is None else "does not say fp16 under [board.gpu]"
+        raise InputError(
+            f"--precision fp16 is for GPUs that compute in it, and target {spec.name} {why}: leave "
+            "it out."
+        )
 
 
 def _require_fixed(imported: ImportedModel, spec: TargetSpec, options: CompileOptions) -> None:
@@ -185,9 +212,8 @@ def _scheduled(
 ) -> tuple[Lifted, Applied]:
     recorded = Recorded(options.records, spec)
     choices: dict[str, Choice] = {}
-    lifted = schedule(
-        module, spec, dump, choices.update, options.verify, options.winograd, recorded
-    )
+    numerics = Numerics(options.winograd, options.precision)
+    lifted = schedule(module, spec, dump, choices.update, options.verify, numerics, recorded)
     if warning := scalar_floats(lifted.module, spec):
         log.warning("%s.", warning)
     if options.explain:

@@ -29,12 +29,13 @@ from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
 from tvmedge.compiler.passes.share_tensors import ShareTensors
 from tvmedge.compiler.passes.small_serial import SmallSerial
+from tvmedge.compiler.passes.store_half import OwnSums, StoreHalf
 from tvmedge.compiler.passes.trust_private import TrustPrivate
 from tvmedge.schedules.rules.mali import RULES as MALI_RULES
 from tvmedge.scheduling.engine import Recall
 from tvmedge.scheduling.knobs import Defaults, Knobs
 from tvmedge.targeting.core import Core
-from tvmedge.types import Winograd
+from tvmedge.types import Precision, Winograd
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
 Observer = Callable[[str, tvm.IRModule], None]
@@ -118,15 +119,21 @@ def cpu_kernels(
 
 
 def gpu_kernels(
-    core: Core, explain: Explain | None = None, recall: Recall | None = None
+    core: Core,
+    explain: Explain | None = None,
+    recall: Recall | None = None,
+    precision: Precision = Precision.FP32,
 ) -> tuple[Phase, ...]:
     """Relax operators -> calls of scheduled TIR kernels (mali): the layout of CPUs with vectors
     of four, since a work-item computes with those. Winograd's algorithms have no rule there."""
     scheduled = ScheduleKernels(core, explain, None, MALI_RULES, recall)
-    return (
-        *unscheduled_kernels(core, Winograd.OFF),
-        Phase("schedule", (scheduled, *after_schedule(core))),
-    )
+    phases = unscheduled_kernels(core, Winograd.OFF)
+    schedule = Phase("schedule", (scheduled, *after_schedule(core)))
+    if precision is Precision.FP32:
+        return (*phases, schedule)
+    # Conversions of arguments and results are kernels, too.
+    half = (StoreHalf(), ScheduleKernels(core, None, None, MALI_RULES))
+    return (*phases, Phase("sums", (OwnSums(),)), schedule, Phase("precision", half))
 
 
 def kernel_calls(*, in_place: bool = True) -> tuple[Phase, ...]:

@@ -168,8 +168,8 @@ class _Walk:
             self._private[buffer] = True
 
     def _store(self, store: tirx.BufferStore, times: float, seen: _Seen) -> None:
-        read = self._expression(store.value, times, seen)
-        self._widest = max(self._widest, read)
+        self._expression(store.value, times, seen)
+        self._widest = max(self._widest, self._alive(store.value))
         if store.buffer in self._private:
             self._private[store.buffer] &= _known(store.indices)
             return
@@ -178,34 +178,44 @@ class _Walk:
         self._sums["stores"] += times
         self._sums["store_bytes"] += times * _value_bytes(store.value)
 
-    def _expression(self, value: Any, times: float, seen: _Seen) -> int:
-        """Add up an expression; the bytes that it loads."""
-        read = 0
+    def _alive(self, value: Any) -> int:
+        """Bytes of values that are alive at once where an expression is evaluated, the operand that
+        needs most first; private buffers, addresses and numbers aside."""
+        if isinstance(value, TensorLoad):
+            return 0 if value.source in self._private else _value_bytes(value)
+        if isinstance(value, Call):
+            operands = list(value.args)
+        else:
+            names = ("a", "b", "condition", "true_value", "false_value", "value")
+            operands = [getattr(value, name, None) for name in names]
+        parts = [x for x in operands if isinstance(x, tvm.ir.Expr)]
+        needs = sorted((need for x in parts if (need := self._alive(x))), reverse=True)
+        if not needs:
+            return 0
+        size = _value_bytes(value)
+        return max(need + place * size for place, need in enumerate(needs))
 
+    def _expression(self, value: Any, times: float, seen: _Seen) -> None:
         def look(part: Any) -> None:
-            nonlocal read
             if isinstance(part, TensorLoad):
-                read += self._load(part, times, seen)
+                self._load(part, times, seen)
             elif _is_float(part):
                 self._sums["arithmetic"] += times * _operations(part)
             elif isinstance(part, _ADDRESSES) and seen.first(part):
                 self._sums["addresses"] += times
 
         structural_walk(value, ((TensorLoad, Call, *_ADDRESSES), look))
-        return read
 
-    def _load(self, load: TensorLoad, times: float, seen: _Seen) -> int:
+    def _load(self, load: TensorLoad, times: float, seen: _Seen) -> None:
         buffer = load.source
         if buffer in self._private:
             self._private[buffer] &= _known(load.indices)
-            return 0
+            return
         if buffer not in self._stored and not seen.first(load):
-            return 0
-        size = _value_bytes(load)
+            return
         self._sums["loads"] += times
         self._sums["vector_loads"] += times * (_dtype(load).lanes > 1)
-        self._sums["load_bytes"] += times * size
-        return size
+        self._sums["load_bytes"] += times * _value_bytes(load)
 
 
 def _operations(part: Any) -> int:
