@@ -29,7 +29,7 @@ def sdk_of(
     """The folder ``prefix`` in ``folder``; beside it x.bin, an input."""
     net = import_model(load(save(conv_net(), folder / "net.onnx")), {})
     compiled = library_of(scheduled(net, spec), prefix, threads)
-    write_sdk(folder / prefix, compiled, spec.toolchain, sdk or Sdk(folder))
+    write_sdk(folder / prefix, compiled, spec, sdk or Sdk(folder))
     X.tofile(folder / "x.bin")
     return folder / prefix
 

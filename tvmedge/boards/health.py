@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tvmedge.boards.emulated import require_emulator
 from tvmedge.boards.opencl import opencl_devices
+from tvmedge.device.hexagon_tools import VARIABLE, hexagon_tools
 from tvmedge.device.runtime_wheels import cached_runtime
 from tvmedge.device.zig import zig_version
 from tvmedge.errors import ToolError, TvmEdgeError
@@ -39,6 +40,7 @@ def examine() -> tuple[Finding, ...]:
         _try("zig linker", True, zig_version),
         _reference(),
         _try("OpenCL", False, lambda: "; ".join(opencl_devices())),
+        _try("Hexagon device", False, _hexagon),
         *(_emulator(name) for name in target_names() if target(name).emulated),
     )
 
@@ -67,6 +69,16 @@ def _reference() -> Finding:
     ok = importlib.util.find_spec("onnxruntime") is not None
     detail = "onnxruntime" if ok else "onnxruntime is missing: ONNX's own evaluator is slow"
     return Finding("reference", ok, False, detail)
+
+
+def _hexagon() -> str:
+    program = hexagon_tools()
+    if program is None:
+        raise ToolError(
+            f"{VARIABLE} is not set: the vendor's tools link libraries for a real DSP (--sdk), "
+            "which is not tested here"
+        )
+    return f"{program} links libraries for a real DSP (--sdk), which is not tested here"
 
 
 def _emulator(name: str) -> Finding:

@@ -107,7 +107,7 @@ def code_of(
     require_workspace(made.layout, choice.max_workspace)
     if choice.sdk is not None:
         folder = choice.sdk.folder / f"{name}-{spec.name}"
-        write_sdk(folder, made, spec.toolchain, choice.sdk)
+        write_sdk(folder, made, spec, choice.sdk)
     file = bundled_library(made.sources(), spec.toolchain)
     info = LibraryInfo(naming.prefix, made.layout.nbytes, naming.threads)
     memory = Memory(made.layout.nbytes, made.layout.lower_bound)

@@ -15,7 +15,8 @@ from tvmedge.compiler.library.example import example
 from tvmedge.compiler.library.interface import Interface
 from tvmedge.compiler.library.link import shared_library, static_library
 from tvmedge.device.folders import atomic_folder
-from tvmedge.targeting import Toolchain
+from tvmedge.device.hexagon_tools import dsp_library, hexagon_tools
+from tvmedge.targeting import TargetSpec
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,14 @@ class Sdk:
     embed_weights: bool = False
 
 
-def write_sdk(folder: Path, compiled: Compiled, toolchain: Toolchain, sdk: Sdk) -> None:
-    """Write the files of one library into ``folder``, replacing what is there.
+def write_sdk(folder: Path, compiled: Compiled, spec: TargetSpec, sdk: Sdk) -> None:
+    """Write the files of one library into ``folder``, replacing what is there. A Hexagon's has a
+    shared library for the device, too, where the vendor's tools are in the environment.
 
     Raises:
-        ToolError: zig is missing or failed, or the disk is full.
+        ToolError: zig or the vendor's tools are missing or failed, or the disk is full.
     """
+    toolchain = spec.toolchain
     made = compiled.sources(embed_weights=sdk.embed_weights)
     interface = made.interface
     prefix = interface.prefix
@@ -40,6 +43,9 @@ def write_sdk(folder: Path, compiled: Compiled, toolchain: Toolchain, sdk: Sdk) 
     files[f"lib{prefix}.a"] = static_library(made, toolchain)
     if toolchain.loader:
         files[f"lib{prefix}.so"] = shared_library(made, toolchain)
+    if spec.board.dsp is not None and (program := hexagon_tools()) is not None:
+        archive = files[f"lib{prefix}.a"]
+        files[f"lib{prefix}.so"] = dsp_library(program, archive, str(spec.tvm["mcpu"]))
     files["main.c"] = example(interface).encode()
     files["CMakeLists.txt"] = _cmake(interface).encode()
     if interface.external:
