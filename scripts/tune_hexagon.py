@@ -61,11 +61,16 @@ def main(arguments: list[str]) -> int:
         row = session(name, target(options.target), options.trials)
         print(json.dumps({key: value for key, value in row.items() if key != "curve"}), flush=True)
         rows[f"{row['model']} {row['target']}"] = row
-        described = machine.describe(["tvmedge", "apache-tvm"])
-        document = {"ignored": PACKETS_IGNORE, "machine": described, "sessions": [*rows.values()]}
-        with atomic_path(options.out) as temporary:
-            temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        _write(options.out, list(rows.values()))
     return 0
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    described = machine.describe(["tvmedge", "apache-tvm"])
+    head = json.dumps({"note": PACKETS_IGNORE, "machine": described})
+    lines = ",\n  ".join(map(json.dumps, rows))
+    with atomic_path(path) as temporary:
+        temporary.write_text(f'{head[:-1]}, "sessions": [\n  {lines}\n]}}\n', encoding="utf-8")
 
 
 def session(name: str, spec: TargetSpec, trials: int) -> dict[str, Any]:
