@@ -95,6 +95,16 @@ class Form(str, Enum):
     LIBRARY = "library"
 
 
+@dataclass(frozen=True)
+class CpuKernel:
+    """A kernel of a GPU's model that runs on the CPU beside it, and the bytes that its calls in a
+    run of the model copy to the CPU and back to the GPU; None where only a run knows."""
+
+    name: str
+    bytes_to_cpu: int | None
+    bytes_to_gpu: int | None
+
+
 class DeviceKind(str, Enum):
     """What a bundle's kernels run on."""
 

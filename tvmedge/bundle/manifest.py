@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tvmedge.types import DeviceKind, FixedInput, Form, Precision, Signature
+from tvmedge.types import CpuKernel, DeviceKind, FixedInput, Form, Precision, Signature
 
 SCHEMA_VERSION = "1.4"
 """Major.minor. A reader takes its own major only; a higher minor may add keys
@@ -53,7 +53,7 @@ class CodeInfo:
     ``vm_because`` says why the form is no library. A run takes ``activation_bytes`` on one
     thread for all but inputs, weights and results; no plan could do with less than
     ``activation_bound``; None where only a run knows (all since 1.2). ``precision`` is what kernels
-    store float32 in (since 1.4).
+    store float32 in, ``on_cpu`` lists those that a GPU has no rule for (both since 1.4).
     """
 
     file: str
@@ -66,6 +66,7 @@ class CodeInfo:
     activation_bytes: int | None = None
     activation_bound: int | None = None
     precision: Precision = Precision.FP32
+    on_cpu: tuple[CpuKernel, ...] = ()
 
     @property
     def archive(self) -> bool:

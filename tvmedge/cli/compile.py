@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tvmedge.scheduling.engine import Choice, Scheduled
     from tvmedge.scheduling.recorded import Applied
     from tvmedge.scheduling.verify import Verified
+    from tvmedge.types import CpuKernel
 
 
 _COMPILED = "compiled, not executed here"
@@ -154,6 +155,8 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
             output.say(f"  {_library(code.library)}")
         elif code.vm_because:
             output.say(f"  code for TVM's VM, no freestanding library: {code.vm_because}")
+        for kernel in code.on_cpu:
+            output.say(f"  {_on_cpu(kernel)}")
         if (error := contents.check.simulated) is not None:
             output.say(f"  {code.precision.value}: {_COMPILED}; error {error:.1e} by simulation")
         output.say(f"  {_memory(code)}")
@@ -171,6 +174,7 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
                 "form": code.form.value,
                 "precision": code.precision.value,
                 "simulated_error": contents.check.simulated,
+                "on_cpu": [asdict(kernel) for kernel in code.on_cpu],
                 "vm_because": code.vm_because or None,
                 "activation_bytes": code.activation_bytes,
                 "activation_bound": code.activation_bound,
@@ -193,6 +197,16 @@ def compile_(model: Path, /, *, options: Options, output: Output | None = None) 
 def _library(info: LibraryInfo) -> str:
     threads = f"up to {info.threads} threads" if info.threads > 1 else "one thread"
     return f"a freestanding library for {threads}, workspace {info.workspace_bytes} bytes"
+
+
+def _on_cpu(kernel: CpuKernel) -> str:
+    if kernel.bytes_to_cpu is None or kernel.bytes_to_gpu is None:
+        copied = "copied there and back"
+    else:
+        copied = (
+            f"{kernel.bytes_to_cpu} bytes copied there, {kernel.bytes_to_gpu} back, in each run"
+        )
+    return f"{kernel.name} runs on the CPU, as no rule puts it on the GPU: {copied}"
 
 
 def _memory(code: CodeInfo) -> str:

@@ -8,7 +8,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from tvmedge.compiler.link import linker
 from tvmedge.compiler.memory import Memory, MemoryWatch
 from tvmedge.compiler.parallel_build import MOST_PARTS, all_at_once, parted
 from tvmedge.compiler.passes import register_vectors
+from tvmedge.compiler.passes.host_kernels import HostKernels
 from tvmedge.compiler.passes.lift_weights import Lifted, lift_weights
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.passes.small_on_stack import tir_pipeline
@@ -80,7 +81,10 @@ def schedule(
         else:
             phases = gpu_kernels(core_of(spec), explain, recorded, numerics.precision)
         module = run_phases(phases, module, observe)
-        lifted = lift_weights(module)
+        beside = HostKernels(tvm.target.Target(spec.tvm_target))
+        if spec.accelerator is not None:
+            module = beside(module)
+        lifted = replace(lift_weights(module), on_cpu=tuple(beside.found.values()))
         if observe:
             observe("lift_weights", lifted.module)
     return lifted

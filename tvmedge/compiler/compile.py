@@ -158,6 +158,7 @@ def compile_frontend(
             activation_bytes=code.memory.activations,
             activation_bound=code.memory.lower_bound,
             precision=options.precision,
+            on_cpu=lifted.on_cpu,
         ),
         check=check,
         versions=_versions(),

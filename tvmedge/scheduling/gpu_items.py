@@ -142,7 +142,8 @@ class _Walk:
                 self._statement(part, times, seen)
         elif isinstance(body, tirx.AttrStmt):
             if body.attr_key == "thread_extent":
-                self._sizes[str(body.node.thread_tag)] = int(body.value)
+                known = isinstance(body.value, tirx.IntImm)  # else only a run tells
+                self._sizes[str(body.node.thread_tag)] = int(body.value) if known else 1
             self._statement(body.body, times, seen)
         elif isinstance(body, tirx.For):
             count = int(body.extent) if isinstance(body.extent, tirx.IntImm) else 1

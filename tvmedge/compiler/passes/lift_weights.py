@@ -22,6 +22,7 @@ import tvm
 from tvm import relax
 
 from tvmedge.compiler.passes.constants import array_of
+from tvmedge.types import CpuKernel
 
 MIN_BYTES = 4096
 
@@ -29,10 +30,11 @@ MIN_BYTES = 4096
 @dataclass(frozen=True)
 class Lifted:
     """``weights`` maps argument name to tensor, in the order of the arguments
-    that follow the model's inputs."""
+    that follow the model's inputs; ``on_cpu`` are kernels that do not run on the target's GPU."""
 
     module: tvm.IRModule
     weights: dict[str, npt.NDArray[np.generic]]
+    on_cpu: tuple[CpuKernel, ...] = ()
 
 
 def lift_weights(module: tvm.IRModule) -> Lifted:
