@@ -4,12 +4,16 @@ before: for all: pad; for all: down; ... images; products; up; winograd; epilogu
 after:  for n, band:
           for ic:                                          (images of a band: in the L2)
             pad
-            for tile: r columns down, r rows across
+            for row of tiles:
+              for column: r values down
+              for tile: r rows across
           for oc / V:                                      (products of a group: in the L2)
             for point of r * r, tiles / T:
               V x T vectors of sums = 0                    (in registers)
               for ic, ii / 4: unrolled 4: V x T multiply-adds
-            for V, tile: r columns up, m rows back, bias, residual, activation, store
+            for V, tile:
+              for column of r: r values up
+              for row of m: r values back, bias, residual, activation, store
 
 In parallel run ic and then oc / V, or bands where those keep more cores busy. Only the inner
 loop of a transform is written out: r vectors become r or m, which no core has to spill.
@@ -127,7 +131,7 @@ def _back(
     schedule.parallel(schedule.fuse(n, band) if whole else group)
     schedule.unroll(w_in)
     schedule.vectorize(lane)
-    schedule.reverse_compute_at(kernel.epilogue, column, preserve_unit_loops=True)
+    schedule.reverse_compute_at(kernel.epilogue, h_in, preserve_unit_loops=True)
     *pixels, lane = schedule.get_loops(kernel.epilogue)[-3:]
     unroll(schedule, pixels)
     schedule.vectorize(lane)
@@ -164,12 +168,13 @@ def _images(
 ) -> None:
     p, c, t, lane = schedule.get_loops(stages.images)[-4:]
     row, column = schedule.split(p, [None, sizes.points])
-    schedule.reorder(c, t, row, column, lane)
+    tile_row, t = schedule.split(t, [sizes.band_rows, None])
+    schedule.reorder(c, tile_row, t, row, column, lane)
     if not whole:
         schedule.parallel(c)
     schedule.unroll(column)
     schedule.vectorize(lane)
-    schedule.compute_at(stages.down, t, preserve_unit_loops=True)
+    schedule.compute_at(stages.down, tile_row, preserve_unit_loops=True)
     *_, i, s, lane = schedule.get_loops(stages.down)
     schedule.reorder(s, i, lane)
     schedule.unroll(i)

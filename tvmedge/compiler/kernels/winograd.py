@@ -146,14 +146,17 @@ def winograd(
     bottom, right = bottom + covered[0] - rows, right + covered[1] - columns
     image = padded(data, (top, left, bottom, right), 0.0)
 
-    def down(n: Axis, c: Axis, g: Axis, t: Axis, i: Axis, s: Axis, b: Axis) -> Expr:
-        y, x = (g * band + t // tile_columns) * m, t % tile_columns * m
-        return _select(i, transform.data(*(image[n, c, y + k, x + s, b] for k in range(r))))
+    def down(n: Axis, c: Axis, g: Axis, y: Axis, i: Axis, x: Axis, b: Axis) -> Expr:
+        top = (g * band + y) * m
+        return _select(i, transform.data(*(image[n, c, top + k, x, b] for k in range(r))))
 
-    half = _stage("down", (batch, ins, bands, tiles, r, r, block), down)
+    half = _stage("down", (batch, ins, bands, band, r, tile_columns * m + 2, block), down)
 
     def across(n: Axis, g: Axis, p: Axis, c: Axis, t: Axis, b: Axis) -> Expr:
-        return _select(p % r, transform.data(*(half[n, c, g, t, p // r, k, b] for k in range(r))))
+        y, x = t // tile_columns, t % tile_columns * m
+        return _select(
+            p % r, transform.data(*(half[n, c, g, y, p // r, x + k, b] for k in range(r)))
+        )
 
     images = _stage("images", (batch, bands, r * r, ins, tiles, block), across)
     ic, ii = te.reduce_axis((0, ins), "ic"), te.reduce_axis((0, block), "ii")
