@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scripts.arm import peer
 from scripts.arm.python import ArmPython
 from tvmedge.boards.address import parse_address
+from tvmedge.boards.limits import SessionPlaces
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.device.counting import Counter
 
@@ -42,7 +43,9 @@ def count_bundle(bundle: Path, inputs: Tensors, folder: Path) -> Counted:
         BoardError: it crashed.
     """
     counter = Counter(folder / "count")
-    options = SessionOptions(threads=1, timeout_s=PATIENCE_S)
+    plugin, counts = counter.places()
+    places = SessionPlaces(shown=[plugin], kept=[counts])
+    options = SessionOptions(threads=1, timeout_s=PATIENCE_S, places=places)
     with (
         mock.patch.dict("os.environ", counter.environment()),
         open_session(parse_address("emulated"), bundle, options) as session,

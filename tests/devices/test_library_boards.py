@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scripts.arm.count import count_bundle
 from tests.devices.parts import SIZE, alive
 from tests.onnx_models import conv_net, save, wide_net
 from tvmedge.boards.address import parse_address
@@ -113,6 +114,17 @@ def test_a_library_runs(board: tuple[str, str], make_library: Callable[[str], Pa
             np.testing.assert_array_equal(session.run({IN: x})[OUT], x)
         samples = session.time(5)
         assert len(samples) == 5 and all(0 < sample < 1000 for sample in samples)
+
+
+def test_instructions_of_a_run_are_counted(
+    make_library: Callable[[str], Path], tmp_path: Path
+) -> None:
+    name = "raspberry-pi-4b"
+    _require_emulator(target(name))
+    x = _asking(9)
+    counts = [count_bundle(make_library(name), x, tmp_path) for _ in range(2)]
+    assert SIZE < counts[0].instructions == counts[1].instructions < 100_000
+    np.testing.assert_array_equal(counts[0].outputs[OUT], x[IN])
 
 
 @pytest.mark.parametrize(

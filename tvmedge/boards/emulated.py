@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tvmedge.boards.limits import SessionLimits
+from tvmedge.boards.limits import SessionLimits, SessionPlaces
 from tvmedge.boards.opencl import CACHE_VARIABLE
 from tvmedge.bundle import Bundle
 from tvmedge.device.build_server import build_kernel_server, build_library_server
@@ -140,14 +140,12 @@ def emulator_command(spec: TargetSpec) -> list[str]:
     return [*command, str(cached_board(spec) / SERVER)]
 
 
-def session_command(spec: TargetSpec, limits: SessionLimits) -> list[str]:
+def session_command(spec: TargetSpec, limits: SessionLimits, places: SessionPlaces) -> list[str]:
     """The command that confines one of the others, which follows it."""
-    command = [str(build_session()), *limits.arguments()]
+    command = [str(build_session()), *limits.arguments(), *places.arguments()]
     if spec.accelerator is not None:
         read, written = pocl_places(spec)
-        command += [word for folder in read for word in ("--show", str(folder))]
-        kept = [*written, cache_dir(_PROGRAMS)]
-        command += [word for folder in kept for word in ("--keep", str(folder))]
+        command += SessionPlaces(read, [*written, cache_dir(_PROGRAMS)]).arguments()
     return [*command, "--"]
 
 

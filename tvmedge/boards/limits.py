@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -31,3 +33,17 @@ class SessionLimits:
             if value is not None:
                 found += [f"--{field.name.replace('_', '-')}", str(value)]
         return found
+
+
+@dataclass(frozen=True)
+class SessionPlaces:
+    """Folders of this machine that a session sees beside its own: those ``shown`` it cannot write
+    to, those ``kept`` outlive it."""
+
+    shown: Sequence[Path] = ()
+    kept: Sequence[Path] = ()
+
+    def arguments(self) -> list[str]:
+        """The places as the session program's options."""
+        named = (("--show", self.shown), ("--keep", self.kept))
+        return [word for name, places in named for place in places for word in (name, str(place))]

@@ -24,7 +24,7 @@ from tvmedge.boards.emulated import (
     require_emulator,
     session_command,
 )
-from tvmedge.boards.limits import SessionLimits
+from tvmedge.boards.limits import SessionLimits, SessionPlaces
 from tvmedge.boards.messages import (
     Counted,
     CountKernels,
@@ -78,12 +78,13 @@ class SessionOptions:
     """How to run: ``threads`` for kernels (None: TVM_NUM_THREADS, or one a core),
     ``timeout_s`` the longest that one run may take, in seconds (opening gets at
     least 30), ``target`` the board to emulate (None: the bundle's own), ``limits`` what a
-    session beyond this process may use."""
+    session beyond this process may use, ``places`` what an emulated one sees of this machine."""
 
     threads: int | None = None
     timeout_s: float = 60.0
     target: TargetSpec | None = None
     limits: SessionLimits = field(default_factory=SessionLimits)
+    places: SessionPlaces = field(default_factory=SessionPlaces)
 
 
 def open_session(
@@ -303,7 +304,7 @@ def _board_command(
     if address.kind is not BoardKind.EMULATED:
         return []
     spec = _emulated(bundle, options)
-    session = session_command(spec, options.limits)
+    session = session_command(spec, options.limits, options.places)
     if bundle.manifest.code.library is not None:
         return session + library_command(spec, bundle, folder)
     threads = ["--threads", str(options.threads)] if options.threads else []

@@ -43,6 +43,10 @@ class Counter:
         """This process's, with what makes a QEMU started in it count."""
         return os.environ | {"QEMU_PLUGIN": f"file={_plugin()},out={self.file}"}
 
+    def places(self) -> tuple[Path, Path]:
+        """The folders of the plugin and of ``file``: one to read, one to write."""
+        return _plugin().parent, self.file.parent
+
     def read(self) -> int:
         """Instructions executed so far."""
         return self._head()[0]
