@@ -45,7 +45,7 @@ def requantised(acc: Array, scales: Array, zero: int, dtype: str) -> Array:
 def added(left: Quantised, right: Quantised, scale: float, zero: int, dtype: str) -> Array:
     """left + right on another grid, with factors of 16 bits."""
     ratios = [left.scale / scale, right.scale / scale]
-    shift = min(14 - math.frexp(max(ratios))[1], 22)
+    shift = min(14 - math.frexp(max(ratios))[1], 20)
     total = 0
     for one, ratio in zip((left, right), ratios, strict=True):
         total = total + (one.codes.astype(np.int64) - one.zero) * round(ratio * 2.0**shift)

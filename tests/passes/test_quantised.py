@@ -63,6 +63,25 @@ def test_sum_of_two_grids(core: object) -> None:
 
 
 @pytest.mark.parametrize("core", [CORE, SIGNED], ids=["unsigned", "signed"])
+def test_sum_that_nobody_quantised_in_between(core: object) -> None:
+    """A convolution's sums and codes, and two convolutions, within a step of float64."""
+    w = np.random.default_rng(2).integers(-127, 128, (20, 20, 1, 1)).astype(np.int8)
+    scales = np.linspace(0.001, 0.004, 20).astype(np.float32)
+    real = (w * scales[:, None, None, None]).astype(np.float64)[:, :, 0, 0]
+    summed = np.einsum("oc,nchw->nohw", real, X.reals.astype(np.float64))
+    for other, exact in ((0, Y.reals + summed), (1, summed + summed)):
+        made = Qdq()
+        x = made.given(X)
+        sums = made.node("Conv", x, made.weights(w, scales))
+        second = made.node("Conv", x, made.weights(w, scales)) if other else made.given(Y)
+        codes = made.codes(made.node("Add", sums, second), 0.1, 128, "uint8")
+        result, seen = made.run(codes, core)  # type: ignore[arg-type]
+        wanted = np.clip(exact / np.float64(np.float32(0.1)) + 128, 0, 255)
+        assert np.abs(result - wanted).max() <= 0.502
+        assert not any("quantize" in kernel for kernel in seen)
+
+
+@pytest.mark.parametrize("core", [CORE, SIGNED], ids=["unsigned", "signed"])
 def test_product_of_two_grids(core: object) -> None:
     made = Qdq()
     product = made.node("Mul", made.given(X), made.given(Y))

@@ -18,6 +18,7 @@ from tvm import relax
 MOST_SHIFT = 22  # a zero point of 8 bits fits on top of it
 MOST = 1 << 30  # sums up to it cannot overflow
 TERM_BITS = 14  # factors of terms are of 16 bits
+MOST_TERM_SHIFT = 20  # two sums below 2^29 and a zero point fit in 32 bits
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,17 @@ class Result:
 
 def requantised(total: relax.Expr, form: Fixed, shape: tuple[int, ...], result: Result) -> Any:
     """``total`` (int32) times the factors of ``form`` (reshaped to ``shape``), as codes."""
+    return rounded(_high(total, form, shape), form.shift, result)
+
+
+def scaled(total: relax.Expr, form: Fixed, shape: tuple[int, ...]) -> Any:
+    """The same as int32, rounded half up."""
+    half = relax.op.add(_high(total, form, shape), _int32(1 << form.shift >> 1))
+    return relax.op.right_shift(half, _int32(form.shift))
+
+
+def _high(total: relax.Expr, form: Fixed, shape: tuple[int, ...]) -> Any:
+    """floor(total * m / 2^31)"""
     op = relax.op
     if form.left:
         limit = 1 << (30 - form.left)
@@ -66,8 +78,7 @@ def requantised(total: relax.Expr, form: Fixed, shape: tuple[int, ...], result: 
         total = op.left_shift(total, _int32(form.left))
     factors = relax.const(form.factors.reshape(shape), "int64")
     wide = op.multiply(op.astype(total, "int64"), factors)
-    high = op.astype(op.right_shift(wide, relax.const(31, "int64")), "int32")
-    return rounded(high, form.shift, result)
+    return op.astype(op.right_shift(wide, relax.const(31, "int64")), "int32")
 
 
 def rounded(total: relax.Expr, shift: int, result: Result, offset: int = 0) -> Any:
@@ -81,8 +92,8 @@ def rounded(total: relax.Expr, shift: int, result: Result, offset: int = 0) -> A
 
 def terms(scales: tuple[float, ...]) -> tuple[tuple[int, ...], int] | None:
     """Factors of 16 bits of terms that are added up, and their common shift."""
-    exponent = math.frexp(max(scales))[1]
-    shift = min(TERM_BITS - exponent, MOST_SHIFT)
+    exponent = math.frexp(max(scales, default=1.0))[1]
+    shift = min(TERM_BITS - exponent, MOST_TERM_SHIFT)
     if shift < 1:
         return None
     return tuple(round(scale * 2.0**shift) for scale in scales), shift

@@ -9,7 +9,14 @@ from tvm import relax
 
 from tvmedge.compiler.passes.quantised.concat import concat
 from tvmedge.compiler.passes.quantised.context import Context
-from tvmedge.compiler.passes.quantised.fixed import Result, fixed, requantised, rounded, terms
+from tvmedge.compiler.passes.quantised.fixed import (
+    Result,
+    fixed,
+    requantised,
+    rounded,
+    scaled,
+    terms,
+)
 from tvmedge.compiler.passes.quantised.softmax import softmax
 from tvmedge.compiler.passes.quantised.values import Added, Array, Coded, Grid, Sums, along
 
@@ -99,27 +106,44 @@ def _of_sums(value: Sums, ratios: Array, grid: Grid) -> relax.Expr | None:
     if form is None:
         return None
     dims = value.total.ty.ndim
-    total = value.total
-    if np.any(value.offset):
-        offset = along(value.offset.astype(np.int32), value.axis, dims)
-        total = relax.op.add(total, relax.const(offset, "int32"))
     shape = along(form.factors, value.axis, dims).shape
-    return requantised(total, form, shape, _result(grid, value.low, value.high))
+    return requantised(_total(value), form, shape, _result(grid, value.low, value.high))
+
+
+def _total(value: Sums) -> relax.Expr:
+    if not np.any(value.offset):
+        return value.total
+    offset = along(value.offset.astype(np.int32), value.axis, value.total.ty.ndim)
+    return relax.op.add(value.total, relax.const(offset, "int32"))
 
 
 def _of_added(context: Context, value: Added, grid: Grid) -> relax.Expr | None:
     sides = (value.left, value.right)
-    grids = [side.grid for side in sides if side.grid is not None]
+    grids = [side.grid for side in sides if isinstance(side, Coded) and side.grid is not None]
     found = terms(tuple(side.scale / grid.scale for side in grids))
-    if found is None or len(grids) != len(sides):
+    if found is None:
         return None
     factors, shift = found
-    products = [
-        relax.op.multiply(
-            relax.op.astype(context.as_codes(side), "int32"), relax.const(factor, "int32")
-        )
-        for side, factor in zip(sides, factors, strict=True)
-    ]
     offset = -sum(one.zero * factor for one, factor in zip(grids, factors, strict=True))
+    left = list(factors)
+    products = []
+    for side in sides:
+        if isinstance(side, Sums):
+            product = _scaled(side, shift, grid)
+        else:
+            wide = relax.op.astype(context.as_codes(side), "int32")
+            product = relax.op.multiply(wide, relax.const(left.pop(0), "int32"))
+        if product is None:
+            return None
+        products.append(product)
     total = relax.op.add(*products)
     return rounded(total, shift, _result(grid, value.low, value.high), offset)
+
+
+def _scaled(value: Sums, shift: int, grid: Grid) -> relax.Expr | None:
+    """Sums in steps of ``grid`` / 2^``shift``, below 2^29: what is clipped is beyond all codes."""
+    form = fixed(value.scales / np.float64(grid.scale) * 2.0**shift)
+    if form is None:
+        return None
+    shape = along(form.factors, value.axis, value.total.ty.ndim).shape
+    return scaled(_total(value), form, shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
 from tvm import relax
@@ -74,10 +75,12 @@ def clip(context: Context, call: relax.Call) -> Known | None:
 def binary(context: Context, call: relax.Call) -> Known | None:
     """Two functions of the same codes; codes and a number; sums and numbers; two of codes."""
     left, right = (context.values.get(arg) for arg in call.args)
+    if isinstance(left, Coded) and isinstance(right, Coded) and left.source.same_as(right.source):
+        return _finite(left, BINARY[call.op.name](_wide(left), _wide(right)))
+    if call.op.name == "relax.add" and _addable(left) and _addable(right):
+        return Added(left, right)
     if isinstance(left, Coded) and isinstance(right, Coded):
-        if left.source.same_as(right.source):
-            return _finite(left, BINARY[call.op.name](_wide(left), _wide(right)))
-        return _both(context, call.op.name, left, right)
+        return _product(context, left, right) if call.op.name == "relax.multiply" else None
     known, other = (right, call.args[0]) if left is None else (left, call.args[1])
     number = context.array(other)
     if known is None or number is None:
@@ -132,12 +135,14 @@ def _of_sums(name: str, value: Sums, number: Array) -> Sums | None:
     return None
 
 
-def _both(context: Context, name: str, left: Coded, right: Coded) -> Known | None:
+def _addable(value: Known | None) -> TypeGuard[Coded | Sums]:
+    if isinstance(value, Sums):
+        return not np.isfinite(value.low) and not np.isfinite(value.high)
+    return isinstance(value, Coded) and value.grid is not None
+
+
+def _product(context: Context, left: Coded, right: Coded) -> Sums | None:
     if left.grid is None or right.grid is None:
-        return None
-    if name == "relax.add":
-        return Added(left, right)
-    if name != "relax.multiply":
         return None
     factors = []
     for side, zero in ((left, left.grid.zero), (right, right.grid.zero)):

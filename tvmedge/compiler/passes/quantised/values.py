@@ -69,10 +69,10 @@ class Sums:
 
 @dataclass(frozen=True)
 class Added:
-    """The sum of numbers of two grids, clipped to ``low`` and ``high``."""
+    """The sum of two numbers of grids or sums without bounds, clipped to ``low`` and ``high``."""
 
-    left: Coded
-    right: Coded
+    left: Coded | Sums
+    right: Coded | Sums
     low: float = -np.inf
     high: float = np.inf
 
