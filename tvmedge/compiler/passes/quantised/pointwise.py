@@ -10,9 +10,11 @@ from typing import TypeGuard
 import numpy as np
 from tvm import relax
 
-from tvmedge.compiler.passes.quantised.context import Context
+from tvmedge.compiler.passes.quantised.context import Context, spread
 from tvmedge.compiler.passes.quantised.fixed import MOST
 from tvmedge.compiler.passes.quantised.values import Added, Array, Coded, Known, Sums
+
+MOST_DROPPED = 8  # bits of a sum below its bias
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -85,11 +87,14 @@ def binary(context: Context, call: relax.Call) -> Known | None:
     number = context.array(other)
     if known is None or number is None:
         return None
-    return _with_number(call, known, number, reverse=left is None)
+    return _with_number(context, call, (known, number), reverse=left is None)
 
 
-def _with_number(call: relax.Call, known: Known, number: Array, *, reverse: bool) -> Known | None:
-    """``known`` and a number, which stands first if ``reverse``."""
+def _with_number(
+    context: Context, call: relax.Call, terms: tuple[Known, Array], *, reverse: bool
+) -> Known | None:
+    """What is known and a number, which stands first if ``reverse``."""
+    known, number = terms
     name, function = call.op.name, BINARY[call.op.name]
     if isinstance(known, Coded):
         if number.size != 1:
@@ -103,7 +108,7 @@ def _with_number(call: relax.Call, known: Known, number: Array, *, reverse: bool
         return None
     if reverse and name in ("relax.subtract", "relax.divide"):
         return None
-    return _of_sums(name, known, number)
+    return _of_sums(context, name, known, number)
 
 
 def _fits(call: relax.Call, value: Sums, number: Array) -> bool:
@@ -118,21 +123,38 @@ def _fits(call: relax.Call, value: Sums, number: Array) -> bool:
     return others and hasattr(size, "value") and shape[axis] == int(size)
 
 
-def _of_sums(name: str, value: Sums, number: Array) -> Sums | None:
+def _of_sums(context: Context, name: str, value: Sums, number: Array) -> Sums | None:
     """A bias is so many of the sums' own steps; positive factors are part of the scales."""
     if np.isfinite(value.low) or np.isfinite(value.high):
         return None
     flat = number.astype(np.float64).reshape(-1)
     if name in ("relax.add", "relax.subtract"):
-        steps = np.rint((flat if name == "relax.add" else -flat) / value.scales)
-        if not np.all(np.isfinite(steps)) or np.abs(steps).max() + value.most >= MOST:
-            return None
-        most = value.most + int(np.abs(steps).max())
-        return replace(value, offset=value.offset + steps.astype(np.int64), most=most)
+        return _biased(context, value, flat if name == "relax.add" else -flat)
     if name in ("relax.multiply", "relax.divide") and np.all(flat > 0):
         scales = value.scales * flat if name == "relax.multiply" else value.scales / flat
         return replace(value, scales=scales)
     return None
+
+
+def _biased(context: Context, value: Sums, bias: Array) -> Sums | None:
+    """Channels whose own steps are so small that their bias is billions of them take larger
+    ones: what their sums lose is less than 2^-20 of the bias."""
+    steps = bias / value.scales
+    if not np.all(np.isfinite(steps)):
+        return None
+    over = np.maximum(np.abs(steps) / (MOST - value.most), 2.0**-1)
+    shifts = np.maximum(np.ceil(np.log2(over)), 0).astype(np.int64)
+    if np.any(shifts > MOST_DROPPED):
+        return None
+    total, offset, scales = value.total, value.offset, value.scales
+    if np.any(shifts):
+        total = context.emit(
+            relax.op.right_shift(total, spread(shifts.astype(np.int32), value.axis, total.ty.ndim))
+        )
+        offset, scales = offset >> shifts, scales * 2.0**shifts
+    whole = np.rint(bias / scales).astype(np.int64)
+    most = value.most + int(np.abs(whole).max())
+    return replace(value, total=total, offset=offset + whole, scales=scales, most=most)
 
 
 def _addable(value: Known | None) -> TypeGuard[Coded | Sums]:
