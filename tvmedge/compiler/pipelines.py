@@ -23,6 +23,7 @@ from tvmedge.compiler.passes.in_place import InPlace
 from tvmedge.compiler.passes.join_phases import JoinPhases
 from tvmedge.compiler.passes.legalize import Legalize
 from tvmedge.compiler.passes.native_extremes import NativeExtremes
+from tvmedge.compiler.passes.pack_dots import PackDots
 from tvmedge.compiler.passes.pack_products import PackProducts
 from tvmedge.compiler.passes.quantised import StayInteger
 from tvmedge.compiler.passes.reciprocals import Reciprocals
@@ -76,6 +77,7 @@ def unscheduled_kernels(
                 FoldSymmetric(core),
                 BlockChannels(core, winograd, knobs or Defaults()),
                 PackProducts(core, knobs or Defaults()),
+                PackDots(core),
                 transform.DeadCodeElimination(),
             ),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tvmedge.schedules.rules.cpu.columns import Columns
 from tvmedge.schedules.rules.cpu.conv import Conv
 from tvmedge.schedules.rules.cpu.dot_conv import DotConv
+from tvmedge.schedules.rules.cpu.dot_product import DotProduct
 from tvmedge.schedules.rules.cpu.elementwise import Elementwise
 from tvmedge.schedules.rules.cpu.last import Last
 from tvmedge.schedules.rules.cpu.move import Move
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     Window(),
     OpenWindow(),
     Product(),
+    DotProduct(),
     Move(),
     Rows(),
     Columns(),

@@ -34,7 +34,7 @@ def dense(
     def element(lead: tuple[tirx.Var, ...], k: tirx.Var, c: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
         return weight[c // beside, k, c % beside * block + i]
 
-    alone = len(data.shape) > 2 and _size(data.shape[-2]) == 1
+    alone = len(data.shape) > 2 and size_of(data.shape[-2]) == 1
     kind = _Kind(alone, question)
     return _product(data, element, tile, groups * beside, block, columns, kind)
 
@@ -45,9 +45,9 @@ def matmul(left: te.Tensor, right: te.Tensor, tile: int, step: int, block: int) 
     ``right`` has the leading axes of ``left``, or none; its columns are rounded up to a
     multiple of ``step``.
     """
-    columns = _size(right.shape[-1])
-    covered = _cover(columns, step)
-    whole = _zeros_beyond(right, -1, covered, "columns")
+    columns = size_of(right.shape[-1])
+    covered = cover(columns, step)
+    whole = zeros_beyond(right, -1, covered, "columns")
 
     def element(lead: tuple[tirx.Var, ...], k: tirx.Var, c: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
         index = (*lead[: len(right.shape) - 2], k, c * block + i)
@@ -73,12 +73,12 @@ def _product(
     columns: Size,
     kind: _Kind,
 ) -> te.Tensor:
-    *lead, height, reduced = (_size(size) for size in data.shape)
+    *lead, height, reduced = (size_of(size) for size in data.shape)
     one = [0] if kind.alone else []
     if kind.alone:
         *lead, height = lead
-    rows = _cover(height, tile)
-    image = _zeros_beyond(data, -3 if kind.alone else -2, rows, "pad")
+    rows = cover(height, tile)
+    image = zeros_beyond(data, -3 if kind.alone else -2, rows, "pad")
     k = te.reduce_axis((0, reduced), "k")
 
     def element(*axes: tirx.Var) -> tvm.ir.Expr:
@@ -96,9 +96,9 @@ def _product(
     return te.compute((*lead, height, *[1] * len(one), columns), flat, name="flat", attrs={CUT: 1})
 
 
-def _zeros_beyond(data: te.Tensor, axis: int, size: Size, name: str) -> te.Tensor:
+def zeros_beyond(data: te.Tensor, axis: int, size: Size, name: str) -> te.Tensor:
     """``data`` with zeros up to ``size`` along ``axis``."""
-    shape = [_size(size) for size in data.shape]
+    shape = [size_of(size) for size in data.shape]
     given = shape[axis]
     if isinstance(size, int) and size == given:
         return data
@@ -110,10 +110,10 @@ def _zeros_beyond(data: te.Tensor, axis: int, size: Size, name: str) -> te.Tenso
     return te.compute(shape, element, name=name)
 
 
-def _cover(size: Size, tile: int) -> Size:
+def cover(size: Size, tile: int) -> Size:
     """``size`` rounded up to whole tiles."""
     return (size + (tile - 1)) // tile * tile
 
 
-def _size(size: tvm.ir.Expr) -> Size:
+def size_of(size: tvm.ir.Expr) -> Size:
     return int(size) if isinstance(size, tirx.IntImm) else size
