@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.devices.parts import EMULATED, Board, alive, write_model, zombies
+from tests.devices.parts import EMULATED, Board, alive, trouble_library, write_model, zombies
 from tvmedge.boards import opencl
 from tvmedge.boards.emulated import emulator_command
 from tvmedge.boards.runtime import load_runtime
+from tvmedge.bundle import write_bundle
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.device.runtime_wheels import ensure_runtime
 from tvmedge.errors import BoardError
@@ -85,3 +86,18 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         except BoardError as error:
             pytest.skip(str(error))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def make_library(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A bundle of trouble_library.c for a target."""
+    folder = tmp_path_factory.mktemp("trouble")
+    made: dict[str, Path] = {}
+
+    def make(name: str) -> Path:
+        if name not in made:
+            made[name] = folder / f"{name}.tvmedge"
+            write_bundle(made[name], trouble_library(target(name), folder))
+        return made[name]
+
+    return make

@@ -16,11 +16,12 @@ from tvmedge.bundle import (
     CheckInfo,
     CodeInfo,
     Form,
+    LibraryInfo,
     ModelInfo,
     TargetInfo,
     write_bundle,
 )
-from tvmedge.device.zig import zig_cc
+from tvmedge.device.zig import zig_archive, zig_cc
 from tvmedge.targeting import TargetSpec
 from tvmedge.types import Signature, TensorSpec
 
@@ -79,6 +80,35 @@ def write_model(path: Path, model: str, spec: TargetSpec, work: Path) -> None:
         notice="",
     )
     write_bundle(path, contents)
+
+
+def trouble_library(spec: TargetSpec, folder: Path) -> BundleContents:
+    """A bundle of trouble_library.c, whose kernel does what its first element asks for."""
+    loader = spec.toolchain.loader
+    library = folder / (f"{spec.name}.so" if loader else f"{spec.name}.o")
+    source = str(Path(__file__).with_name("trouble_library.c"))
+    options = ["-target", spec.toolchain.triple, *spec.toolchain.flags, "-fPIC", "-O1"]
+    options += ["-shared"] if loader else ["-c"]
+    zig_cc([*options, source, "-o", str(library)], "a test library")
+    if not loader:
+        library = library.with_suffix(".a")
+        zig_archive(library, [library.with_suffix(".o")])
+    x, kind = np.zeros(SIZE, "float32"), ((SIZE,), "float32")
+    code, info = f"code/model{library.suffix}", LibraryInfo("trouble", 0)
+    return BundleContents(
+        model=ModelInfo("trouble", "0" * 64, "Apache-2.0"),
+        target=TargetInfo(spec.name, spec.family.value, str(spec.tvm["mtriple"]), "generic", ()),
+        signature=Signature((TensorSpec("input/x:0", *kind),), (TensorSpec("output/y:0", *kind),)),
+        code=CodeInfo(code, Form.LIBRARY, (), 1, 0, info),
+        check=CheckInfo("numpy", 1e-4),
+        versions={"tvmedge": "0"},
+        records_sha256=None,
+        library=library.read_bytes(),
+        weights={},
+        check_inputs={"input/x:0": x},
+        check_outputs={"output/y:0": x},
+        notice="",
+    )
 
 
 def _library(model: str, spec: TargetSpec, work: Path) -> bytes:

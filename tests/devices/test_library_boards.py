@@ -18,24 +18,16 @@ from tvmedge.boards.address import parse_address
 from tvmedge.boards.emulated import require_emulator
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import (
-    BundleContents,
-    CheckInfo,
-    CodeInfo,
     Form,
-    LibraryInfo,
-    ModelInfo,
-    TargetInfo,
     write_bundle,
 )
 from tvmedge.cli import main
 from tvmedge.compiler.compile import CompileOptions, compile_frontend, compile_model, open_frontend
 from tvmedge.compiler.forms import FormChoice
 from tvmedge.device.build_server import build_library_server
-from tvmedge.device.zig import zig_archive, zig_cc
 from tvmedge.errors import BoardError, InputError, ToolError
 from tvmedge.model.load import load
 from tvmedge.targeting import TargetSpec, target
-from tvmedge.types import Signature, TensorSpec
 
 pytestmark = pytest.mark.usefixtures("clean")
 IN, OUT = "input/x:0", "output/y:0"
@@ -50,49 +42,6 @@ def _require_emulator(spec: TargetSpec) -> None:
             require_emulator(spec)
         except ToolError as error:
             pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def make_library(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A bundle of trouble_library.c for a target."""
-    folder = tmp_path_factory.mktemp("trouble")
-    made: dict[str, Path] = {}
-
-    def make(name: str) -> Path:
-        if name not in made:
-            made[name] = folder / f"{name}.tvmedge"
-            write_bundle(made[name], _trouble(target(name), folder))
-        return made[name]
-
-    return make
-
-
-def _trouble(spec: TargetSpec, folder: Path) -> BundleContents:
-    loader = spec.toolchain.loader
-    library = folder / (f"{spec.name}.so" if loader else f"{spec.name}.o")
-    source = str(Path(__file__).with_name("trouble_library.c"))
-    options = ["-target", spec.toolchain.triple, *spec.toolchain.flags, "-fPIC", "-O1"]
-    options += ["-shared"] if loader else ["-c"]
-    zig_cc([*options, source, "-o", str(library)], "a test library")
-    if not loader:
-        library = library.with_suffix(".a")
-        zig_archive(library, [library.with_suffix(".o")])
-    x, kind = np.zeros(SIZE, "float32"), ((SIZE,), "float32")
-    code, info = f"code/model{library.suffix}", LibraryInfo("trouble", 0)
-    return BundleContents(
-        model=ModelInfo("trouble", "0" * 64, "Apache-2.0"),
-        target=TargetInfo(spec.name, spec.family.value, str(spec.tvm["mtriple"]), "generic", ()),
-        signature=Signature((TensorSpec(IN, *kind),), (TensorSpec(OUT, *kind),)),
-        code=CodeInfo(code, Form.LIBRARY, (), 1, 0, info),
-        check=CheckInfo("numpy", 1e-4),
-        versions={"tvmedge": "0"},
-        records_sha256=None,
-        library=library.read_bytes(),
-        weights={},
-        check_inputs={IN: x},
-        check_outputs={OUT: x},
-        notice="",
-    )
 
 
 def _asking(what: int) -> dict[str, np.ndarray]:

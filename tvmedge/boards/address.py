@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tvmedge.errors import InputError
 
-_FORMS = "local, emulated, tvm://HOST:PORT[/KEY]"
+_FORMS = "local, emulated, ssh://[USER@]HOST[:PORT], adb://SERIAL, tvm://HOST:PORT[/KEY]"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:%-]*")
 
 
 class BoardKind(str, Enum):
@@ -16,23 +18,31 @@ class BoardKind(str, Enum):
 
     LOCAL = "local"
     EMULATED = "emulated"
+    SSH = "ssh"
+    ADB = "adb"
     TVM = "tvm"
 
 
 @dataclass(frozen=True)
 class BoardAddress:
-    """A parsed ``--board``: host, port and key are set for a TVM RPC server only."""
+    """A parsed ``--board``. ``host`` is a device's serial number for adb; ``port`` 0 is the
+    usual one; ``user`` is ssh's, ``key`` a TVM RPC server's."""
 
     kind: BoardKind
     host: str = ""
     port: int = 0
     key: str = ""
+    user: str = ""
 
     def __str__(self) -> str:
-        if self.kind is not BoardKind.TVM:
+        if self.kind in (BoardKind.LOCAL, BoardKind.EMULATED):
             return str(self.kind.value)
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"tvm://{host}:{self.port}" + (f"/{self.key}" if self.key else "")
+        host = (
+            f"[{self.host}]" if ":" in self.host and self.kind is not BoardKind.ADB else self.host
+        )
+        user = f"{self.user}@" if self.user else ""
+        port = f":{self.port}" if self.port else ""
+        return f"{self.kind.value}://{user}{host}{port}" + (f"/{self.key}" if self.key else "")
 
 
 LOCAL = BoardAddress(BoardKind.LOCAL)
@@ -46,17 +56,33 @@ def parse_address(text: str) -> BoardAddress:
     """
     if text in (BoardKind.LOCAL.value, BoardKind.EMULATED.value):
         return BoardAddress(BoardKind(text))
-    scheme = text.partition("://")[0]
-    if scheme != BoardKind.TVM.value or "://" not in text:
+    scheme, _, rest = text.partition("://")
+    if scheme == BoardKind.ADB.value and _NAME.fullmatch(rest):
+        return BoardAddress(BoardKind.ADB, rest)
+    if scheme not in (BoardKind.SSH.value, BoardKind.TVM.value) or not rest:
         raise InputError(f"There is no board '{text}': --board takes {_FORMS}.")
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname or "", parts.port or 0
     except ValueError as error:
         raise InputError(f"Cannot read the board '{text}': {error}.") from error
+    if scheme == BoardKind.SSH.value:
+        return _ssh(text, parts, host, port)
     if not host or not port or parts.query or parts.fragment or parts.username is not None:
         raise InputError(f"The board '{text}' needs a host and a port: tvm://HOST:PORT[/KEY].")
     key = parts.path.removeprefix("/")
     if any(character.isspace() for character in key):
         raise InputError(f"The key '{key}' of a board has no spaces.")
     return BoardAddress(BoardKind.TVM, host, port, key)
+
+
+def _ssh(text: str, parts: SplitResult, host: str, port: int) -> BoardAddress:
+    """OpenSSH reads names that begin with a dash as options."""
+    user = parts.username or ""
+    extra = parts.path.strip("/") or parts.query or parts.fragment or parts.password is not None
+    if extra or not _NAME.fullmatch(host) or (user and not _NAME.fullmatch(user)):
+        raise InputError(
+            f"Cannot read the board '{text}': it is ssh://[USER@]HOST[:PORT]; keys and passwords "
+            "are OpenSSH's business."
+        )
+    return BoardAddress(BoardKind.SSH, host, port, user=user)

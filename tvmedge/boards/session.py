@@ -42,7 +42,8 @@ from tvmedge.boards.messages import (
     Times,
 )
 from tvmedge.boards.process import WorkerProcess
-from tvmedge.bundle import Bundle, LibraryInfo, read_bundle, require_runnable_here, tensorfile
+from tvmedge.boards.remote import remote_command
+from tvmedge.bundle import Bundle, Form, LibraryInfo, read_bundle, require_runnable_here, tensorfile
 from tvmedge.bundle.compat import architecture
 from tvmedge.bundle.malformed import MalformedError
 from tvmedge.dtypes import carrier, out_of_range
@@ -301,13 +302,16 @@ def _board_command(
 ) -> list[str]:
     """What starts the board's server, which may be linked into ``folder``; empty where
     nothing is to be started."""
-    if address.kind is not BoardKind.EMULATED:
+    if address.kind in (BoardKind.LOCAL, BoardKind.TVM):
         return []
     spec = _emulated(bundle, options)
+    form = bundle.manifest.code.form
+    threads = ["--threads", str(options.threads)] if options.threads and form is Form.VM else []
+    if address.kind is not BoardKind.EMULATED:
+        return remote_command(address, spec, form, options.limits, threads)
     session = session_command(spec, options.limits, options.places)
-    if bundle.manifest.code.library is not None:
+    if form is Form.LIBRARY:
         return session + library_command(spec, bundle, folder)
-    threads = ["--threads", str(options.threads)] if options.threads else []
     return session + emulator_command(spec) + threads
 
 

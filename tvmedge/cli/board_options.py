@@ -20,7 +20,7 @@ class BoardOptions:
     """Where to run."""
 
     board: str = "local"
-    "local, emulated, or tvm://HOST:PORT[/KEY] (open servers only: it is not authenticated)."
+    "local, emulated, ssh://[USER@]HOST[:PORT], adb://SERIAL, tvm://HOST:PORT[/KEY] (open)."
     threads: int | None = None
     "Threads for kernels; default: TVM_NUM_THREADS, or one a core."
     timeout: float = 120.0

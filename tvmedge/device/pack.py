@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tvmedge.device.build_opencl import build_opencl
 from tvmedge.device.build_server import build_library_server, build_server
+from tvmedge.device.build_session import build_session
 from tvmedge.device.folders import SUMS, atomic_folder, locked, sums_match, write_sums
 from tvmedge.device.runtime_wheels import RuntimeFiles, cached_runtime, ensure_runtime
 from tvmedge.errors import InputError, ToolError
@@ -16,14 +17,16 @@ from tvmedge.resources import cache_dir, disk_errors
 from tvmedge.targeting import TargetSpec
 from tvmedge.types import Form
 
+SESSION = "tvmedge-session"
 SERVER = "tvmedge-server"
 LIBRARY_SERVER = "tvmedge-library-server"
 EXTRA = "lib/libtvm_runtime_extra.so"
 OPENCL = "lib/libtvmedge-opencl.so"
 
 _README_VM = """\
-Copy this folder to the board, for example: scp -r {folder} USER@BOARD:tvmedge-board
-Over ssh, without an open port, a host starts: ssh USER@BOARD tvmedge-board/tvmedge-server
+Over ssh nothing needs to be copied: tvmedge run BUNDLE --board ssh://USER@BOARD brings these files.
+By hand, without an open port: scp -r {folder} USER@BOARD:tvmedge-board, then a host starts
+ssh USER@BOARD tvmedge-board/tvmedge-session -- tvmedge-board/tvmedge-server
 For other TVM clients run on the board: tvmedge-board/tvmedge-server --listen 127.0.0.1:9090
 """
 
@@ -34,8 +37,9 @@ Set TVMEDGE_OPENCL_CACHE to a folder of your own to keep built kernels between s
 """
 
 _README_LIBRARY = """\
-Copy this folder to the board, for example: scp -r {folder} USER@BOARD:tvmedge-board
-Over ssh, without an open port, a host starts: ssh USER@BOARD tvmedge-board/tvmedge-library-server
+Over ssh nothing needs to be copied: tvmedge run BUNDLE --board ssh://USER@BOARD brings these files.
+By hand, without an open port: scp -r {folder} USER@BOARD:tvmedge-board, then a host starts
+ssh USER@BOARD tvmedge-board/tvmedge-session -- tvmedge-board/tvmedge-library-server
 It runs freestanding libraries (tvmedge compile --form library) and needs the board's libc only.
 """
 
@@ -85,42 +89,60 @@ def pack_board(
             _add_runtime(spec, runtime, fresh, extra=extra)
         if Form.LIBRARY in forms:
             _add(build_library_server(spec.toolchain.triple), fresh / LIBRARY_SERVER)
-        _add_readme(spec, fresh, out.resolve().name, forms)
+        _add_rest(spec, fresh, out.resolve().name, forms)
     sizes = ((path, path.stat().st_size) for path in sorted(out.rglob("*")) if path.is_file())
     files = tuple(PackedFile(path.relative_to(out).as_posix(), size) for path, size in sizes)
     return PackReport(out, files, sum(file.size for file in files))
 
 
-def cached_board(spec: TargetSpec) -> Path:
-    """The board folder of a target inside the cache, for boards on this machine.
+def cached_board(spec: TargetSpec, form: Form = Form.VM) -> Path:
+    """The board folder of a target for one form of code inside the cache.
 
     Never downloads; every file is hashed again before it is used.
 
     Raises:
-        InputError: the target has no runtime.
-        ToolError: the runtime is not in the cache, or the server cannot be built.
+        InputError: the target has no runtime, or no folder for that form.
+        ToolError: the runtime is not in the cache, or a program cannot be built.
     """
-    tag = _platform(spec)
-    runtime = cached_runtime(tag)
+    forms = _forms(spec, form)
+    runtime = _cached_runtime(spec) if form is Form.VM else None
+    server = _server(spec, runtime)
+    opencl = _opencl(spec, runtime) if runtime else None
+    programs = [server, _session(spec), *([opencl] if opencl else [])]
+    files = sorted(runtime.files.values()) if runtime else []
+    made_from = " ".join([*(program.name for program in programs), *map(str, files)])
+    key = hashlib.sha256(made_from.encode()).hexdigest()[:16]
+    folder = cache_dir("boards") / f"{spec.toolchain.triple}-{key}"
+    if not sums_match(folder):
+        with locked(folder.with_name(f"{folder.name}.lock")):
+            if not sums_match(folder):
+                with atomic_folder(folder) as fresh, disk_errors(folder):
+                    if runtime is not None:
+                        _add_runtime(spec, runtime, fresh, extra=True)
+                    else:
+                        _add(server, fresh / LIBRARY_SERVER)
+                    _add_rest(spec, fresh, folder.name, forms)
+    return folder
+
+
+def _cached_runtime(spec: TargetSpec) -> RuntimeFiles:
+    runtime = cached_runtime(_platform(spec))
     if runtime is None:
         raise ToolError(
             f"The runtime for {spec.name} is not on this machine yet: "
             f"run 'tvmedge board pack {spec.name} -o DIR' once, which downloads it."
         )
-    server = build_server(spec.toolchain.triple, runtime)
-    opencl = _opencl(spec, runtime)
-    made_from = f"{server.name} {sorted(runtime.files.values())}" + (
-        f" {opencl.name}" if opencl else ""
-    )
-    key = hashlib.sha256(made_from.encode()).hexdigest()[:16]
-    folder = cache_dir("boards") / f"{tag}-{key}"
-    if not sums_match(folder):
-        with locked(folder.with_name(f"{folder.name}.lock")):
-            if not sums_match(folder):
-                with atomic_folder(folder) as fresh, disk_errors(folder):
-                    _add_runtime(spec, runtime, fresh, extra=True)
-                    _add_readme(spec, fresh, folder.name, frozenset({Form.VM}))
-    return folder
+    return runtime
+
+
+def _server(spec: TargetSpec, runtime: RuntimeFiles | None) -> Path:
+    if runtime is None:
+        return build_library_server(spec.toolchain.triple)
+    return build_server(spec.toolchain.triple, runtime)
+
+
+def _session(spec: TargetSpec) -> Path:
+    return build_session(spec.toolchain.triple.partition("-")[0])
 
 
 def _forms(spec: TargetSpec, form: Form | None) -> frozenset[Form]:
@@ -172,7 +194,9 @@ def _add(program: Path, copy: Path) -> None:
     copy.chmod(0o755)
 
 
-def _add_readme(spec: TargetSpec, folder: Path, name: str, forms: frozenset[Form]) -> None:
+def _add_rest(spec: TargetSpec, folder: Path, name: str, forms: frozenset[Form]) -> None:
+    """What every folder has: the session program, a README, hashes."""
+    _add(_session(spec), folder / SESSION)
     lines = _README_VM if Form.VM in forms else _README_LIBRARY
     if spec.accelerator is not None:
         lines += _README_GPU
@@ -200,5 +224,5 @@ def _replaceable(out: Path) -> bool:
         return False
     names = {path.name for path in out.iterdir()}
     servers = {SERVER, LIBRARY_SERVER}
-    ours = {*servers, "lib", "licences", "README", SUMS}
+    ours = {*servers, SESSION, "lib", "licences", "README", SUMS}
     return not names or (names <= ours and SUMS in names and bool(names & servers))
