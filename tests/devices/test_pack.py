@@ -68,7 +68,7 @@ def test_a_board_folder_is_complete_and_small(emulated_spec: TargetSpec, tmp_pat
     }
     assert report.total == sum(sizes.values())
     readme = (report.folder / "README").read_text()
-    assert len(readme.splitlines()) == 3
+    assert len(readme.splitlines()) == 4
     assert "scp -r pi " in readme
     command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
     subprocess.run(command, cwd=report.folder, check=True)
