@@ -16,18 +16,21 @@ AXES = "xyz"
 GROUP, MOST_ITEMS = 64, 256  # of a work-group: wanted, and allowed by every device
 TYPES = ("float32", "float16")  # what is computed with in vectors
 NARROW = 4  # items that a group beside another costs: those of one run together
+RUN = 16  # side by side, whose loads are one: others beside them see the same data again
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-def picked_group(knobs: Knobs, sizes: Sequence[int]) -> list[int]:
-    """Items of a group along each axis, innermost first: as many of the first as there are, and
-    of the next what fills a group. The last group may hang over the edge of an axis."""
+def picked_group(knobs: Knobs, sizes: Sequence[int], run: int = RUN) -> list[int]:
+    """Items of a group along each axis, innermost first: ``run`` of the first, where others fill
+    the group. The last group may hang over the edge of an axis."""
     group: list[int] = []
-    for axis, size in zip(AXES, sizes, strict=False):
+    for at, (axis, size) in enumerate(zip(AXES, sizes, strict=False)):
         left = MOST_ITEMS // math.prod(group)
         options = [s for s in SIZES if s <= left and s < 2 * size]
         options = sorted({*options, *([size] if size <= left else [])})
         wanted = max(1, GROUP // math.prod(group))
+        if others := math.prod(sizes[at + 1 :]):
+            wanted = max(1, wanted // min(max(1, wanted // run), others))
         fits = [s for s in options if s <= wanted]
         default = min(fits, key=lambda s: -(-size // s) * (s + NARROW))
         group.append(knobs.pick(f"items_{axis}", options, default))

@@ -64,14 +64,15 @@ def exported(module: Any, folder: Path) -> Any:
 
 
 def computed(
-    proto: onnx.ModelProto, inputs: Iterable[np.ndarray]
+    proto: onnx.ModelProto, inputs: Iterable[np.ndarray], **options: Any
 ) -> tuple[np.ndarray, dict[str, Choice]]:
-    """The output of a graph of one on the first OpenCL device, and the rules chosen."""
+    """The output of a graph of one on the first OpenCL device, and the rules chosen; ``options``
+    are those of ``gpu_kernels``."""
     spec = target("host-opencl")
     imported = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {})
     chosen: dict[str, Choice] = {}
     device = tvm.target.Target(spec.tvm_target)
-    phases = (*gpu_kernels(core_of(spec), chosen.update), *vm_lowering(in_place=False))
+    phases = (*gpu_kernels(core_of(spec), chosen.update, **options), *vm_lowering(in_place=False))
     with device, tvm.transform.PassContext(3, config={"tirx.disable_cse_tir": True}):
         lowered, pipeline = run_phases(phases, imported.module), tir_pipeline()
         executable = relax.build(lowered, device, relax_pipeline=None, tir_pipeline=pipeline)
@@ -82,10 +83,13 @@ def computed(
 
 
 def close(
-    nodes: list[onnx.NodeProto], inputs: dict[str, np.ndarray], weights: dict[str, np.ndarray]
+    nodes: list[onnx.NodeProto],
+    inputs: dict[str, np.ndarray],
+    weights: dict[str, np.ndarray],
+    **options: Any,
 ) -> dict[str, str]:
     """The rule of each kernel of a graph with the output "y", which is as in float64."""
     want = exact(nodes, inputs, weights, "y")
-    got, chosen = computed(graph(nodes, inputs, weights, "y"), inputs.values())
+    got, chosen = computed(graph(nodes, inputs, weights, "y"), inputs.values(), **options)
     assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max()
     return {kernel: choice.rule for kernel, choice in chosen.items()}

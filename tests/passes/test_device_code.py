@@ -71,3 +71,18 @@ def test_padding_is_chosen_without_a_branch() -> None:
     source = _source(_schedule(padded=True))
     assert source.count("if (") == 1
     assert re.search(r"= select\(\(float4\)\(0\.0+e\+00f\), vload4\(0, .* select\(0, ", source)
+
+
+def test_what_is_chosen_from_memory_keeps_its_branch() -> None:
+    x, z = (te.placeholder((8,), name=name) for name in "xz")
+    y = te.compute(
+        (16,), lambda i: tirx.if_then_else(i < 8, x[i], z[i - 8] * tirx.const(2.0, "float32"))
+    )
+    schedule = s_tir.Schedule(te.create_prim_func([x, z, y]).with_attr("global_symbol", "main"))
+    (loop,) = schedule.get_loops(schedule.get_child_blocks(schedule.get_sblock("root"))[0])
+    groups, items = schedule.split(loop, [None, GROUP])
+    schedule.bind(groups, "blockIdx.x")
+    schedule.bind(items, "threadIdx.x")
+    source = _source(schedule)
+    assert "select(" not in source
+    assert source.count("if (") == 1

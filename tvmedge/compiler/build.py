@@ -79,7 +79,7 @@ def schedule(
         if spec.accelerator is None:
             phases = cpu_kernels(core_of(spec), explain, verify, winograd, recorded, recorded)
         else:
-            phases = gpu_kernels(core_of(spec), explain, recorded, numerics.precision)
+            phases = gpu_kernels(core_of(spec), explain, recorded, numerics, recorded)
         module = run_phases(phases, module, observe)
         beside = HostKernels(tvm.target.Target(spec.tvm_target))
         if spec.accelerator is not None:

@@ -36,7 +36,7 @@ from tvmedge.schedules.rules.mali import RULES as MALI_RULES
 from tvmedge.scheduling.engine import Recall
 from tvmedge.scheduling.knobs import Defaults, Knobs
 from tvmedge.targeting.core import Core
-from tvmedge.types import Precision, Winograd
+from tvmedge.types import Numerics, Precision, Winograd
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
 Observer = Callable[[str, tvm.IRModule], None]
@@ -124,14 +124,18 @@ def gpu_kernels(
     core: Core,
     explain: Explain | None = None,
     recall: Recall | None = None,
-    precision: Precision = Precision.FP32,
+    numerics: Numerics | None = None,
+    knobs: Knobs | None = None,
 ) -> tuple[Phase, ...]:
     """Relax operators -> calls of scheduled TIR kernels (mali): the layout of CPUs with vectors
-    of four, since a work-item computes with those. Winograd's algorithms have no rule there."""
+    of four, since a work-item computes with those."""
     scheduled = ScheduleKernels(core, explain, None, MALI_RULES, recall)
-    phases = unscheduled_kernels(core, Winograd.OFF)
+    numerics = numerics or Numerics()
+    plain = numerics.precision is Precision.FP32
+    # What Winograd's transforms make does not survive being rounded to half precision.
+    phases = unscheduled_kernels(core, numerics.winograd if plain else Winograd.OFF, knobs)
     schedule = Phase("schedule", (scheduled, *after_schedule(core)))
-    if precision is Precision.FP32:
+    if plain:
         return (*phases, schedule)
     # Conversions of arguments and results are kernels, too.
     half = (StoreHalf(), ScheduleKernels(core, None, None, MALI_RULES))

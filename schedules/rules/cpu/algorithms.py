@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tvmedge.schedules.rules.cpu.tiles import PORTS, Room, Tile, register_tile, waiting
+from tvmedge.schedules.rules.cpu.tiles import PORTS, Room, Tile, idle, register_tile, waiting
 from tvmedge.schedules.steps.loops import divisors
 
 from tvmedge.scheduling.knobs import Knobs
@@ -21,6 +21,9 @@ from tvmedge.types import Winograd
 TRANSFORM = {2: 2, 4: 4}
 NEAR = 16  # bytes a cycle on the way of images and sums to the L2 and back
 GAIN = 0.92  # of the direct cycles, at most, to be worth the rounding
+# Of a GPU, in multiply-adds of vectors: until memory has moved one (a G52 makes about 20, a G610
+# 60 meanwhile), and until a kernel has started.
+MOVED, STARTED = 32, 250_000
 DIRECT = "direct"
 LIKELY = 3  # numbers of bands, of each algorithm, that are worth measuring
 OUTPUTS = {Winograd.OFF: (), Winograd.F2: (2,), Winograd.F4: (2, 4)}
@@ -91,6 +94,8 @@ def faster(core: Core, image: Image, allowed: Winograd) -> Fast | None:
 
 def direct(core: Core, image: Image) -> float:
     """Cycles of direct sums."""
+    if core.items:
+        return _direct_by_items(core, image)
     tile = register_tile(core, image.outs, image.rows, image.columns, Room(pixels=image.padded))
     tasks = image.batch * (image.outs // tile.vectors) * -(-image.rows // tile.rows)
     products = 9 * image.rows * image.columns
@@ -100,6 +105,9 @@ def direct(core: Core, image: Image) -> float:
 
 
 def _plans(core: Core, image: Image, m: int) -> Iterator[Fast]:
+    if core.items:
+        yield _plan_of_items(core, image, m)
+        return
     rows = -(-image.rows // m)
     for band in range(1, rows + 1):
         bands = -(-rows // band)
@@ -127,6 +135,35 @@ def _plan(core: Core, image: Image, m: int, bands: int, tiles: int, tile: Tile) 
     stages = max(waiting(core, blocks) for blocks in (image.ins, image.outs // tile.vectors))
     cycles *= min(waiting(core, image.batch * bands), stages)
     return Fast(m, bands, tile, cycles)
+
+
+def _direct_by_items(core: Core, image: Image) -> float:
+    room = Room(pixels=image.padded, images=image.batch)
+    tile = register_tile(core, image.outs, image.rows, image.columns, room)
+    pixels = image.rows * image.columns
+    items = image.batch * -(-image.outs // tile.vectors) * tile.pixels(image.rows, image.columns)
+    cycles = _multiply(core, image, 9 * pixels, tile) / tile.share(
+        image.outs, image.rows, image.columns
+    )
+    moved = image.batch * pixels * (image.ins + image.outs) + 9 * _weight_vectors(core, image)
+    return float(cycles * idle(core, items) + moved * MOVED / PORTS)
+
+
+def _plan_of_items(core: Core, image: Image, m: int) -> Fast:
+    """Three kernels, each of which moves what it reads and what it makes."""
+    points, tiles = (m + 2) ** 2, -(-image.rows // m) * -(-image.columns // m)
+    room = Room(images=image.batch * points)
+    tile = register_tile(core, image.outs, 1, tiles, room)
+    items = room.images * image.outs // tile.vectors * tiles // tile.columns
+    products = _multiply(core, image, points * tiles, tile) * idle(core, items)
+    images = image.batch * image.rows * image.columns * (image.ins + image.outs)
+    between = 2 * image.batch * points * tiles * (image.ins + image.outs)
+    moved = images + between + points * _weight_vectors(core, image)
+    return Fast(m, 1, tile, products + (moved * MOVED + 2 * STARTED) / PORTS)
+
+
+def _weight_vectors(core: Core, image: Image) -> int:
+    return image.ins * image.outs * core.lanes
 
 
 def _multiply(core: Core, image: Image, products: int, tile: Tile) -> float:

@@ -8,11 +8,13 @@ from tvmedge.schedules.rules.mali.conv import Conv
 from tvmedge.schedules.rules.mali.last import Last
 from tvmedge.schedules.rules.mali.product import Product
 from tvmedge.schedules.rules.mali.window import Window
+from tvmedge.schedules.rules.mali.winograd import Winograd
 
 from tvmedge.scheduling.engine import Rule
 
 RULES: tuple[Rule, ...] = (
     Conv(),
+    Winograd(),
     Window(),
     Product(),
     Rows(),

@@ -17,7 +17,7 @@ from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import idle
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, has
 from tvmedge.schedules.steps.item_sums import depth_of, pad_in_registers, write_out
-from tvmedge.schedules.steps.items import bind_grid, picked_group, spread_items
+from tvmedge.schedules.steps.items import GROUP, bind_grid, picked_group, spread_items
 from tvmedge.schedules.steps.lanes import WEIGHTS, load_as_vectors
 from tvmedge.schedules.steps.loops import Loop, divisors, extent, unroll
 
@@ -69,7 +69,7 @@ class Window:
         written_out = lines <= SMALL_WINDOW
         if lines > 1:
             written_out = knobs.pick("window_written_out", (False, True), written_out)
-        group = picked_group(knobs, (rows * columns // wide, batch * blocks))
+        group = picked_group(knobs, (rows * columns // wide, batch * blocks), GROUP)
         apart = knobs.pick("pad_apart", (False, True), False)
         knobs.settle()
         kernel = anchor(schedule, main, lambda s, b: spread_items(s, b, core.lanes))

@@ -20,8 +20,21 @@ from tvm.ir.expr import TensorLoad
 from tvm.tirx import compilation_pipeline
 from tvm_ffi import structural_map, structural_walk
 
+
+@dataclass(frozen=True)
+class _Mask:
+    """The type of OpenCL's ``select`` for another, and how a number becomes one."""
+
+    dtype: str
+    word: str
+
+
 TIR_PIPELINE = "tvmedge-opencl"
-_MASKS = {"int32x4": "(int4)", "int16x4": "(short4)"}
+_MASKS = {
+    "float32x4": _Mask("int32x4", "(int4)"),
+    "float16x4": _Mask("int16x4", "(short4)"),
+}
+_CHOSEN = ("float32", "int32")  # scalars as wide as the condition that OpenCL chooses by
 _WORDS = {"float32": "float", "float16": "half", "int32": "int"}
 
 
@@ -148,25 +161,36 @@ def _loaded(old: TensorLoad) -> tvm.ir.Expr:
 
 
 def _chosen(old: Call) -> tvm.ir.Expr:
-    """A vector of memory or, beyond an edge, another: without a branch. There the first vector
-    is loaded for nothing."""
-    if not getattr(old.op, "name", "").endswith("if_then_else"):
+    """What memory holds or, beyond an edge, something else: without a branch. There the first
+    element or vector is loaded for nothing."""
+    if not getattr(old.op, "name", "").endswith("if_then_else") or not _is_number(old.args[2]):
         return old
-    if not _is_load(old.args[1]) or _is_load(old.args[2]):
+    inside, value, other = old.args
+    if isinstance(value, TensorLoad) and str(other.ty.dtype) in _CHOSEN:
+        far = value.source.scope() == "global"  # not an item's own
+        return tirx.Select(inside, _held(inside, value), other) if far else old
+    mask = _MASKS.get(str(other.ty.dtype))
+    if mask is None or not _is_load(value):
         return old
-    inside, (name, zero, first), other = old.args[0], old.args[1].args, old.args[2]
-    dtype = str(other.ty.dtype)
-    integers = dtype.replace("float", "int")
-    if integers not in _MASKS:
-        return old
-    place = first.args[0]
-    held = tirx.Select(inside, place.indices[0], tirx.const(0, "int32"))
-    loaded = tirx.call_pure_extern(
-        dtype, name.value, zero, tirx.address_of(tirx.BufferLoad(place.source, [held]))
-    )
-    all_bits = tirx.Select(inside, tirx.const(-1, "int32"), tirx.const(0, "int32"))
-    mask = tirx.call_pure_extern(integers, _MASKS[integers], all_bits)
-    return tirx.call_pure_extern(dtype, "select", other, loaded, mask)
+    name, zero, first = value.args
+    first = tirx.address_of(_held(inside, first.args[0]))
+    loaded = tirx.call_pure_extern(str(other.ty.dtype), name.value, zero, first)
+    bits = tirx.Select(inside, tirx.const(-1, "int32"), tirx.const(0, "int32"))
+    all_bits = tirx.call_pure_extern(mask.dtype, mask.word, bits)
+    return tirx.call_pure_extern(str(other.ty.dtype), "select", other, loaded, all_bits)
+
+
+def _held(inside: tvm.ir.Expr, load: TensorLoad) -> TensorLoad:
+    """``load`` from where it is ``inside``, or from the beginning."""
+    place = tirx.Select(inside, load.indices[0], tirx.const(0, "int32"))
+    return tirx.BufferLoad(load.source, [place])
+
+
+def _is_number(value: tvm.ir.Expr) -> bool:
+    """Whether ``value`` is a constant, or a vector of one."""
+    if isinstance(value, Call):
+        return len(value.args) == 2 and _is_number(value.args[1])
+    return isinstance(value, tirx.FloatImm | tirx.IntImm)
 
 
 def _is_load(value: tvm.ir.Expr) -> bool:
