@@ -18,6 +18,7 @@ from onnx import helper
 from tvm import s_tir, te, tirx
 
 from tests.cpu_kernels import graph, random
+from tests.devices.opencl import Algorithm
 from tvmedge.boards.opencl import load_opencl
 from tvmedge.boards.runtime import load_runtime
 from tvmedge.compiler.gpu_kernels import gpu_library
@@ -48,6 +49,7 @@ CASES: tuple[tuple[str, tuple[int, ...], tuple[int, ...] | None, dict], ...] = (
     ("MatMul", (1, 70), (70, 21), {}),
     ("MatMul", (3, 5, 9), (3, 9, 7), {}),
     ("Softmax", (3, 101), None, {}),
+    ("Softmax", (2, 9, 12), None, {"axis": 1}),
     ("ReduceMean", (3, 5, 21), None, {"keepdims": 0}),
     ("Transpose", (2, 5, 9), None, {"perm": [0, 2, 1]}),
     ("Sigmoid", (3, 7), None, {}),
@@ -59,7 +61,8 @@ def kernels() -> tuple[dict[str, tirx.PrimFunc], dict[str, tirx.PrimFunc], dict[
     plain: dict[str, tirx.PrimFunc] = {}
     scheduled: dict[str, tirx.PrimFunc] = {}
     choices: dict[str, Choice] = {}
-    for number, (operator, shape, weights, options) in enumerate(CASES):
+    cases = [(case, algorithm) for case in CASES for algorithm in _algorithms(*case)]
+    for number, ((operator, shape, weights, options), algorithm) in enumerate(cases):
         into = {"fuse": plain, "schedule": scheduled}
         chosen: dict[str, Choice] = {}
 
@@ -69,10 +72,20 @@ def kernels() -> tuple[dict[str, tirx.PrimFunc], dict[str, tirx.PrimFunc], dict[
                     into[phase][f"case{number}_{variable.name_hint}"] = func
 
         with tvm.target.Target(SPEC.tvm_target), tvm.transform.PassContext(opt_level=3):
-            phases = gpu_kernels(core_of(SPEC), chosen.update)
+            phases = gpu_kernels(core_of(SPEC), chosen.update, knobs=Algorithm(algorithm))
             run_phases(phases, _imported(operator, shape, weights, options), note)
         choices |= {f"case{number}_{name}": choice for name, choice in chosen.items()}
     return plain, scheduled, choices
+
+
+def _algorithms(
+    operator: str, _: tuple[int, ...], weights: tuple[int, ...] | None, options: dict
+) -> tuple[str, ...]:
+    """By which a convolution may be formed."""
+    several = operator == "Conv" and weights and weights[2:] == (3, 3)
+    if several and not {"strides", "group"} & set(options):
+        return "direct", "F(2x2)", "F(4x4)"
+    return ("direct",)
 
 
 def _imported(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tvmedge.compiler.pipelines import gpu_kernels, run_phases, vm_lowering
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
 from tvmedge.scheduling.engine import Choice
+from tvmedge.scheduling.knobs import D
 from tvmedge.targeting import target
 from tvmedge.targeting.core import core_of
 
@@ -61,6 +62,21 @@ def exported(module: Any, folder: Path) -> Any:
     library = folder / "kernels.so"
     module.export_library(str(library))
     return tvm.runtime.load_module(str(library))
+
+
+class Algorithm:
+    """Knobs that pick an algorithm by how its name begins, and else what is estimated."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def pick(self, name: str, options: Sequence[D], default: D) -> D:
+        """The first of ``options`` that begins so."""
+        found = [one for one in options if str(one).startswith(self._name)]
+        return found[0] if found else default
+
+    def settle(self) -> None:
+        """Nothing."""
 
 
 def computed(

@@ -6,24 +6,9 @@ import pytest
 from onnx import helper
 
 from tests.cpu_kernels import random
-from tests.devices.opencl import close
-from tvmedge.scheduling.knobs import D
+from tests.devices.opencl import Algorithm, close
 
 pytestmark = pytest.mark.usefixtures("programs")
-
-
-class _Algorithm:
-    """Knobs that pick an algorithm by how its name begins, and else what is asked for."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def pick(self, name: str, options: tuple[D, ...], default: D) -> D:
-        found = [one for one in options if str(one).startswith(self._name)]
-        return found[0] if found else default
-
-    def settle(self) -> None:
-        """Nothing."""
 
 
 @pytest.mark.parametrize(("algorithm", "size"), [("F(2x2)", (9, 10)), ("F(4x4)", (13, 11))])
@@ -39,5 +24,5 @@ def test_convolutions(algorithm: str, size: tuple[int, int]) -> None:
         "b": random(18, seed=3),
     }
     inputs = {"x": random(2, 3, *size)}
-    chosen = close(nodes, inputs, weights, knobs=_Algorithm(algorithm))
+    chosen = close(nodes, inputs, weights, knobs=Algorithm(algorithm))
     assert "winograd" in chosen.values()
