@@ -10,7 +10,7 @@ from tvm import tirx
 from tvm_ffi import structural_walk
 
 from tvmedge.compiler.passes.functions import called
-from tvmedge.compiler.passes.small_serial import work
+from tvmedge.compiler.passes.small_serial import CALL, work
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
 
@@ -37,14 +37,16 @@ def scalar_floats(module: tvm.IRModule, spec: TargetSpec) -> str:
 
 
 def _share(module: tvm.IRModule, spec: TargetSpec, lanes: int) -> float:
-    scalar, vectors = (dataclasses.replace(core_of(spec), lanes=n) for n in (1, lanes))
+    # Integers call instructions by name, floats functions such as exp.
+    scalar = dataclasses.replace(core_of(spec), lanes=1), CALL
+    vectors = dataclasses.replace(core_of(spec), lanes=lanes), 1
     floats = everything = 0.0
     for name, calls in called(module).items():
         function = module[name]
         if not isinstance(function, tirx.PrimFunc):
             continue
         computes = _computes_floats(function)
-        taken = calls * work(function.body, scalar if computes else vectors)
+        taken = calls * work(function.body, *(scalar if computes else vectors))
         if not math.isfinite(taken):
             continue
         everything += taken

@@ -61,17 +61,17 @@ def _serial(loop: tirx.For) -> tirx.For:
     return for_loop(loop, loop.body, tirx.ForKind.SERIAL) if parallel else loop
 
 
-def work(statement: tirx.Stmt, core: Core) -> float:
+def work(statement: tirx.Stmt, core: Core, call: int = CALL) -> float:
     """Loads, stores and calls, a vector of them counted once; infinite where only a run
-    knows how many."""
+    knows how many. A call counts as ``call`` operations."""
     if isinstance(statement, tirx.BufferStore):
-        return 1.0 + _operations(statement.value)
+        return 1.0 + _operations(statement.value, call)
     if isinstance(statement, tirx.AllocBuffer | tirx.Bind):
         return 0.0
     parts = _parts(statement)
     if not parts:
         return math.inf
-    return _times(statement, core) * sum(work(part, core) for part in parts)
+    return _times(statement, core) * sum(work(part, core, call) for part in parts)
 
 
 def _parts(statement: tirx.Stmt) -> tuple[tirx.Stmt, ...]:
@@ -98,8 +98,8 @@ def _times(statement: tirx.Stmt, core: Core) -> float:
     return math.ceil(times / core.lanes) if vector else times
 
 
-def _operations(value: tvm.ir.Expr) -> int:
+def _operations(value: tvm.ir.Expr, call: int) -> int:
     loads: list[TensorLoad] = []
     calls: list[tvm.ir.Call] = []
     structural_walk(value, ((TensorLoad, loads.append), (tvm.ir.Call, calls.append)))
-    return len(loads) + CALL * len(calls)
+    return len(loads) + call * len(calls)
