@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from tvm import relax, te
 
-from tvmedge.compiler.kernels import ELEMWISE
 from tvmedge.compiler.kernels.blocks import Blocks
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import as_image, open_image
@@ -48,17 +47,21 @@ def cast(context: Context, call: relax.Call) -> Blocked | None:
 
 
 def look_up(context: Context, call: relax.Call) -> Blocked | None:
-    """Entries of a constant table by indices in blocks."""
+    """Entries of a constant table by indices in blocks, which are read as they were before they
+    were made wider: a kernel of its own (in that of a sum, lanes would be taken apart)."""
     table, indices = call.args
     if not context.is_blocked(indices) or numbers(table) is None or table.ty.ndim != 1:
         return None
-    value = context.any_blocked(indices)
+    wider = context.made_by(indices, "relax.astype")
+    narrow = wider is not None and context.is_blocked(wider.args[0])
+    value = context.any_blocked(wider.args[0] if wider is not None and narrow else indices)
     taken = context.layout.builder.emit_te(
-        lambda rows, at: te.compute(at.shape, lambda *i: rows[at[i]], name="look_up"),
+        lambda rows, at: te.compute(
+            at.shape, lambda *i: rows[at[i].astype("int32")], name="look_up"
+        ),
         table,
         value.expr,
         primfunc_name_hint="look_up",
-        primfunc_attrs={"op_pattern": ELEMWISE},
     )
     return replace(value, expr=taken)
 
