@@ -19,10 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import fetch_models, model_list
-from tvmedge.model.importer import import_model
-from tvmedge.model.inputs import parse_inputs
-from tvmedge.model.load import load
-from tvmedge.model.prepare.bind_values import bind_values
+from scripts.model_import import imported
 from tvmedge.records.lines import write_lines
 from tvmedge.records.store import Store, open_store
 from tvmedge.records.types import Key, Record
@@ -112,9 +109,7 @@ def shipped(
 def tasks(model: str, spec: TargetSpec, cost: str) -> Tasks:
     """The kernels of a model of the list."""
     entry = model_list.find(model)
-    given = parse_inputs(flag.removeprefix("--input=") for flag in entry.flags())
-    loaded = bind_values(load(fetch_models.fetch(entry)), given.values)
-    return tasks_of(import_model(loaded, given.shapes).module, spec, cost)
+    return tasks_of(imported(entry, fetch_models.fetch(entry)).module, spec, cost)
 
 
 if __name__ == "__main__":

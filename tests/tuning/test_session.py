@@ -20,7 +20,7 @@ from tvmedge.records.store import Store, open_store
 from tvmedge.records.types import Status
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
-from tvmedge.targeting import target
+from tvmedge.targeting import TargetSpec, target
 from tvmedge.targeting.core import Core
 from tvmedge.tuning import build, space
 from tvmedge.tuning.costs.candidate import BuiltCandidate
@@ -73,7 +73,7 @@ def tasks() -> Tasks:
     return tasks_of_products()
 
 
-def tasks_of_products() -> Tasks:
+def tasks_of_products(spec: TargetSpec = HOST) -> Tasks:
     """Two products, of which the larger runs twice, and what is between them."""
     chance = np.random.default_rng(0)
     weights = {
@@ -88,7 +88,7 @@ def tasks_of_products() -> Tasks:
     ]
     proto = graph(nodes, {"x": np.zeros((6, 32), np.float32)}, weights, "y")
     imported = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {})
-    return tasks_of(imported.module, HOST, CodeSize.name)
+    return tasks_of(imported.module, spec, CodeSize.name)
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_the_nearest_shapes_come_first(store: Store) -> None:
     (task,) = _tasks(HOST).tasks
     space = Space(task.func, core_of(HOST))
     for rows, width in ((12, 96), (35, 80)):
-        (other,) = _tasks(HOST, rows, width).tasks
+        other, *_ = _tasks(HOST, rows, width).tasks
         there = Space(other.func, core_of(HOST))
         columns = max(divisor for divisor in range(1, 8) if rows % divisor == 0)
         wanted = Candidate("product", (("columns", columns), ("vectors", 1)))
@@ -115,7 +115,7 @@ def test_the_nearest_shapes_come_first(store: Store) -> None:
 def test_other_rules_teach_nothing(store: Store) -> None:
     (task,) = _tasks(HOST).tasks
     space = Space(task.func, core_of(HOST))
-    (other,) = _tasks(HOST, 12, 96).tasks
+    other, *_ = _tasks(HOST, 12, 96).tasks
     store.put(_record(other, Candidate("window", (("rows", 2),)), 1.0))
     past = Past(store, [], 0)
     assert past.candidates == 1

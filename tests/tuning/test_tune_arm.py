@@ -31,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--board", "emulated"], "wall-time emulated"),
         pytest.param(
             ["--cost", "model"],
-            "cycles cortex-a72 by llvm-mca cortex-a57",
+            "cycles cortex-a72 by llvm-mca cortex-a57 2",
             marks=pytest.mark.slow,
         ),
     ],

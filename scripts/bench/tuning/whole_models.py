@@ -7,10 +7,7 @@ from pathlib import Path
 
 from scripts import fetch_models, model_list
 from scripts.bench.tuning.cells import OURS, STOCK, Cell, Curve
-from tvmedge.model.importer import import_model
-from tvmedge.model.inputs import parse_inputs
-from tvmedge.model.load import load
-from tvmedge.model.prepare.bind_values import bind_values
+from scripts.model_import import imported
 from tvmedge.records.store import open_store
 from tvmedge.targeting import TargetSpec
 from tvmedge.tuning.costs.wall_time import WallTime
@@ -27,9 +24,8 @@ CHECKPOINTS = (16, 32, 64, 128, 256)
 def search_model(cell: Cell, model: str, spec: TargetSpec) -> Curve:
     """One search."""
     entry = model_list.find(model)
-    given = parse_inputs(flag.removeprefix("--input=") for flag in entry.flags())
-    loaded = bind_values(load(fetch_models.fetch(entry)), given.values)
-    tasks = tasks_of(import_model(loaded, given.shapes).module, spec, WallTime.name)
+    module = imported(entry, fetch_models.fetch(entry)).module
+    tasks = tasks_of(module, spec, WallTime.name)
     if cell.contestant == STOCK:
         return _stock(cell, tasks, spec)
     strategy = Strategy.EVOLUTION if cell.contestant == OURS else Strategy.RANDOM
