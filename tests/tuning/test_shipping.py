@@ -96,7 +96,7 @@ def test_one_that_wins_by_a_margin_is_shipped(
     task: Task, store: Store, put: Put, candidates: tuple[Candidate, Candidate]
 ) -> None:
     untuned, tuned = candidates
-    assert _why(task, store, _Even(), _Even()) == "it was not searched"
+    assert _why(task, store, _Even(), _Even()).startswith("it was not searched")
     put(untuned, 100.0, 0)
     assert _why(task, store, _Even(), _Even()) == "little was won"
     put(tuned, 99.0, 1)

@@ -25,6 +25,7 @@ from tvmedge.tuning.build import Job, as_text, build, compiled, scheduled_kernel
 from tvmedge.tuning.check import fault
 from tvmedge.tuning.costs.source import CostSource
 from tvmedge.tuning.session import candidate_of
+from tvmedge.tuning.space import Space
 from tvmedge.tuning.tasks import Task
 
 MARGIN = 0.98
@@ -69,9 +70,10 @@ def judged(
         for record in store.find(Wanted(workload=task.key.workload, status=Status.MEASURED))
         if record.key == task.key
     ]
-    untuned = next((record for record in found if record.trial == 0), None)
+    today = Space(task.func, core_of(spec)).defaults[:1]
+    untuned = next((record for record in found if candidate_of(record) in today), None)
     if untuned is None:
-        return Verdict(None, "it was not searched")
+        return Verdict(None, "it was not searched since its rule has today's defaults")
     best = min(found, key=lambda record: (_cost(record), *order(record)))
     jobs = [Job(as_text(task.func), spec, candidate_of(record)) for record in (untuned, best)]
     ratio = _cost(best) / _cost(untuned)

@@ -21,6 +21,7 @@ SEEDS = 8
 
 _BEST = 3  # of a kernel: the very best may owe its place to its own shape
 _KERNELS = 12  # the nearest of other shapes
+_NEAR = 4 * _KERNELS  # by a glance: how far others are takes a run of a rule for each
 _ROWS = 2000  # that the cost model learns from
 
 
@@ -87,6 +88,9 @@ class Past:
         same = [group for group in known if group.key.workload == key.workload]
         same.sort(key=lambda group: (group.key.target != key.target, group.name))
         others = [group for group in known if group.key.workload != key.workload]
+        others = sorted(others, key=lambda group: (_unlike(group, space, rules), group.name))[
+            :_NEAR
+        ]
         places = {group.name: _distance(group, space, rules) for group in others}
         others.sort(key=lambda group: (places[group.name], group.key.cost != key.cost, group.name))
         near = [*same, *others[:_KERNELS]]
@@ -109,6 +113,12 @@ def _seeds(groups: Sequence[_Group], space: Space, rules: Set[str]) -> tuple[Can
             if candidate is not None and candidate not in space.defaults:
                 found[candidate] = None
     return tuple(found)[:SEEDS]
+
+
+def _unlike(group: _Group, space: Space, rules: Set[str]) -> int:
+    """How many decisions of the group's best differ from the untuned ones here."""
+    own = {decision for candidate in space.defaults for decision in candidate.decisions}
+    return min(len(set(candidate.decisions) - own) for candidate in group.best(rules))
 
 
 def _distance(group: _Group, space: Space, rules: Set[str]) -> float:
