@@ -66,8 +66,13 @@ def main(arguments: list[str]) -> int:
         if options.ship:
             counts = opened.enter_context(boardless(CostKind.INSTRUCTIONS, spec))
             judges = counts, opened.enter_context(WallTime())
-            kept = shipped(models, spec, cycles.name, store, judges)
-            print(write_lines(FOLDER / f"{spec.name}.jsonl", kept), "records shipped")
+            kept = list(shipped(models, spec, cycles.name, store, judges))
+            file = FOLDER / f"{spec.name}.jsonl"
+            if kept:
+                write_lines(file, kept)
+            else:
+                file.unlink(missing_ok=True)
+            print(len(kept), "records shipped")
     return 0
 
 

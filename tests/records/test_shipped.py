@@ -25,7 +25,7 @@ from tvmedge.scheduling.workload import PIPELINE, target_key, toolchain
 from tvmedge.targeting import target
 from tvmedge.targeting.core import core_of
 
-SMALL = "openwakeword-alexa"
+SHIPPED = sorted(file.stem for file in FOLDER.glob("*.jsonl"))
 
 
 def _shipped(name: str) -> tuple[Record, ...]:
@@ -46,7 +46,7 @@ def _applied(model: str, path: Path, name: str) -> Applied:
     return recorded.applied(choices)
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_records_are_of_this_pipeline(name: str) -> None:
     records = _shipped(name)
     assert records
@@ -60,11 +60,12 @@ def test_shipped_records_are_of_this_pipeline(name: str) -> None:
 
 
 def test_no_file_is_of_a_target_that_is_not_tuned() -> None:
-    assert {file.stem for file in FOLDER.glob("*.jsonl")} == set(TARGETS)
+    assert SHIPPED
+    assert set(SHIPPED) <= set(TARGETS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_all_of_them_apply(name: str, model_path: Callable[[str], Path]) -> None:
     applied = {model: _applied(model, model_path(model), name) for model in MODELS}
     refused = {model: dict(one.refused) for model, one in applied.items() if one.refused}

@@ -69,7 +69,7 @@ def _side_by_side(core: Core, folded: Sequence[Block], schedule: s_tir.Schedule)
     if not core.lane_operand:
         return 1
     lengths = [_length(schedule, block) for block in folded]
-    return max((v for v in VECTORS if v * core.lanes <= min(lengths)), default=1)
+    return max((v for v in VECTORS if v * core.lanes <= max(lengths)), default=1)
 
 
 def _length(schedule: s_tir.Schedule, block: Block) -> int:
