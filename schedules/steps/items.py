@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 
@@ -58,20 +59,18 @@ def spread_items(schedule: s_tir.Schedule, block: Block, lanes: int, group: int 
     spatial = sum(axis.iter_type == tirx.IterVar.DataPar for axis in axes)
     summed = [extent(schedule, loop) for loop in loops[spatial:]]
     together = _side_by_side(schedule, block, spatial, lanes)
-    written, is_sum = block, bool(summed) and len(schedule.get(block).writes) == 1
-    if is_sum:
-        written = schedule.cache_write(block, 0, "local")
-        together = min(together, 1)
-    outer = schedule.get_loops(written)[:spatial]
-    vector = _split_off(schedule, outer, together, lanes)
+    is_sum = bool(summed) and len(schedule.get(block).writes) == 1
+    outer, reduced = loops[:spatial], loops[spatial:]
+    vector = _split_off(schedule, outer, min(together, 1) if is_sum else together, lanes)
     if not outer:
-        outer = [schedule.add_unit_loop(schedule.get_loops(written)[0] if loops else written)]
+        outer = [schedule.add_unit_loop(loops[0] if loops else block)]
+    schedule.reorder(*outer, *reduced, *([] if vector is None else [vector]))
     fused = schedule.fuse(*outer)
     place = bind_group(schedule, fused, min(group, extent(schedule, fused) or group))
     if vector is not None:
         schedule.vectorize(vector)
     if is_sum:
-        _sum_at(schedule, block, place, len(summed), vectors=vector is not None)
+        _keep_sum(schedule, block, place, reduced[0], vectors=vector is not None)
 
 
 def _split_off(
@@ -87,20 +86,17 @@ def _split_off(
     return vector
 
 
-def _sum_at(
-    schedule: s_tir.Schedule, block: Block, place: Loop, summed: int, *, vectors: bool
+def _keep_sum(
+    schedule: s_tir.Schedule, block: Block, place: Loop, reduced: Loop, *, vectors: bool
 ) -> None:
-    """The sums of one item, over the last ``summed`` loops of ``block``."""
-    schedule.compute_at(block, place, preserve_unit_loops=True)
-    around = schedule.get_loops(block)
-    *_, lane = around[:-summed]
-    reduced = around[-summed:]
-    schedule.reorder(*reduced, lane)
-    if vectors:
-        schedule.vectorize(lane)
-    start = schedule.decompose_reduction(block, reduced[0])
+    """The sum of one item, which begins at the loop ``reduced``, in a register."""
+    copy = schedule.cache_write(block, 0, "local")
+    schedule.reverse_compute_at(copy, place, preserve_unit_loops=True)
+    start = schedule.decompose_reduction(block, reduced)
     if vectors:
         schedule.vectorize(schedule.get_loops(start)[-1])
+        with contextlib.suppress(s_tir.ScheduleError):  # TVM does not always see what it covers
+            schedule.vectorize(schedule.get_loops(copy)[-1])
 
 
 def _side_by_side(schedule: s_tir.Schedule, block: Block, spatial: int, lanes: int) -> int:

@@ -64,3 +64,13 @@ def test_a_residual_block(tmp_path: Path) -> None:
     ]
     weights = {"w": random(8, 8, 3, 3, seed=1), "v": random(6, 16, 1, 1, seed=2)}
     close(nodes, {"x": random(1, 8, 12, 12)}, weights)
+
+
+def test_a_transposed_convolution() -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "v"], ["p"]),
+        helper.make_node("ConvTranspose", ["p", "w"], ["c"], strides=[2, 2]),
+        helper.make_node("Relu", ["c"], ["y"]),
+    ]
+    weights = {"v": random(8, 3, 1, 1, seed=1), "w": random(8, 12, 2, 2, seed=2)}
+    assert len(close(nodes, {"x": random(1, 3, 5, 6)}, weights)) > 2
