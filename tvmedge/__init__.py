@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from tvmedge.model.inspect import ModelReport
     from tvmedge.model.inspect import inspect_model as inspect
     from tvmedge.model.load import Model, load
+    from tvmedge.profiling.compare import compare_profiles as compare
     from tvmedge.profiling.latency import profile_bundle as profile
+    from tvmedge.profiling.repeat import Repetition
     from tvmedge.targeting import TargetSpec, target, target_names
     from tvmedge.tuning.tune import TuneOptions
     from tvmedge.tuning.tune import tune_model as tune
@@ -36,9 +38,11 @@ __all__ = [
     "CompileOptions",
     "Model",
     "ModelReport",
+    "Repetition",
     "RunRequest",
     "TargetSpec",
     "TuneOptions",
+    "compare",
     "compile",
     "inspect",
     "load",
@@ -59,9 +63,11 @@ __getattr__ = exports(
         "CompileOptions": "tvmedge.compiler.compile",
         "Model": "tvmedge.model.load",
         "ModelReport": "tvmedge.model.inspect",
+        "Repetition": "tvmedge.profiling.repeat",
         "RunRequest": "tvmedge.boards.run",
         "TargetSpec": "tvmedge.targeting",
         "TuneOptions": "tvmedge.tuning.tune",
+        "compare": "tvmedge.profiling.compare:compare_profiles",
         "compile": "tvmedge.compiler.compile:compile_model",
         "inspect": "tvmedge.model.inspect:inspect_model",
         "load": "tvmedge.model.load",

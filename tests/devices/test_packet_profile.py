@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.devices.test_library_boards import make_library
 from tests.hexagon_kernels import hexagon
 from tests.onnx_models import conv_net, save
 from tvmedge.boards.address import parse_address
@@ -21,8 +20,6 @@ from tvmedge.errors import BoardError
 from tvmedge.model.load import load
 from tvmedge.profiling.packets import packet_profile
 from tvmedge.types import PACKETS_IGNORE, Counts, KernelCounts
-
-__all__ = ["make_library"]
 
 
 @pytest.fixture(scope="module")

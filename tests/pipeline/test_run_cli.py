@@ -92,7 +92,40 @@ def test_a_profile_has_cold_start_and_percentiles(
     assert latency["repetitions"] == len(latency["samples_ms"]) == 7
     assert 0 < latency["min_ms"] <= latency["p50_ms"] <= latency["p90_ms"] <= latency["max_ms"]
     assert document["cold_start_ms"] > latency["p50_ms"]
+    assert document["memory_kib"] > 0
     assert document["check"]["ok"]
+
+
+def test_runs_are_repeated_until_the_median_is_sure(
+    bundles: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--json", "--precision", "50", "--seconds", "60"]
+    assert main(["profile", str(bundles["host"]), *arguments]) == 0
+    latency = json.loads(capsys.readouterr().out)["latency"]
+    low, high = latency["p50_interval_ms"]
+    assert latency["settled"]
+    assert high - low <= latency["p50_ms"]
+
+
+@pytest.mark.parametrize(
+    ("budgets", "code", "says"),
+    [
+        (["--max-latency-ms", "1e6", "--max-memory-mb", "1e6", "--max-size-mb", "1"], 0, "kept"),
+        (["--max-latency-ms", "1e-9"], 3, "NOT KEPT"),
+        (["--max-size-mb", "1e-9"], 3, "NOT KEPT"),
+        (["--max-energy-mj", "1e9"], 3, "not measured (no provider of energy figures yet)"),
+    ],
+    ids=["kept", "latency", "size", "energy"],
+)
+def test_budgets_are_kept_or_fail(
+    bundles: dict[str, Path],
+    capsys: pytest.CaptureFixture[str],
+    budgets: list[str],
+    code: int,
+    says: str,
+) -> None:
+    assert main(["profile", str(bundles["host"]), "--repetitions", "3", *budgets]) == code
+    assert says in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -203,4 +236,4 @@ def test_the_python_api_mirrors_the_verbs(tmp_path: Path) -> None:
     report = tvmedge.run(path, tvmedge.RunRequest(inputs=("random",), check=True))
     assert report.outputs is not None and report.outputs["out/0"].shape == (1, 128)
     assert report.check is not None and report.check.ok
-    assert tvmedge.profile(path, 2).check.ok
+    assert tvmedge.profile(path, tvmedge.Repetition(2)).check.ok

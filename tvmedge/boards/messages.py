@@ -66,6 +66,10 @@ class CountKernels(msgspec.Struct, frozen=True, tag=True):
     """Run the model once on its present inputs, and count what each kernel executes."""
 
 
+class Peak(msgspec.Struct, frozen=True, tag=True):
+    """Tell how much memory loading and running the model took."""
+
+
 class Close(msgspec.Struct, frozen=True, tag=True):
     """End the worker."""
 
@@ -78,6 +82,13 @@ class Times(msgspec.Struct, frozen=True, tag=True):
     """One time a repetition, in milliseconds."""
 
     milliseconds: tuple[float, ...]
+
+
+class PeakMemory(msgspec.Struct, frozen=True, tag=True):
+    """By how much the most memory ever resident exceeds what was before the model was loaded,
+    in KiB; None where it does not run in this process."""
+
+    kib: int | None
 
 
 class Counted(msgspec.Struct, frozen=True, tag=True):
@@ -93,8 +104,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     exit_code: int
 
 
-Job = Open | Run | Time | LastCounts | CountKernels | Close
-Reply = Done | Times | Counted | Failed
+Job = Open | Run | Time | LastCounts | CountKernels | Peak | Close
+Reply = Done | Times | PeakMemory | Counted | Failed
 JOBS: msgspec.json.Decoder[Job] = msgspec.json.Decoder(Job)
 REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 Message = TypeVar("Message")

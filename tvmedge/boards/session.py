@@ -34,6 +34,8 @@ from tvmedge.boards.messages import (
     LastCounts,
     LocalPlace,
     Open,
+    Peak,
+    PeakMemory,
     PipePlace,
     Reply,
     Run,
@@ -168,6 +170,17 @@ class Session:
         assert isinstance(reply, Times)
         return reply.milliseconds
 
+    def peak_memory_kib(self) -> int | None:
+        """How much loading and running took at most so far, beyond what was resident before, in
+        KiB; None where nobody measures it: on every board but this machine.
+
+        Raises:
+            BoardError: the board failed.
+        """
+        reply, _ = self._ask(Peak(), "measuring", self._timeout_s)
+        assert isinstance(reply, PeakMemory)
+        return reply.kib
+
     @property
     def counts_packets(self) -> bool:
         """Whether the board counts what it executes, as an emulated Hexagon does."""
@@ -257,7 +270,7 @@ class Session:
             raise BoardError(
                 f"{board} failed while {doing} the model: {message}{_advice(message)}."
             )
-        assert isinstance(reply, Done | Times | Counted)
+        assert isinstance(reply, Done | Times | PeakMemory | Counted)
         return reply, tensors
 
     def _lost(self, ending: str, doing: str) -> BoardError:

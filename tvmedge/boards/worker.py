@@ -27,6 +27,8 @@ from tvmedge.boards.messages import (
     LastCounts,
     LocalPlace,
     Open,
+    Peak,
+    PeakMemory,
     PipePlace,
     Reply,
     Run,
@@ -36,6 +38,7 @@ from tvmedge.boards.messages import (
 )
 from tvmedge.boards.model import Model
 from tvmedge.boards.opencl import load_opencl
+from tvmedge.boards.own_memory import peak_kib, restarted_peak_kib
 from tvmedge.boards.pipes import ChannelClosed
 from tvmedge.boards.places import Place, open_place
 from tvmedge.boards.runtime import error_line, load_runtime
@@ -55,9 +58,10 @@ class Worker:
     def __init__(self) -> None:
         self._place: Place | None = None
         self._model: Model | LibraryModel | LibraryBoard | None = None
+        self._before_kib: int | None = None
 
     def answer(
-        self, job: Open | Run | Time | LastCounts | CountKernels, tensors: memoryview
+        self, job: Open | Run | Time | Peak | LastCounts | CountKernels, tensors: memoryview
     ) -> tuple[Reply, list[bytes | memoryview]]:
         """Do one job: the reply and the tensors that go with it."""
         if isinstance(job, Open):
@@ -67,6 +71,9 @@ class Worker:
             raise BoardError("no model is loaded")
         if isinstance(job, Time):
             return Times(self._model.time(job.repetitions)), []
+        if isinstance(job, Peak):
+            known = self._before_kib is not None
+            return PeakMemory(peak_kib() - (self._before_kib or 0) if known else None), []
         if isinstance(job, LastCounts | CountKernels):
             if not isinstance(self._model, LibraryBoard):
                 raise BoardError("nobody counts here")
@@ -89,6 +96,8 @@ class Worker:
             # The session ends a hung board by signalling the relay, and then wants our answer.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         bundle = read_bundle(Path(job.bundle))
+        if isinstance(job.place, LocalPlace):
+            self._before_kib = restarted_peak_kib()
         if bundle.manifest.code.form is Form.LIBRARY:
             self._model = _library(bundle, job.place)
             return

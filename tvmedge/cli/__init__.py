@@ -27,7 +27,8 @@ VERBS = {
     "tune": ("tune:tune", "Search faster schedules of a model's kernels."),
     "records": ("records:app", "Look at tuned schedules, and move them between stores."),
     "run": ("run:run", "Run a bundle here or on a board, and check its results."),
-    "profile": ("profile:profile", "Measure a bundle's cold start and latency."),
+    "profile": ("profile:profile", "Measure a bundle's cold start, latency and memory."),
+    "compare": ("compare:compare", "Say whether one profile is faster than another, or chance."),
     "board": ("board:app", "Prepare the files that turn a device into a board."),
     "doctor": ("doctor:doctor", "Say what this machine can do and what is missing."),
 }

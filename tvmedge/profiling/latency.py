@@ -2,63 +2,65 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tvmedge.boards.address import LOCAL, BoardAddress
+from tvmedge.boards.address import LOCAL, BoardAddress, BoardKind
 from tvmedge.boards.check import CheckReport, check
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import Bundle, read_bundle
 from tvmedge.profiling.packets import PacketProfile, packet_profile
+from tvmedge.profiling.repeat import Repetition, sample
 from tvmedge.types import Latency
-
-_REPETITIONS = 20
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A bundle's latency on a board, and the check of what was timed; ``packets`` on a board that
-    counts what it executes."""
+    """A bundle's latency on a board, and the check of what was timed. ``settled`` where the
+    median is as sure as was asked; ``memory_kib`` at most beyond what was resident before, None
+    where nobody measured it; ``packets`` on a board that counts what it executes."""
 
     bundle: Bundle
     board: BoardAddress
     latency: Latency
+    settled: bool
+    memory_kib: int | None
     check: CheckReport
     packets: PacketProfile | None = None
+
+    @property
+    def emulated(self) -> bool:
+        """Whether its times say nothing about a device."""
+        return self.board.kind is BoardKind.EMULATED
 
 
 def profile_bundle(
     path: Path,
-    repetitions: int | None = None,
+    repetition: Repetition | None = None,
     address: BoardAddress = LOCAL,
     options: SessionOptions | None = None,
 ) -> Profile:
     """Time a bundle on its own check input, and check the result.
 
-    Cold start is everything a first user waits for: reading and verifying the
-    bundle, starting the board's process, loading, binding weights, one run.
-    The repetitions are timed on the board: 20 by default, 1 where packets are counted, which are
-    the same every time.
+    Cold start is everything a first user waits for: reading and verifying the bundle, starting
+    the board's process, loading, binding weights, one run. Repetitions are timed on the board,
+    once where packets are counted, which are the same every time.
 
     Raises:
         InputError, TrustError, ToolError, BoardError: as ``run_bundle``.
     """
     started = time.perf_counter()
+    how = repetition or Repetition()
     bundle = read_bundle(path, weights=False)
     with open_session(address, bundle, options) as session:
         checked = check(session, bundle)
         cold_ms = (time.perf_counter() - started) * 1e3
         counted = session.counts_packets
         packets = packet_profile(session.kernel_counts()) if counted else None
-        usual = 1 if counted else _REPETITIONS
-        samples = session.time(usual if repetitions is None else repetitions)
-    return Profile(bundle, address, Latency(cold_ms, samples), checked, packets)
-
-
-def percentile(samples: tuple[float, ...], percent: int) -> float:
-    """The value that ``percent`` of the samples do not exceed, interpolated."""
-    if len(samples) == 1:
-        return samples[0]
-    return statistics.quantiles(samples, n=100, method="inclusive")[percent - 1]
+        if counted and how.runs is None:
+            how = replace(how, runs=1)
+        samples = sample(session.time, how)
+        memory = session.peak_memory_kib()
+    latency = Latency(cold_ms, samples.milliseconds)
+    return Profile(bundle, address, latency, samples.settled, memory, checked, packets)
