@@ -2,8 +2,9 @@
 
 ``python scripts/bench_int8.py [NAME ...] [--seconds S] [--out FILE]``
 
-One process and one thread, contestants in turns; models not named keep their results. Errors are root mean squares against
-onnxruntime on the float model, over inputs that the quantiser saw and others.
+One process and one thread, contestants in turns; models not named keep their results. Errors
+are root mean squares against onnxruntime on the float model, over inputs that the quantiser
+saw and others.
 """
 
 from __future__ import annotations
