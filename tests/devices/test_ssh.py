@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -19,6 +20,7 @@ import pytest
 from tests.devices.parts import SIZE, alive
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.session import SessionOptions, open_session
+from tvmedge.cli import main
 from tvmedge.errors import BoardError, InputError
 
 SSHD = "/usr/sbin/sshd"
@@ -171,6 +173,18 @@ def test_what_is_wrong_on_the_way_has_a_name(
     with pytest.raises(BoardError, match=f"Board 'ssh://{host}' cannot be reached: {cause}"):
         open_session(parse_address(f"ssh://{host}"), make_bundle("affine", "host"))
     assert server.uploads == []
+
+
+def test_the_doctor_names_every_link(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--board", "ssh://board", "--json"]) == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [finding["name"] for finding in findings] == ["the way there", "programs", "session"]
+    assert "confined: files, network, processes, user" in findings[2]["detail"]
+    assert main(["doctor", "--board", "ssh://stranger"]) == 4
+    assert "does not let this user in" in capsys.readouterr().out
+    assert main(["doctor", "--board", f"tvm://127.0.0.1:{free_port()}"]) == 4
+    assert "start its server" in capsys.readouterr().out
+    assert main(["doctor", "--board", "local"]) == 2
 
 
 def test_another_cpu_is_named(

@@ -76,6 +76,15 @@ def remote_command(
     return way.command(f'{before}exec "{place}/{SESSION}" {arguments}')
 
 
+def machine_of(address: BoardAddress) -> str:
+    """What ``uname -m`` says on a board.
+
+    Raises:
+        ToolError, BoardError: as ``remote_command``.
+    """
+    return _look(shell(address), address, "none")[1]
+
+
 def _look(way: Shell, address: BoardAddress, key: str) -> tuple[str, str]:
     """Whether the folder is on the board, and the board's machine."""
     answer = _ask(way, address, _LOOK.replace("KEY", key), b"", _LOOK_S).split()

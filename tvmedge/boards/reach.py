@@ -1,0 +1,105 @@
+"""Every link of the way to a board in its order; the first that is broken ends the list."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+
+from tvmedge.boards.address import BoardAddress, BoardKind
+from tvmedge.boards.health import Finding
+from tvmedge.boards.limits import SessionLimits
+from tvmedge.boards.relay import SESSION, FrameReader, PreambleScanner, RelayError
+from tvmedge.boards.remote import machine_of, remote_command
+from tvmedge.bundle.compat import architecture
+from tvmedge.errors import BoardError, InputError, TvmEdgeError
+from tvmedge.targeting import TargetSpec, target, target_names
+from tvmedge.types import Form
+
+_CONNECT_S = 5.0
+_SESSION_S = 30.0
+_ROOM = "S"
+_CONFINED = {"processes", "network", "files", "user"}
+
+
+def examine_board(address: BoardAddress) -> tuple[Finding, ...]:
+    """What is found on the way to a board, up to the first thing that is wrong.
+
+    Raises:
+        InputError: a board without a way to it: this machine, an emulator.
+    """
+    if address.kind in (BoardKind.LOCAL, BoardKind.EMULATED):
+        raise InputError(
+            f"There is no way to board '{address}' to examine: 'tvmedge doctor' alone does that."
+        )
+    links = _tvm(address) if address.kind is BoardKind.TVM else _shell(address)
+    found: list[Finding] = []
+    try:
+        found.extend(links)
+    except TvmEdgeError as error:
+        found.append(Finding("the way there", False, True, str(error)))
+    return tuple(found)
+
+
+def _shell(address: BoardAddress) -> Iterator[Finding]:
+    machine = machine_of(address)
+    yield Finding("the way there", True, True, f"a shell on {machine}, with tar and sha256sum")
+    spec = _like(machine)
+    command = remote_command(address, spec, Form.LIBRARY, SessionLimits(), [])
+    yield Finding("programs", True, True, f"those for {spec.toolchain.triple} are there, as hashed")
+    confined = _room(command)
+    open_ = sorted(_CONFINED - confined)
+    detail = f"a session starts, confined: {', '.join(sorted(confined)) or 'nothing'}"
+    if open_:
+        detail += f"; not: {', '.join(open_)} (the board's kernel does not allow it)"
+    yield Finding("session", True, True, detail)
+
+
+def _like(machine: str) -> TargetSpec:
+    """A target with the board's CPU."""
+    wanted = architecture(machine)
+    for spec in map(target, target_names()):
+        triple, toolchain = spec.toolchain.triple, spec.toolchain
+        linux = "linux" in triple and "android" not in triple and toolchain.loader
+        if linux and not spec.accelerator and architecture(triple.partition("-")[0]) == wanted:
+            return spec
+    raise BoardError(f"The board is a {machine}, for which no target is known.")
+
+
+def _room(command: list[str]) -> set[str]:
+    """Start a session and end it; what confines its program."""
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SESSION_S, check=False
+    )
+    try:
+        frames = PreambleScanner(SESSION).feed(done.stdout)
+        told = dict(FrameReader().feed(frames or b""))
+    except RelayError as error:
+        raise BoardError(f"The board {error}.") from error
+    room = told.get(_ROOM.encode())
+    if room is None:
+        last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"])[-1]
+        raise BoardError(f"No session starts on the board: {last[:200]}.")
+    return set(room.decode("ascii", "replace").split()) & _CONFINED
+
+
+def _tvm(address: BoardAddress) -> Iterator[Finding]:
+    try:
+        places = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise BoardError(
+            f"The name '{address.host}' is not known here ({error.strerror}): check it."
+        ) from error
+    yield Finding("name", True, True, ", ".join(sorted({str(place[4][0]) for place in places})))
+    try:
+        socket.create_connection((address.host, address.port), _CONNECT_S).close()
+    except TimeoutError as error:
+        raise BoardError(
+            f"'{address}' does not answer within {_CONNECT_S:.0f} s: check that it is on, and "
+            "firewalls."
+        ) from error
+    except OSError as error:
+        raise BoardError(
+            f"'{address}' cannot be connected to ({error.strerror}): start its server."
+        ) from error
+    yield Finding("port", True, True, "open to anyone who reaches it: for trusted networks only")
