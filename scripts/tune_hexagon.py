@@ -2,8 +2,9 @@
 
 ``python scripts/tune_hexagon.py [MODEL ...] [--trials 100] [--target hexagon-v67]``
 
-MODEL is a name of scripts/models.toml or an ONNX file. Packets ignore stalls, cache and VTCM.
-Writes scripts/results/tune_hexagon.json after each model; one that the file has is tuned anew.
+MODEL is a name of scripts/models.toml or an ONNX file (with --input as of 'tvmedge tune').
+Packets ignore stalls, cache and VTCM. Writes scripts/results/tune_hexagon.json after each model;
+one that the file has is tuned anew.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("models", nargs="*", default=MODELS, help="names in models.toml, or files")
     parser.add_argument("--trials", type=int, default=100, help="of a whole model")
     parser.add_argument("--target", default="hexagon-v67")
+    parser.add_argument("--input", action="append", default=[], help="NAME:SHAPE, of a file")
     parser.add_argument("--out", type=Path, default=RESULTS, help="result file")
     options = parser.parse_args(arguments)
     rows: dict[str, dict[str, Any]] = {}
@@ -58,7 +60,8 @@ def main(arguments: list[str]) -> int:
         kept = json.loads(options.out.read_text(encoding="utf-8"))["sessions"]
         rows = {f"{row['model']} {row['target']}": row for row in kept}
     for name in options.models:
-        row = session(name, target(options.target), options.trials)
+        model, flags = _found(name, options.input)
+        row = session(model, flags, target(options.target), options.trials)
         print(json.dumps({key: value for key, value in row.items() if key != "curve"}), flush=True)
         rows[f"{row['model']} {row['target']}"] = row
         _write(options.out, list(rows.values()))
@@ -73,9 +76,8 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
         temporary.write_text(f'{head[:-1]}, "sessions": [\n  {lines}\n]}}\n', encoding="utf-8")
 
 
-def session(name: str, spec: TargetSpec, trials: int) -> dict[str, Any]:
+def session(model: Model, flags: Sequence[str], spec: TargetSpec, trials: int) -> dict[str, Any]:
     """A model tuned; the ``curve`` is [trial, seconds, packets of all kernels at their best]."""
-    model, flags = _found(name)
     given = parse_inputs(flags)
     curve = Curve()
     options = TuneOptions(
@@ -95,9 +97,9 @@ def session(name: str, spec: TargetSpec, trials: int) -> dict[str, Any]:
     return row | {"one_candidate": one_candidate(model, flags, spec), "curve": curve.points}
 
 
-def _found(name: str) -> tuple[Model, Sequence[str]]:
+def _found(name: str, inputs: Sequence[str]) -> tuple[Model, Sequence[str]]:
     if Path(name).is_file():
-        return load(Path(name)), ()
+        return load(Path(name)), inputs
     entry = model_list.find(name)
     flags = [flag.removeprefix("--input=") for flag in entry.flags()]
     return load(fetch_models.fetch(entry)), flags
