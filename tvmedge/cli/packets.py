@@ -10,6 +10,7 @@ from tvmedge.profiling.packets import PacketProfile
 from tvmedge.types import PACKETS_IGNORE, Counts
 
 _SHOWN = 12
+_NAME = 72
 
 
 def say_counts(output: Output, counts: Counts) -> None:
@@ -30,10 +31,15 @@ def say_packets(output: Output, profile: PacketProfile) -> None:
         times = f", {one.calls} calls" if one.calls > 1 else ""
         output.say(
             f"  {one.share:6.1%} {one.counts.packets:>13,}  vectors "
-            f"{one.counts.vector_share:6.1%}  {one.kernel}{times}"
+            f"{one.counts.vector_share:6.1%}  {_short(one.kernel)}{times}"
         )
     if len(profile.kernels) > _SHOWN:
         output.say(f"  and {len(profile.kernels) - _SHOWN} more kernels")
+
+
+def _short(kernel: str) -> str:
+    """Names of fused kernels list all that was fused."""
+    return kernel if len(kernel) <= _NAME else f"{kernel[: _NAME - 3]}..."
 
 
 def counts_document(counts: Counts) -> dict[str, Any]:
