@@ -65,7 +65,10 @@ def sizes(schedule: s_tir.Schedule, block: Block) -> list[Size]:
 
 
 def anchor(
-    schedule: s_tir.Schedule, main: Block, apart: Callable[[s_tir.Schedule, Block], None] = spread
+    schedule: s_tir.Schedule,
+    main: Block,
+    apart: Callable[[s_tir.Schedule, Block], None] = spread,
+    beyond: Block | None = None,
 ) -> Anchored:
     """Inline everything elementwise around ``main``.
 
@@ -73,7 +76,8 @@ def anchor(
 
     Where the result is broadcast (a channel's scale over its image), sums are
     copied first, so that none is formed twice. Blocks that carry ``KERNEL`` are the
-    rule's own affair; ``apart`` schedules others that cannot be inlined.
+    rule's own affair; ``apart`` schedules others that cannot be inlined. ``beyond``, the last
+    one, is left alone.
     """
     all_blocks = blocks(schedule)
     names = [schedule.get(block).name_hint for block in all_blocks]
@@ -84,7 +88,7 @@ def anchor(
             pad = block
         elif KERNEL not in schedule.get(block).annotations and not inline(schedule, block):
             apart(schedule, block)
-    after = all_blocks[at + 1 :]
+    after = all_blocks[at + 1 : None if beyond is None else -1]
     cut = next((block for block in after if CUT in schedule.get(block).annotations), None)
     whole = _shape(schedule, main if cut is None else cut)
     rest = [block for block in after if not inline(schedule, block)]

@@ -1,0 +1,10 @@
+"""Rules for Hexagon: integers in vectors of HVX; floats are scalar and as on other CPUs."""
+
+from __future__ import annotations
+
+from tvmedge.schedules.rules.cpu import RULES as CPU_RULES
+from tvmedge.schedules.rules.hexagon.dot_conv import DotConv
+
+from tvmedge.scheduling.engine import Rule
+
+RULES: tuple[Rule, ...] = (DotConv(), *CPU_RULES)

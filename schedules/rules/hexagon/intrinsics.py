@@ -1,0 +1,45 @@
+"""Instructions of HVX that rules ask for by name."""
+
+from __future__ import annotations
+
+from tvm.s_tir import TensorIntrin
+from tvm.script import tirx as T
+
+LANES = 32  # of 32 bits
+
+
+@T.prim_func(s_tir=True)
+def _dot_described(data: T.handle, weights: T.handle, sums: T.handle) -> None:
+    D = T.match_buffer(data, (4,), "uint8", offset_factor=4)
+    W = T.match_buffer(weights, (32, 4), "int8", offset_factor=128)
+    S = T.match_buffer(sums, (32,), "int32", offset_factor=32)
+    with T.sblock("root"):
+        T.reads(S[0:32], D[0:4], W[0:32, 0:4])
+        T.writes(S[0:32])
+        for o, j in T.grid(32, 4):
+            with T.sblock("update"):
+                vo, vj = T.axis.remap("SR", [o, j])
+                S[vo] = S[vo] + T.Cast("int32", D[vj]) * T.Cast("int32", W[vo, vj])
+
+
+@T.prim_func(s_tir=True)
+def _dot_vrmpy(data: T.handle, weights: T.handle, sums: T.handle) -> None:
+    D = T.match_buffer(data, (4,), "uint8", offset_factor=4)
+    W = T.match_buffer(weights, (32, 4), "int8", offset_factor=128)
+    S = T.match_buffer(sums, (32,), "int32", offset_factor=32)
+    with T.sblock("root"):
+        T.reads(S[0:32], D[0:4], W[0:32, 0:4])
+        T.writes(S[0:32])
+        S[T.ramp(0, 1, 32)] = T.call_llvm_pure_intrin(
+            T.llvm_lookup_intrinsic_id("llvm.hexagon.V6.vrmpybusv.acc.128B"),
+            S[T.ramp(0, 1, 32)],
+            T.broadcast(T.reinterpret(D.vload([0], "uint8x4"), dtype="int32"), 32),
+            T.reinterpret(W.vload([0, 0], "int8x128"), dtype="int32x32"),
+            dtype="int32x32",
+        )
+
+
+DOT = "tvmedge.hvx.dot"
+"""32 sums of four products each: four neighbours of data, splat, times a vector of weights."""
+
+TensorIntrin.register(DOT, _dot_described, _dot_vrmpy)
