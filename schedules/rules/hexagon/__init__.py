@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tvmedge.schedules.rules.cpu import RULES as CPU_RULES
 from tvmedge.schedules.rules.hexagon.dot_conv import DotConv
+from tvmedge.schedules.rules.hexagon.dot_product import DotProduct
 
 from tvmedge.scheduling.engine import Rule
 
-RULES: tuple[Rule, ...] = (DotConv(), *CPU_RULES)
+RULES: tuple[Rule, ...] = (DotConv(), DotProduct(), *CPU_RULES)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tvm
+from tvm import tirx
 from tvm.s_tir import TensorIntrin
 from tvm.script import tirx as T
 
 LANES = 32  # of 32 bits
+VECTOR, PAIR = "int32x32", "int32x64"
 
 
 @T.prim_func(s_tir=True)
@@ -43,3 +46,8 @@ DOT = "tvmedge.hvx.dot"
 """32 sums of four products each: four neighbours of data, splat, times a vector of weights."""
 
 TensorIntrin.register(DOT, _dot_described, _dot_vrmpy)
+
+
+def hvx(name: str, *arguments: tvm.ir.Expr, kind: str = VECTOR) -> tvm.ir.Expr:
+    """A call of an instruction, vectors as 32-bit numbers."""
+    return tirx.call_llvm_pure_intrin(kind, f"llvm.hexagon.V6.{name}.128B", *arguments)

@@ -2,7 +2,7 @@
 
 before: for n, c, h, w, i: y = x if inside else zero point
 after:  for n * c: for h: vectors of w and i: y = zero point
-                   for h, w inside: vectors of w and i: y = x
+                   for h inside: vectors of w and i inside: y = x
 """
 
 from __future__ import annotations

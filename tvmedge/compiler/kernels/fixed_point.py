@@ -31,7 +31,7 @@ def scaled(x: Expr, factor: Expr) -> Expr:
 def _lowered(call: tvm.ir.Call) -> Expr:
     x, factor = call.args
     dtype = tvm.runtime.DataType(str(call.ty.dtype))
-    if dtype.lanes == HVX_LANES and _has_hvx():
+    if dtype.lanes == HVX_LANES and has_hvx(tvm.target.Target.current(allow_none=True)):
         even = _hvx("vmpyewuh", x, factor)
         return _hvx("vmpyowh.sacc", even, x, factor)
     wide = f"int64x{dtype.lanes}" if dtype.lanes > 1 else "int64"
@@ -44,8 +44,8 @@ def _hvx(name: str, *arguments: Expr) -> Expr:
     return tirx.call_llvm_pure_intrin(kind, f"llvm.hexagon.V6.{name}.128B", *arguments)
 
 
-def _has_hvx() -> bool:
-    target = tvm.target.Target.current(allow_none=True)
+def has_hvx(target: tvm.target.Target | None) -> bool:
+    """Whether code for ``target`` may use Hexagon's vectors of 128 bytes."""
     return target is not None and "+hvx-length128b" in map(str, target.attrs.get("mattr", ()))
 
 

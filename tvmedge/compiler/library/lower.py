@@ -12,7 +12,9 @@ from collections.abc import Callable
 import tvm
 from tvm import s_tir, tirx
 
+from tvmedge.compiler.kernels.fixed_point import has_hvx
 from tvmedge.compiler.library.plain_calls import PlainCalls
+from tvmedge.compiler.library.hvx_stores import HvxStores
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
 
@@ -83,6 +85,8 @@ def lower(module: tvm.IRModule, target: tvm.target.Target, threads: int = 1) -> 
     """Scheduled kernels -> what LLVM's code generator takes, in C's calling convention."""
     module = tirx.transform.BindTarget(target.with_host(target))(module)
     steps: tuple[Pass, ...] = (*kernel_passes(), PlainCalls(threads), *code_passes())
+    if has_hvx(target):
+        steps = (*steps, HvxStores())
     for step in steps:
         module = step(module)
     return module

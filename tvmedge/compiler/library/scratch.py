@@ -16,6 +16,7 @@ import tvm
 from tvm import tirx
 from tvm.ir import PointerType, PrimType
 
+from tvmedge.compiler.kernels.fixed_point import has_hvx
 from tvmedge.compiler.library.statements import for_loop, rewritten
 
 SCRATCH = "tvmedge.scratch"
@@ -23,6 +24,9 @@ SCRATCH = "tvmedge.scratch"
 
 STACK_LIMIT = 2048
 """Bytes that one allocation may take of the stack: as much as AVX-512 has registers."""
+
+HVX_BYTES = 128
+"""Of a vector of Hexagon's; all memory that kernels for it are given begins at a multiple."""
 
 _ON_STACK = {"disable_lower_builtin": tirx.IntImm("int32", 1)}  # else 1 KiB goes to the runtime
 
@@ -77,11 +81,21 @@ def plain(
     begins = [
         tirx.Bind(offset, tirx.const(0, str(offset.ty.dtype))) for offset in open_offsets(function)
     ]
-    whole = tirx.SeqStmt([*begins, *declared, *body])
+    whole: tirx.Stmt = tirx.SeqStmt([*begins, *declared, *body])
+    if vector := _vector_bytes(function):
+        for pointer in (*params, *others):
+            if isinstance(pointer.ty, PointerType):
+                whole = tirx.AttrStmt(pointer, "storage_alignment", vector, whole)
     # Which device the code is for: LowerTVMBuiltin asks.
     for key, value in (("device_type", 1), ("device_id", 0)):
         whole = tirx.AttrStmt("default", key, tirx.IntImm("int32", value), whole)
     return tirx.PrimFunc([*params, *others], whole, None, function.attrs)
+
+
+def _vector_bytes(function: tirx.PrimFunc) -> tirx.IntImm | None:
+    """The length of vectors that are loaded from multiples of it only, where the kernel's target
+    has such: HVX, which takes two loads and a shuffle for any other address."""
+    return tirx.IntImm("int32", HVX_BYTES) if has_hvx(function.attrs.get("target")) else None
 
 
 def open_offsets(function: tirx.PrimFunc) -> list[tirx.Var]:
