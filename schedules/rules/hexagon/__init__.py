@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tvmedge.schedules.rules.cpu import RULES as CPU_RULES
+from tvmedge.schedules.rules.hexagon.depthwise import Depthwise
 from tvmedge.schedules.rules.hexagon.dot_conv import DotConv
 from tvmedge.schedules.rules.hexagon.dot_product import DotProduct
+from tvmedge.schedules.rules.hexagon.elementwise import Elementwise
 
 from tvmedge.scheduling.engine import Rule
 
-RULES: tuple[Rule, ...] = (DotConv(), DotProduct(), *CPU_RULES)
+RULES: tuple[Rule, ...] = (DotConv(), DotProduct(), Depthwise(), Elementwise(), *CPU_RULES)

@@ -32,7 +32,7 @@ class DotConv:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a convolution of bytes in blocks, of known size."""
-        if core.integer is None or core.integer.lanes != LANES or not has(func, "dot_conv"):
+        if not has(func, "dot_conv"):
             return None
         schedule = s_tir.Schedule(func)
         main = find(schedule, "dot_conv")
@@ -44,7 +44,7 @@ class DotConv:
         _, outs, rows, columns, _, *summed, _ = (size or 0 for size in sizes)
         groups = int(schedule.get(main).annotations.get(GROUPS, 1))
         extents = Extents(outs // groups, rows, columns, math.prod(summed), summed[-1])
-        tile = picked_dot_tile(knobs, core, extents)
+        tile = picked_dot_tile(knobs, extents)
         pixels_first = knobs.pick("pixels_first", (False, True), True)
         image_first = outs // groups > tile.vectors and knobs.pick(
             "image_first", (False, True), False

@@ -31,7 +31,7 @@ class DotProduct:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a product of bytes in blocks, of known size."""
-        if core.integer is None or core.integer.lanes != LANES or not has(func, "dot_product"):
+        if not has(func, "dot_product"):
             return None
         schedule = s_tir.Schedule(func)
         main = find(schedule, "dot_product")
@@ -42,7 +42,7 @@ class DotProduct:
         if rows is None or blocks is None or turns is None or block != LANES:
             return None
         inside = max(d for d in range(1, WRITTEN_OUT + 1) if turns % d == 0)
-        tile = picked_dot_tile(knobs, core, Extents(blocks, 1, rows, turns, inside))
+        tile = picked_dot_tile(knobs, Extents(blocks, 1, rows, turns, inside))
         rows_first = knobs.pick("pixels_first", (False, True), True)
         knobs.settle()
         kernel, narrow = narrow_anchor(schedule, "dot_product")

@@ -7,7 +7,8 @@ from tvm import tirx
 from tvm.s_tir import TensorIntrin
 from tvm.script import tirx as T
 
-LANES = 32  # of 32 bits
+LANES = 32  # of 32 bits, in a vector
+REGISTERS = 32  # for vectors
 VECTOR, PAIR = "int32x32", "int32x64"
 
 

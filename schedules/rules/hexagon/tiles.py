@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tvmedge.schedules.rules.hexagon.intrinsics import REGISTERS
 from tvmedge.schedules.steps.loops import divisors
 
 from tvmedge.scheduling.knobs import Knobs
-from tvmedge.targeting.core import Core
 
 SPLAT = 0.5  # packets to copy a value of data into all lanes
 EPILOGUE = 4.0  # packets to make bytes of a vector of sums (measured)
@@ -50,35 +50,34 @@ class Extents:
     inside: int
 
 
-def dot_tile(core: Core, extents: Extents) -> DotTile:
+def dot_tile(extents: Extents) -> DotTile:
     """The tile that takes the fewest packets a sum."""
     options = [
         _tile(extents, vectors, rows, columns)
         for vectors in divisors(extents.vectors)
         for columns in divisors(extents.columns)
         for rows in (divisors(extents.rows) if columns == extents.columns else [1])
-        if fits(core, vectors, rows * columns)
+        if fits(vectors, rows * columns)
     ]
     return max(options, key=lambda tile: (tile.peak, tile.vectors))
 
 
-def picked_dot_tile(knobs: Knobs, core: Core, extents: Extents) -> DotTile:
+def picked_dot_tile(knobs: Knobs, extents: Extents) -> DotTile:
     """``dot_tile``, unless ``knobs`` pick another one that fits."""
-    best = dot_tile(core, extents)
+    best = dot_tile(extents)
     vectors = knobs.pick(
-        "vectors", [v for v in divisors(extents.vectors) if fits(core, v, 1)], best.vectors
+        "vectors", [v for v in divisors(extents.vectors) if fits(v, 1)], best.vectors
     )
-    widths = [c for c in divisors(extents.columns) if fits(core, vectors, c)]
+    widths = [c for c in divisors(extents.columns) if fits(vectors, c)]
     columns = knobs.pick("columns", widths, best.columns if best.columns in widths else widths[-1])
-    heights = [r for r in divisors(extents.rows) if fits(core, vectors, r * columns)]
+    heights = [r for r in divisors(extents.rows) if fits(vectors, r * columns)]
     rows = knobs.pick("rows", heights, best.rows if best.rows in heights else 1)
     return _tile(extents, vectors, rows, columns)
 
 
-def fits(core: Core, vectors: int, pixels: int) -> bool:
+def fits(vectors: int, pixels: int) -> bool:
     """Whether sums, weights and two values of data have registers."""
-    assert core.integer is not None
-    return vectors * pixels + vectors + 2 <= core.integer.registers
+    return vectors * pixels + vectors + 2 <= REGISTERS
 
 
 def _tile(extents: Extents, vectors: int, rows: int, columns: int) -> DotTile:

@@ -30,13 +30,28 @@ def scaled(x: Expr, factor: Expr) -> Expr:
 
 def _lowered(call: tvm.ir.Call) -> Expr:
     x, factor = call.args
-    dtype = tvm.runtime.DataType(str(call.ty.dtype))
-    if dtype.lanes == HVX_LANES and has_hvx(tvm.target.Target.current(allow_none=True)):
-        even = _hvx("vmpyewuh", x, factor)
-        return _hvx("vmpyowh.sacc", even, x, factor)
-    wide = f"int64x{dtype.lanes}" if dtype.lanes > 1 else "int64"
+    lanes = int(tvm.runtime.DataType(str(call.ty.dtype)).lanes)
+    if lanes % HVX_LANES == 0 and has_hvx(tvm.target.Target.current(allow_none=True)):
+        return _in_vectors(x, factor, lanes)
+    wide, narrow = (_vector(kind, lanes) for kind in ("int64", "int32"))
     product = tirx.Cast(wide, x) * tirx.Cast(wide, factor)
-    return tirx.Cast(str(dtype), product >> tirx.const(31, wide))
+    return tirx.Cast(narrow, product >> tirx.const(31, wide))
+
+
+def _in_vectors(x: Expr, factor: Expr, lanes: int) -> Expr:
+    """Halves until they are vectors of HVX."""
+    if lanes == HVX_LANES:
+        return _hvx("vmpyowh.sacc", _hvx("vmpyewuh", x, factor), x, factor)
+    half, kind = lanes // 2, _vector("int32", lanes // 2)
+    low, high = (
+        _in_vectors(*(tirx.call_intrin(kind, f"tirx.vector{part}", y) for y in (x, factor)), half)
+        for part in ("low", "high")
+    )
+    return tirx.call_intrin(_vector("int32", lanes), "tirx.vectorcombine", low, high)
+
+
+def _vector(kind: str, lanes: int) -> str:
+    return f"{kind}x{lanes}" if lanes > 1 else kind
 
 
 def _hvx(name: str, *arguments: Expr) -> Expr:

@@ -3,6 +3,7 @@
 before: y[0:128] = x[0:128]           after:  y[0:128] = vassign(x[0:128])
         y[0:128] = 7 everywhere               y[0:128] = vsplat(0x07070707)
         y[160:192] = uint8(numbers)           y[128:256] where 32 to 63 = packed(numbers) turned
+        y[0:128] = table[x[0:128]]            y[0:128] = vlut32 of eight parts of the table
 
 LLVM takes loops of the first two for memcpy and memset, which move eight bytes a packet. It takes
 32 bytes out of a vector word by word; and it puts a store of a number and one of a vector into one
@@ -18,6 +19,7 @@ from tvm.ir.expr import TensorLoad
 from tvmedge.compiler.library.statements import rewritten
 
 VECTOR, PIECE = 128, 32
+PARTS = 8  # of a table that vlut32 knows one of
 _BYTES, _NUMBERS = f"uint8x{VECTOR}", "int32x32"
 
 
@@ -47,8 +49,10 @@ def _kept(statement: tirx.Stmt) -> tirx.Stmt | None:
 
 
 def _whole(value: tvm.ir.Expr) -> tvm.ir.Expr | None:
-    if isinstance(value, TensorLoad):
+    if isinstance(value, TensorLoad) and isinstance(value.indices[0], tirx.Ramp):
         return _hvx("vassign", tirx.reinterpret(_NUMBERS, value))
+    if (found := _wanted(value)) is not None:
+        return _looked_up(value.source, tirx.reinterpret(_NUMBERS, found))
     if isinstance(value, tirx.Broadcast) and isinstance(value.value, tirx.IntImm):
         return _everywhere(int(value.value))
     return None
@@ -63,10 +67,11 @@ def _piece(buffer: tirx.Buffer, at: tvm.ir.Expr, value: tvm.ir.Expr) -> tirx.Stm
         halves = _hvx("vpackeh", value.value, value.value)
         turned = _turned(_hvx("vpackeb", halves, halves), place)
     elif isinstance(value, TensorLoad) and isinstance(value.indices[0], tirx.Ramp):
-        begin = value.indices[0].base
-        inside = _within(begin)
-        whole = tirx.BufferLoad(value.source, [tirx.Ramp(begin - inside, 1, VECTOR)])
-        turned = _turned(tirx.reinterpret(_NUMBERS, whole), place - inside)
+        around, inside = _around(value)
+        turned = _turned(around, place - inside)
+    elif isinstance(found := _wanted(value), TensorLoad):
+        around, inside = _around(found)
+        turned = _turned(_looked_up(value.source, around), place - inside)
     else:
         return None
     first = tirx.Cast(_NUMBERS, tirx.Ramp(0, 1, PIECE) < tirx.Broadcast(PIECE // 4, PIECE))
@@ -77,6 +82,37 @@ def _piece(buffer: tirx.Buffer, at: tvm.ir.Expr, value: tvm.ir.Expr) -> tirx.Stm
     pointer = tirx.address_of(tirx.BufferLoad(buffer, [at - place]))
     store = "llvm.hexagon.V6.vS32b.qpred.ai.128B"
     return tirx.Evaluate(tirx.call_llvm_intrin("void", store, lanes, pointer, turned))
+
+
+def _around(load: TensorLoad) -> tuple[tvm.ir.Expr, tvm.ir.Expr]:
+    """The vector around a load of a piece, and where in it that is."""
+    begin = load.indices[0].base
+    inside = _within(begin)
+    whole = tirx.BufferLoad(load.source, [tirx.Ramp(begin - inside, 1, VECTOR)])
+    return tirx.reinterpret(_NUMBERS, whole), inside
+
+
+def _wanted(value: tvm.ir.Expr) -> TensorLoad | None:
+    """By which bytes ``value`` loads entries of a table of 256, if it does."""
+    if not isinstance(value, TensorLoad) or [str(n) for n in value.source.shape] != ["256"]:
+        return None
+    index = value.indices[0]
+    while isinstance(index, tirx.Cast):
+        index = index.value
+    byte = isinstance(index, TensorLoad) and str(index.source.dtype) == "uint8"
+    return index if byte and isinstance(index.indices[0], tirx.Ramp) else None
+
+
+def _looked_up(table: tirx.Buffer, wanted: tvm.ir.Expr) -> tvm.ir.Expr:
+    """Of the eight parts of a table, a vector has four: the entries of its second half stand
+    between those of its first."""
+    whole = [tirx.BufferLoad(table, [tirx.Ramp(at, 1, VECTOR)]) for at in (0, VECTOR)]
+    halves = [_hvx("vshuffb", tirx.reinterpret(_NUMBERS, half)) for half in whole]
+    found = _hvx("vlutvvb", wanted, halves[0], tirx.const(0, "int32"))
+    for part in range(1, PARTS):
+        half = halves[part // (PARTS // 2)]
+        found = _hvx("vlutvvb.oracc", found, wanted, half, tirx.const(part, "int32"))
+    return found
 
 
 def _within(index: tvm.ir.Expr) -> tvm.ir.Expr:
