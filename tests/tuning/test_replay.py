@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import helper
+from tvmedge.schedules.rules.cpu import RULES
 
 from tests.cpu_kernels import graph
 from tests.tuning.test_session import HOST, CodeSize, Here, _Planted
@@ -83,8 +84,8 @@ def test_what_no_longer_builds_or_computes_right_is_stored_as_that(
         dataclasses.replace(best, decisions=(("gone", 1),), trial=3),
         dataclasses.replace(second, decisions=(("broken", True),), trial=4),
     )
-    rules = tuple(_Planted(rule) for rule in build.RULES if rule.name == second.rule)
-    monkeypatch.setattr(build, "RULES", rules)
+    rules = tuple(_Planted(rule) for rule in RULES if rule.name == second.rule)
+    monkeypatch.setattr(build, "cpu_rules", lambda _: rules)
     untuned, *others = _replay(tasks, store, most=4)
     assert sorted(others) == [("failed", None), ("wrong", None)]
     assert untuned[0] == "measured"  # today's is measured beside them, whatever is stored

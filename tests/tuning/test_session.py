@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from onnx import helper
 from tvm import s_tir, te, tirx
+from tvmedge.schedules.rules.cpu import RULES
 
 from tests.cpu_kernels import graph
 from tvmedge.errors import BoardError
@@ -193,8 +194,8 @@ class _Planted:
 def test_a_wrong_schedule_is_stored_as_wrong_and_never_the_best(
     tasks: Tasks, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rules = tuple(_Planted(rule) for rule in build.RULES if rule.name == "product")
-    monkeypatch.setattr(build, "RULES", rules)
+    rules = tuple(_Planted(rule) for rule in RULES if rule.name == "product")
+    monkeypatch.setattr(build, "cpu_rules", lambda _: rules)
     monkeypatch.setattr(space.Space.__init__, "__defaults__", (rules,))
     result = _session(tasks, store, 40).run(Here(), Here())
     stored = store.find()

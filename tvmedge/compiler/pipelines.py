@@ -14,6 +14,7 @@ from tvm import relax
 from tvm.relax import transform
 
 from tvmedge.compiler.passes.blocked import BlockChannels, BlockIntegers
+from tvmedge.compiler.passes.fixed_products import FixedProducts
 from tvmedge.compiler.passes.fold_affine import FoldAffine
 from tvmedge.compiler.passes.fold_constants import FoldConstants
 from tvmedge.compiler.passes.fold_symmetric import FoldSymmetric
@@ -78,6 +79,7 @@ def unscheduled_kernels(
                 BlockChannels(core, winograd, knobs or Defaults()),
                 PackProducts(core, knobs or Defaults()),
                 PackDots(core),
+                FixedProducts(core),
                 transform.DeadCodeElimination(),
             ),
         ),

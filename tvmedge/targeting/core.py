@@ -17,6 +17,9 @@ _ADDRESSES = 8
 classifier runs 11 % fewer packets than with tiles of all of them."""
 
 
+_HVX_LANES = _HVX_REGISTERS = 32
+"""Of vectors of 128 bytes (Qualcomm Hexagon V66 HVX Programmer's Reference Manual, 80-N2040-44)."""
+
 _BUSY = 256
 """Items of a GPU's core that hide each other's loads: half of what one holds of items that take
 all their registers (512 since the second Bifrost)."""
@@ -113,7 +116,9 @@ def core_of(spec: TargetSpec) -> Core:
 
 
 def _dot_unit(facts: CpuFacts, triple: str, features: Collection[str]) -> DotUnit | None:
-    """vpdpbusd of whole vectors, or sdot."""
+    """vpdpbusd of whole vectors, sdot, or vrmpy: HVX has vectors of its own for integers."""
+    if "hvx-length128b" in features:
+        return DotUnit(_HVX_LANES, _HVX_REGISTERS, kind=DotKind.VRMPY)
     vectors = (facts.vector_bits or 128) // 32, facts.vector_registers or 16
     if triple.startswith("x86"):
         needed = "avx512vnni" if facts.vector_bits == 512 else "avxvnni"

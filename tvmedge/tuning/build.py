@@ -10,7 +10,7 @@ import tvm
 from tvm import tirx
 
 from tvmedge.compiler.pipelines import after_schedule
-from tvmedge.schedules.rules.cpu import RULES
+from tvmedge.schedules.rules.choose import cpu_rules
 from tvmedge.scheduling.engine import Tuned, apply_tuned
 from tvmedge.scheduling.workload import hash_of
 from tvmedge.targeting import TargetSpec
@@ -58,7 +58,8 @@ def build(job: Job) -> Built:
 def scheduled_kernel(job: Job) -> tirx.PrimFunc:
     """The kernel as the candidate's rule schedules it."""
     tuned = Tuned(job.candidate.rule, dict(job.candidate.decisions))
-    plan = apply_tuned(tuned, RULES, unscheduled(job.kernel), core_of(job.spec))
+    core = core_of(job.spec)
+    plan = apply_tuned(tuned, cpu_rules(core), unscheduled(job.kernel), core)
     return plan.schedule.mod["main"]
 
 

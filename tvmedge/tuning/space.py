@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from tvm import tirx
 
 from tvmedge.records.types import Decision, Decisions
-from tvmedge.schedules.rules.cpu import RULES
+from tvmedge.schedules.rules.choose import cpu_rules
 from tvmedge.scheduling.engine import Rule
 from tvmedge.scheduling.knobs import D, Defaults, Knobs, Tracing
 from tvmedge.targeting.core import Core
@@ -35,7 +35,9 @@ class Candidate:
 class Space:
     """The candidates of the unscheduled kernel ``func`` for ``core``."""
 
-    def __init__(self, func: tirx.PrimFunc, core: Core, rules: Sequence[Rule] = RULES) -> None:
+    def __init__(
+        self, func: tirx.PrimFunc, core: Core, rules: Sequence[Rule] | None = None
+    ) -> None:
         self._func = func
         self._core = core
         self._rules: dict[str, Rule] = {}
@@ -43,7 +45,7 @@ class Space:
         self.defaults: list[Candidate] = []
         """One of each rule that takes the kernel, as it is when nobody tunes; the first is
         what compile takes."""
-        for rule in rules:
+        for rule in cpu_rules(core) if rules is None else rules:
             self._rules[rule.name] = rule
             traced = Tracing(Defaults())
             with contextlib.suppress(Exception):  # such a rule is passed over by compile, too

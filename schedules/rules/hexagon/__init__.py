@@ -1,8 +1,7 @@
-"""Rules for Hexagon: integers in vectors of HVX; floats are scalar and as on other CPUs."""
+"""Rules for integers in vectors of Hexagon's HVX; its floats are scalar, as on other CPUs."""
 
 from __future__ import annotations
 
-from tvmedge.schedules.rules.cpu import RULES as CPU_RULES
 from tvmedge.schedules.rules.hexagon.depthwise import Depthwise
 from tvmedge.schedules.rules.hexagon.dot_conv import DotConv
 from tvmedge.schedules.rules.hexagon.dot_product import DotProduct
@@ -10,4 +9,4 @@ from tvmedge.schedules.rules.hexagon.elementwise import Elementwise
 
 from tvmedge.scheduling.engine import Rule
 
-RULES: tuple[Rule, ...] = (DotConv(), DotProduct(), Depthwise(), Elementwise(), *CPU_RULES)
+RULES: tuple[Rule, ...] = (DotConv(), DotProduct(), Depthwise(), Elementwise())

@@ -13,8 +13,8 @@ import tvm
 from tvm import s_tir, tirx
 
 from tvmedge.compiler.kernels.fixed_point import has_hvx
-from tvmedge.compiler.library.plain_calls import PlainCalls
 from tvmedge.compiler.library.hvx_stores import HvxStores
+from tvmedge.compiler.library.plain_calls import PlainCalls
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
 

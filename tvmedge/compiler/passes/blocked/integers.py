@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tvm import relax
 
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
-from tvmedge.compiler.kernels.dots import Dots, dot_conv, dot_depthwise
+from tvmedge.compiler.kernels.dots import Dots, depthwise_fours, dot_conv, dot_depthwise
 from tvmedge.compiler.kernels.window import Cover, Window
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.images import open_image
@@ -24,6 +24,8 @@ from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, known, numbe
 from tvmedge.compiler.passes.blocked.windows import window_of
 from tvmedge.schedules.rules.cpu.dot_tiles import dot_tile
 from tvmedge.schedules.rules.cpu.tiles import window_width
+from tvmedge.schedules.rules.hexagon.narrow import PIXELS
+from tvmedge.targeting.core import DotKind
 
 Array = npt.NDArray[np.int8]
 LAYOUTS = (("NCW", "OIW"), ("NCHW", "OIHW"))
@@ -50,14 +52,30 @@ def dot_convolution(context: Context, call: relax.Call) -> Blocked | None:
         return None
     blocked = context.blocked(source)
     packed = context.layout.of(blocked).pack(array.transpose(1, 0, 2, 3), rest=0)[0]
-    width = window_width(context.layout.core)
-    made = context.layout.builder.emit_te(
+    made = _depthwise(context, blocked.expr, packed, window, value)
+    return Blocked(made, result, blocked.groups)
+
+
+def _depthwise(
+    context: Context, data: relax.Expr, packed: Array, window: Window, value: int
+) -> relax.Var:
+    core = context.layout.core
+    if core.integer is not None and core.integer.kind is DotKind.VRMPY:
+        fours = np.repeat(packed[:, :, :, None], PIXELS, axis=3)
+        return context.layout.builder.emit_te(
+            lambda x, w: depthwise_fours(x, w, window, value),
+            data,
+            relax.const(np.ascontiguousarray(fours), "int8"),
+            primfunc_name_hint="depthwise",
+            primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
+        )
+    width = window_width(core)
+    return context.layout.builder.emit_te(
         lambda x, w: dot_depthwise(x, w, window, value, width),
-        blocked.expr,
+        data,
         relax.const(packed, "int8"),
         primfunc_name_hint="depthwise",
     )
-    return Blocked(made, result, blocked.groups)
 
 
 def _padding(
