@@ -23,7 +23,7 @@ from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
-from tvmedge.targeting.core import Core
+from tvmedge.targeting.core import Core, DotKind
 
 
 class DotConv:
@@ -34,7 +34,7 @@ class DotConv:
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but such a convolution in blocks of the core's vectors."""
         unit = core.integer
-        if unit is None or not has(func, "dot_conv"):
+        if unit is None or unit.kind is DotKind.VRMPY or not has(func, "dot_conv"):
             return None
         schedule = s_tir.Schedule(func)
         main = find(schedule, "dot_conv")

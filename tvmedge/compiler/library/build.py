@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import tvm
 
 from tvmedge.bundle import tensorfile
+from tvmedge.compiler.kernels.fixed_point import has_hvx
 from tvmedge.compiler.library.driver import CONSTANTS, DRIVER, WEIGHTS, Driver
 from tvmedge.compiler.library.elf import Elf
 from tvmedge.compiler.library.header import header
@@ -19,7 +20,7 @@ from tvmedge.compiler.library.names import identifiers
 from tvmedge.compiler.library.plan import ALIGNMENT, aligned
 from tvmedge.compiler.library.program import Array, Home, Program
 from tvmedge.compiler.library.refused import NotStraightLineError
-from tvmedge.compiler.library.scratch import RuntimeCallError
+from tvmedge.compiler.library.scratch import HVX_BYTES, RuntimeCallError
 from tvmedge.compiler.library.symbols import foreign
 from tvmedge.compiler.library.walk import walk
 from tvmedge.compiler.library.weights import aligned_weights, constants_in_file
@@ -64,6 +65,7 @@ class Compiled:
     parts: Mapping[str, tuple[Part, ...]]
     kernels: tuple[bytes, ...]
     weights: Mapping[str, Array]
+    alignment: int
 
     def sources(self, *, embed_weights: bool = False) -> Sources:
         """The library's text, its weights inside or given by the caller."""
@@ -77,7 +79,7 @@ class Compiled:
             outputs=outputs,
             weights=Weights(len(packed), digest, embed_weights) if self.weights else None,
             workspace=self.layout.nbytes,
-            alignment=ALIGNMENT,
+            alignment=self.alignment,
             threads=self.naming.threads,
         )
         constants, places = _packed_constants(self.program)
@@ -116,6 +118,7 @@ def compile_library(
         symbols = _symbols(naming.prefix, program)
         kernels = _kernels(module, program, symbols, target, naming.threads)
     code = [Elf(data) for data in kernels.objects]
+    alignment = HVX_BYTES if has_hvx(target) else tensorfile.ALIGNMENT
     _require_freestanding(code, program)
     return Compiled(
         program=program,
@@ -124,7 +127,8 @@ def compile_library(
         layout=lay_out(program, _scratch(kernels, naming.threads)),
         parts=kernels.parts,
         kernels=tuple(elf.hidden() for elf in code),
-        weights=aligned_weights(weights),
+        weights=aligned_weights(weights, alignment),
+        alignment=alignment,
     )
 
 

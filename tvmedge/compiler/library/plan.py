@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-ALIGNMENT = 64
+ALIGNMENT = 128
+"""Between buffers of a workspace: the longest vector of any target, which HVX needs at its own
+multiples."""
 
 
 def aligned(nbytes: int) -> int:

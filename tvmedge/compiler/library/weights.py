@@ -60,13 +60,24 @@ def constants_in_file(
     return result, every
 
 
-def aligned_weights(weights: Mapping[str, Array]) -> dict[str, Array]:
-    """The same tensors, those of odd size in one dimension and with zeros behind."""
-    return {name: _padded(array) for name, array in weights.items()}
+def aligned_weights(weights: Mapping[str, Array], alignment: int) -> dict[str, Array]:
+    """The same tensors, those of odd size in one dimension and with zeros behind, so that each
+    begins at a multiple of ``alignment`` (64 or 128)."""
+    padded = {name: _padded(array, alignment) for name, array in weights.items()}
+    places = tensorfile.offsets(padded)
+    if not padded or min(places.values()) % alignment == 0:
+        return padded
+    # The header ends at a multiple of 64: axes of one make its text longer.
+    first = min(places, key=lambda name: places[name])
+    for _ in range(tensorfile.ALIGNMENT):
+        padded[first] = padded[first][np.newaxis]
+        if min(tensorfile.offsets(padded).values()) % alignment == 0:
+            break
+    return padded
 
 
-def _padded(array: Array) -> Array:
-    rest = -array.nbytes % tensorfile.ALIGNMENT
+def _padded(array: Array, alignment: int) -> Array:
+    rest = -array.nbytes % alignment
     if not rest:
         return array
     flat = np.ascontiguousarray(array).reshape(-1)
