@@ -1,0 +1,187 @@
+"""Kernels of bytes as fusion leaves them, and what they compute, in numpy's integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tvm
+from numpy.typing import NDArray
+from tvm import te, tirx
+
+from tvmedge.compiler.kernels.dots import Dots, depthwise_fours, dot_conv
+from tvmedge.compiler.kernels.fixed_point import scaled
+from tvmedge.compiler.kernels.window import Cover, Window
+from tvmedge.scheduling.plan import KERNEL
+
+Array = NDArray[Any]
+BLOCK, ZERO, SHIFT = 32, 3, 7
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kernel, its inputs and its result; ``macs`` are its multiply-adds."""
+
+    func: tvm.tirx.PrimFunc
+    inputs: list[Array]
+    expected: Array
+    macs: int = 0
+
+
+def convolution(
+    channels: tuple[int, int], size: tuple[int, int], window: Window, low: int = 0
+) -> Case:
+    """Dense, with its fixed-point factor; ``channels`` are whole blocks."""
+    ins, outs = (count // BLOCK for count in channels)
+    rng, (kh, kw) = np.random.default_rng(ins), window.kernel
+    data = _bytes(rng, 1, ins, *size, BLOCK)
+    weight = _weights(rng, outs, ins, kh, kw, BLOCK // 4, BLOCK, 4)
+    rows, columns = window.output(*size)
+    x, w = _placeholder(data), _placeholder(weight)
+    held = not any(window.pads)
+    sums = dot_conv(x, w, Dots(window, ZERO), Cover(outs, rows, columns, held))
+    total = np.zeros((1, outs, rows, columns, BLOCK), np.int64)
+    parts = data.reshape(1, ins, *size, BLOCK // 4, 4)
+    for (a, b), pixels in _windows(parts, window, (rows, columns)):
+        taps = weight[:, :, a, b].astype(np.int64)
+        total += np.einsum("nchwij,ocikj->nohwk", pixels, taps, optimize=True)
+    return _requantised(rng, [x, w], sums, total, [data, weight], low, channels[0] * kh * kw)
+
+
+def depthwise(channels: int, size: tuple[int, int], window: Window) -> Case:
+    """Depthwise, with its fixed-point factor."""
+    blocks = channels // BLOCK
+    rng, (kh, kw) = np.random.default_rng(channels), window.kernel
+    data, weight = _bytes(rng, 1, blocks, *size, BLOCK), _weights(rng, blocks, kh, kw, BLOCK)
+    fours = np.ascontiguousarray(np.repeat(weight[:, :, :, None], 4, axis=3))
+    x, w = _placeholder(data), _placeholder(fours)
+    sums = depthwise_fours(x, w, window, ZERO)
+    rows, columns = window.output(*size)
+    total = np.zeros((1, blocks, rows, columns, BLOCK), np.int64)
+    for (a, b), pixels in _windows(data, window, (rows, columns)):
+        total += pixels * weight[None, :, a, b][:, :, None, None]
+    return _requantised(rng, [x, w], sums, total, [data, fours], 0, kh * kw)
+
+
+def product(rows: int, depth: int, columns: int) -> Case:
+    """A product of matrices, with its fixed-point factor."""
+    rng, blocks = np.random.default_rng(rows), columns // BLOCK
+    data, weight = _bytes(rng, rows, depth), _weights(rng, columns, depth)
+    parts = weight.reshape(blocks, BLOCK, depth // 4, 4).transpose(0, 2, 1, 3)
+    packed = np.ascontiguousarray(parts)
+    x, w = _placeholder(data), _placeholder(packed)
+    k, j = te.reduce_axis((0, depth // 4), "k"), te.reduce_axis((0, 4), "j")
+    sums = te.compute(
+        (rows, blocks, BLOCK),
+        lambda m, c, o: te.sum(
+            x[m, k * 4 + j].astype("int32") * w[c, k, o, j].astype("int32"), axis=[k, j]
+        ),
+        name="product",
+        attrs={KERNEL: "dot_product"},
+    )
+    total = (data.astype(np.int64) @ weight.T.astype(np.int64)).reshape(rows, blocks, BLOCK)
+    return _requantised(rng, [x, w], sums, total, [data, packed], 0, depth)
+
+
+def added(shape: tuple[int, ...]) -> Case:
+    """The sum of two tensors, each by a factor of its own."""
+    rng = np.random.default_rng(len(shape))
+    left, right = _bytes(rng, *shape), _bytes(rng, *shape)
+    x, y = _placeholder(left), _placeholder(right)
+    terms = te.compute(
+        shape, lambda *i: x[i].astype("int32") * _n(1234) - y[i].astype("int32") * _n(777)
+    )
+    result = _codes(te.compute(shape, lambda *i: (terms[i] + _n(5000)) >> _n(10)), 0)
+    wide = (left.astype(np.int64) * 1234 - right.astype(np.int64) * 777 + 5000) >> 10
+    expected = np.clip(wide, 0, 255).astype(np.uint8)
+    return Case(te.create_prim_func([x, y, result]), [left, right], expected)
+
+
+def joined(first: int, second: int, size: int) -> Case:
+    """Two tensors of so many blocks one after the other."""
+    rng = np.random.default_rng(size)
+    left, right = (_bytes(rng, 1, blocks, size, size, BLOCK) for blocks in (first, second))
+    x, y = _placeholder(left), _placeholder(right)
+    result = te.compute(
+        (1, first + second, size, size, BLOCK),
+        lambda n, c, h, w, i: tirx.if_then_else(
+            c < first, x[n, c, h, w, i], y[n, c - first, h, w, i]
+        ),
+    )
+    expected = np.concatenate([left, right], axis=1)
+    return Case(te.create_prim_func([x, y, result]), [left, right], expected)
+
+
+def looked_up(shape: tuple[int, ...]) -> Case:
+    """Entries of a table of 256."""
+    rng = np.random.default_rng(1)
+    table, codes = _bytes(rng, 256), _bytes(rng, *shape)
+    rows, at = _placeholder(table), _placeholder(codes)
+    result = te.compute(shape, lambda *i: rows[at[i]], name="look_up")
+    return Case(te.create_prim_func([rows, at, result]), [table, codes], table[codes])
+
+
+def _requantised(
+    rng: np.random.Generator,
+    operands: list[te.Tensor],
+    sums: te.Tensor,
+    total: Array,
+    arrays: list[Array],
+    low: int,
+    per_sum: int,
+) -> Case:
+    channels = (1, total.shape[1], *[1] * (total.ndim - 3))
+    bias = rng.integers(-1000, 1000, (*channels, BLOCK)).astype(np.int32)
+    factor = rng.integers(2**27, 2**30, (*channels, BLOCK)).astype(np.int32)
+    b, m = _placeholder(bias), _placeholder(factor)
+
+    def at(axes: tuple[tirx.Var, ...]) -> tuple[Any, ...]:
+        return tuple(
+            0 if size == 1 else axis for size, axis in zip(bias.shape, axes, strict=True)
+        )
+
+    shape = total.shape
+    biased = te.compute(shape, lambda *i: sums[i] + b[at(i)])
+    high = te.compute(shape, lambda *i: scaled(biased[i], m[at(i)]))
+    offset = (1 << SHIFT >> 1) + (ZERO << SHIFT)
+    shifted = te.compute(shape, lambda *i: (high[i] + _n(offset)) >> _n(SHIFT))
+    result = _codes(shifted, low)
+    wide = ((((total + bias) * factor) >> 31) + offset) >> SHIFT
+    expected = np.clip(wide, low, 255).astype(np.uint8)
+    func = te.create_prim_func([*operands, b, m, result])
+    return Case(func, [*arrays, bias, factor], expected, total.size * per_sum)
+
+
+def _codes(numbers: te.Tensor, low: int) -> te.Tensor:
+    limited = te.compute(numbers.shape, lambda *i: tirx.max(numbers[i], _n(low)))
+    limited_too = te.compute(numbers.shape, lambda *i: tirx.min(limited[i], _n(255)))
+    return te.compute(numbers.shape, lambda *i: limited_too[i].astype("uint8"))
+
+
+def _windows(data: Array, window: Window, result: tuple[int, int]) -> Any:
+    """For each tap, the pixels under it."""
+    top, left, bottom, right = window.pads
+    pads = [(0, 0), (0, 0), (top, bottom), (left, right), *[(0, 0)] * (data.ndim - 4)]
+    padded = np.pad(data, pads, constant_values=ZERO).astype(np.int64)
+    (sh, sw), (rows, columns) = window.strides, result
+    for a in range(window.kernel[0]):
+        for b in range(window.kernel[1]):
+            under = padded[:, :, a : a + (rows - 1) * sh + 1 : sh]
+            yield (a, b), under[:, :, :, b : b + (columns - 1) * sw + 1 : sw]
+
+
+def _placeholder(array: Array) -> te.Tensor:
+    return te.placeholder(array.shape, array.dtype.name)
+
+
+def _bytes(rng: np.random.Generator, *shape: int) -> Array:
+    return rng.integers(0, 256, shape).astype(np.uint8)
+
+
+def _weights(rng: np.random.Generator, *shape: int) -> Array:
+    return rng.integers(-128, 128, shape).astype(np.int8)
+
+
+def _n(value: int) -> tvm.ir.Expr:
+    return tirx.const(value, "int32")

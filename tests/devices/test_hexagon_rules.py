@@ -1,0 +1,105 @@
+"""Rules for HVX: bit for bit what numpy computes, under QEMU, and in how many packets."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.byte_kernels import Case, added, convolution, depthwise, joined, looked_up, product
+from tests.hexagon_kernels import Ran, hexagon, run
+from tvmedge.compiler.kernels.window import Window
+from tvmedge.scheduling.engine import apply_tuned, Tuned
+from tvmedge.scheduling.knobs import Defaults
+from tvmedge.schedules.rules.choose import cpu_rules
+from tvmedge.targeting.core import core_of
+from tvmedge.tuning.space import Space
+
+ONE = Window((1, 1), (1, 1), (0, 0, 0, 0))
+THREE = Window((3, 3), (1, 1), (1, 1, 1, 1))
+HALVED = Window((3, 3), (2, 2), (1, 1, 1, 1))
+FIVE = Window((5, 5), (1, 1), (2, 2, 2, 2))
+PEAK = 128  # multiply-adds of one vrmpy, which the issue counts a packet by
+WANTED = 0.35  # of it, in dense convolutions of 64 channels and more
+
+
+def _ran(case: Case, rule: str) -> Ran:
+    """The kernel scheduled as compile would, which has to be by ``rule``."""
+    spec = hexagon()
+    core = core_of(spec)
+    found = ((r.name, r.apply(case.func, core, Defaults())) for r in cpu_rules(core))
+    name, plan = next((name, plan) for name, plan in found if plan is not None)
+    assert name == rule
+    ran = run(plan.schedule.mod["main"], case.inputs, spec)
+    assert (ran.output == case.expected).all()
+    return ran
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "window"),
+    [
+        ((64, 128), (8, 16), ONE),
+        ((128, 64), (7, 7), ONE),
+        ((64, 64), (13, 13), ONE),
+        ((64, 64), (8, 14), THREE),
+        ((64, 64), (14, 14), HALVED),
+    ],
+)
+def test_dense_convolutions_are_exact_and_fast(
+    channels: tuple[int, int], size: tuple[int, int], window: Window
+) -> None:
+    case = convolution(channels, size, window)
+    counts = _ran(case, "dot_conv").counts
+    assert case.macs / counts.packets >= WANTED * PEAK
+    assert counts.vector_instructions > counts.instructions / 2
+
+
+def test_limits_other_than_of_bytes() -> None:
+    """A ReLU's lower limit is the zero point."""
+    case = convolution((32, 32), (5, 6), THREE, low=3)
+    assert case.expected.min() == 3
+    _ran(case, "dot_conv")
+
+
+@pytest.mark.parametrize(("rows", "depth", "columns"), [(1, 256, 128), (7, 64, 64), (16, 36, 96)])
+def test_products(rows: int, depth: int, columns: int) -> None:
+    _ran(product(rows, depth, columns), "dot_product")
+
+
+@pytest.mark.parametrize(
+    ("size", "window"), [((14, 16), THREE), ((7, 7), THREE), ((15, 14), HALVED), ((6, 9), FIVE)]
+)
+def test_depthwise(size: tuple[int, int], window: Window) -> None:
+    """Widths of whole fours and others; with a stride of 2 no pixel beyond the image is read."""
+    counts = _ran(depthwise(64, size, window), "dot_depthwise").counts
+    assert counts.vector_instructions > counts.instructions / 4
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        added((1, 2, 7, 7, 32)),
+        added((1, 2, 8, 8, 32)),
+        added((1, 1000)),
+        joined(2, 3, 7),
+        joined(1, 1, 13),
+        looked_up((1, 2, 7, 7, 32)),
+        looked_up((1000,)),
+    ],
+)
+def test_elementwise(case: Case) -> None:
+    counts = _ran(case, "byte_elementwise").counts
+    assert counts.packets < case.expected.size
+
+
+def test_tuning_has_a_space() -> None:
+    """Each of a convolution's other tiles is right, too."""
+    spec, case = hexagon(), convolution((32, 64), (6, 6), THREE)
+    core = core_of(spec)
+    space = Space(case.func, core)
+    default = space.defaults[0]
+    assert default.rule == "dot_conv"
+    asked = {question for question, _ in default.decisions}
+    assert {"vectors", "columns", "pixels_first"} <= asked
+    other = {"vectors": 1, "columns": 2, "rows": 1, "pixels_first": False}
+    plan = apply_tuned(Tuned("dot_conv", other), cpu_rules(core), case.func, core)
+    ran = run(plan.schedule.mod["main"], case.inputs, spec)
+    assert (ran.output == case.expected).all()
