@@ -137,9 +137,7 @@ def _requantised(
     b, m = _placeholder(bias), _placeholder(factor)
 
     def at(axes: tuple[tirx.Var, ...]) -> tuple[Any, ...]:
-        return tuple(
-            0 if size == 1 else axis for size, axis in zip(bias.shape, axes, strict=True)
-        )
+        return tuple(0 if size == 1 else axis for size, axis in zip(bias.shape, axes, strict=True))
 
     shape = total.shape
     biased = te.compute(shape, lambda *i: sums[i] + b[at(i)])

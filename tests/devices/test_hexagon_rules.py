@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from tvmedge.schedules.rules.choose import cpu_rules
 
 from tests.byte_kernels import Case, added, convolution, depthwise, joined, looked_up, product
 from tests.hexagon_kernels import Ran, hexagon, run
 from tvmedge.compiler.kernels.window import Window
-from tvmedge.scheduling.engine import apply_tuned, Tuned
+from tvmedge.scheduling.engine import Tuned, apply_tuned
 from tvmedge.scheduling.knobs import Defaults
-from tvmedge.schedules.rules.choose import cpu_rules
 from tvmedge.targeting.core import core_of
 from tvmedge.tuning.space import Space
 

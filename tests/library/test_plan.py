@@ -39,9 +39,9 @@ def test_the_bound_is_the_most_alive_at_once(buffers: list[Lifetime]) -> None:
 
 
 def test_a_chain_reaches_the_bound() -> None:
-    chain = [Lifetime(64 * (1 + i % 5), i, i + 1) for i in range(40)]
+    chain = [Lifetime(ALIGNMENT * (1 + i % 5), i, i + 1) for i in range(40)]
     made = plan(chain)
-    assert made.nbytes == made.lower_bound == 64 * 9
+    assert made.nbytes == made.lower_bound == ALIGNMENT * 9
 
 
 def test_no_single_order_is_enough() -> None:

@@ -14,7 +14,7 @@ Weights stand four times side by side, once for each pixel.
 from __future__ import annotations
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.hexagon.depthwise_intrinsics import IN_ORDER, depthwise_row
+from tvmedge.schedules.rules.hexagon.depthwise_intrinsics import depthwise_row, in_order
 from tvmedge.schedules.rules.hexagon.narrow import (
     PIXELS,
     byte_vectors,
@@ -74,7 +74,7 @@ class Depthwise:
         if rows_written_out:
             schedule.unroll(kh)
         schedule.tensorize(four, depthwise_row(taps, stride))
-        schedule.tensorize(schedule.get_loops(ordered)[-2], IN_ORDER)
+        schedule.tensorize(schedule.get_loops(ordered)[-2], in_order())
         if kernel.pad is not None:
             pad_bytes(schedule, kernel.pad)
         return Plan(schedule, f"{PIXELS} pixels")

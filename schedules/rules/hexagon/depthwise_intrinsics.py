@@ -8,6 +8,7 @@ vectors, of every fourth byte each, until shuffles put them in order.
 from __future__ import annotations
 
 import functools
+from typing import TypeAlias
 
 import tvm
 from tvm import tirx
@@ -15,16 +16,16 @@ from tvm.s_tir import TensorIntrin
 from tvm.script import tirx as T
 from tvmedge.schedules.rules.hexagon.intrinsics import PAIR, VECTOR, hvx
 
-Expr = tvm.ir.Expr
+Expr: TypeAlias = tvm.ir.Expr
 
 
 @functools.cache
 def depthwise_row(taps: int, stride: int) -> str:
     """The intrinsic that adds a row of ``taps`` of a window, moved by ``stride``, to four pixels'
-    sums as ``IN_ORDER`` takes them."""
+    sums as ``in_order`` takes them."""
     name, span = f"tvmedge.hvx.depthwise.{taps}.{stride}", 3 * stride + taps
 
-    @T.prim_func(s_tir=True, private=True)
+    @T.prim_func(s_tir=True, private=True)  # type: ignore[untyped-decorator]
     def described(data: T.handle, weights: T.handle, sums: T.handle) -> None:
         D = T.match_buffer(data, (span, 32), "uint8", offset_factor=32)
         W = T.match_buffer(weights, (taps, 4, 32), "int8", offset_factor=128)
@@ -39,7 +40,7 @@ def depthwise_row(taps: int, stride: int) -> str:
                         "int32", W[vk, vp, vi]
                     )
 
-    @T.prim_func(s_tir=True, private=True)
+    @T.prim_func(s_tir=True, private=True)  # type: ignore[untyped-decorator]
     def written(data: T.handle, weights: T.handle, sums: T.handle) -> None:
         D = T.match_buffer(data, (span, 32), "uint8", offset_factor=32)
         W = T.match_buffer(weights, (taps, 4, 32), "int8", offset_factor=128)
@@ -104,31 +105,33 @@ def _ordered(sums: tirx.Buffer) -> list[Expr]:
     return [hvx("vshuffvdd", half(right), half(left), doubles, kind=PAIR) for half in (_low, _high)]
 
 
-@T.prim_func(s_tir=True)
-def _order_described(sums: T.handle, ordered: T.handle) -> None:
-    S = T.match_buffer(sums, (4, 32), "int32", offset_factor=128)
-    O = T.match_buffer(ordered, (4, 32), "int32", offset_factor=128)
-    with T.sblock("root"):
-        T.reads(S[0:4, 0:32])
-        T.writes(O[0:4, 0:32])
-        for p, i in T.grid(4, 32):
-            with T.sblock("copy"):
-                vp, vi = T.axis.remap("SS", [p, i])
-                O[vp, vi] = S[vp, vi]
+@functools.cache
+def in_order() -> str:
+    """The intrinsic that copies sums of ``depthwise_row``, which begin as zeros, into their
+    order."""
+    name = "tvmedge.hvx.in_order"
 
+    @T.prim_func(s_tir=True, private=True)  # type: ignore[untyped-decorator]
+    def described(sums: T.handle, ordered: T.handle) -> None:
+        S = T.match_buffer(sums, (4, 32), "int32", offset_factor=128)
+        R = T.match_buffer(ordered, (4, 32), "int32", offset_factor=128)
+        with T.sblock("root"):
+            T.reads(S[0:4, 0:32])
+            T.writes(R[0:4, 0:32])
+            for p, i in T.grid(4, 32):
+                with T.sblock("copy"):
+                    vp, vi = T.axis.remap("SS", [p, i])
+                    R[vp, vi] = S[vp, vi]
 
-@T.prim_func(s_tir=True)
-def _order_shuffled(sums: T.handle, ordered: T.handle) -> None:
-    S = T.match_buffer(sums, (4, 32), "int32", offset_factor=128)
-    O = T.match_buffer(ordered, (4, 32), "int32", offset_factor=128)
-    with T.sblock("root"):
-        T.reads(S[0:4, 0:32])
-        T.writes(O[0:4, 0:32])
-        O[0, T.ramp(0, 1, 64)] = _ordered(S)[0]
-        O[2, T.ramp(0, 1, 64)] = _ordered(S)[1]
+    @T.prim_func(s_tir=True, private=True)  # type: ignore[untyped-decorator]
+    def shuffled(sums: T.handle, ordered: T.handle) -> None:
+        S = T.match_buffer(sums, (4, 32), "int32", offset_factor=128)
+        R = T.match_buffer(ordered, (4, 32), "int32", offset_factor=128)
+        with T.sblock("root"):
+            T.reads(S[0:4, 0:32])
+            T.writes(R[0:4, 0:32])
+            R[0, T.ramp(0, 1, 64)] = _ordered(S)[0]
+            R[2, T.ramp(0, 1, 64)] = _ordered(S)[1]
 
-
-IN_ORDER = "tvmedge.hvx.in_order"
-"""The intrinsic that copies sums of ``depthwise_row``, which begin as zeros, into their order."""
-
-TensorIntrin.register(IN_ORDER, _order_described, _order_shuffled)
+    TensorIntrin.register(name, described, shuffled)
+    return name

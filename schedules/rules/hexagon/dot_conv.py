@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.hexagon.intrinsics import DOT, LANES
+from tvmedge.schedules.rules.hexagon.intrinsics import LANES, dots
 from tvmedge.schedules.rules.hexagon.narrow import end_tile, in_rows, narrow_anchor
 from tvmedge.schedules.rules.hexagon.pads import pad_bytes
 from tvmedge.schedules.rules.hexagon.tiles import Extents, picked_dot_tile
@@ -63,7 +63,7 @@ class DotConv:
         unroll(schedule, inside)
         end_tile(schedule, kernel, narrow, ow, 2)
         in_rows(schedule, schedule.decompose_reduction(main, ic), 2)
-        schedule.tensorize(o, DOT)
+        schedule.tensorize(o, dots())
         if kernel.pad is not None:
             pad_bytes(schedule, kernel.pad)
         return Plan(schedule, str(tile), tile.peak)

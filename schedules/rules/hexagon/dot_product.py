@@ -11,7 +11,7 @@ after:  parallel ..., c / V:
 from __future__ import annotations
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.rules.hexagon.intrinsics import DOT, LANES
+from tvmedge.schedules.rules.hexagon.intrinsics import LANES, dots
 from tvmedge.schedules.rules.hexagon.narrow import end_tile, in_rows, narrow_anchor
 from tvmedge.schedules.rules.hexagon.tiles import Extents, picked_dot_tile
 from tvmedge.schedules.steps.blocks import find, has
@@ -55,5 +55,5 @@ class DotProduct:
         unroll(schedule, sums)
         end_tile(schedule, kernel, narrow, m, 2)
         in_rows(schedule, schedule.decompose_reduction(main, k), 2)
-        schedule.tensorize(o, DOT)
+        schedule.tensorize(o, dots())
         return Plan(schedule, f"{tile.vectors} vectors x {tile.columns} rows", tile.peak)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import tvm
 from tvm import tirx
 from tvm.s_tir import TensorIntrin
@@ -12,41 +14,43 @@ REGISTERS = 32  # for vectors
 VECTOR, PAIR = "int32x32", "int32x64"
 
 
-@T.prim_func(s_tir=True)
-def _dot_described(data: T.handle, weights: T.handle, sums: T.handle) -> None:
-    D = T.match_buffer(data, (4,), "uint8", offset_factor=4)
-    W = T.match_buffer(weights, (32, 4), "int8", offset_factor=128)
-    S = T.match_buffer(sums, (32,), "int32", offset_factor=32)
-    with T.sblock("root"):
-        T.reads(S[0:32], D[0:4], W[0:32, 0:4])
-        T.writes(S[0:32])
-        for o, j in T.grid(32, 4):
-            with T.sblock("update"):
-                vo, vj = T.axis.remap("SR", [o, j])
-                S[vo] = S[vo] + T.Cast("int32", D[vj]) * T.Cast("int32", W[vo, vj])
+@functools.cache
+def dots() -> str:
+    """The intrinsic of 32 sums of four products each: four neighbours of data, in all lanes, times
+    a vector of weights."""
+    name = "tvmedge.hvx.dots"
+
+    @T.prim_func(s_tir=True, private=True)  # type: ignore[untyped-decorator]
+    def described(data: T.handle, weights: T.handle, sums: T.handle) -> None:
+        D = T.match_buffer(data, (4,), "uint8", offset_factor=4)
+        W = T.match_buffer(weights, (32, 4), "int8", offset_factor=128)
+        S = T.match_buffer(sums, (32,), "int32", offset_factor=32)
+        with T.sblock("root"):
+            T.reads(S[0:32], D[0:4], W[0:32, 0:4])
+            T.writes(S[0:32])
+            for o, j in T.grid(32, 4):
+                with T.sblock("update"):
+                    vo, vj = T.axis.remap("SR", [o, j])
+                    S[vo] = S[vo] + T.Cast("int32", D[vj]) * T.Cast("int32", W[vo, vj])
+
+    @T.prim_func(s_tir=True, private=True)  # type: ignore[untyped-decorator]
+    def native(data: T.handle, weights: T.handle, sums: T.handle) -> None:
+        D = T.match_buffer(data, (4,), "uint8", offset_factor=4)
+        W = T.match_buffer(weights, (32, 4), "int8", offset_factor=128)
+        S = T.match_buffer(sums, (32,), "int32", offset_factor=32)
+        with T.sblock("root"):
+            T.reads(S[0:32], D[0:4], W[0:32, 0:4])
+            T.writes(S[0:32])
+            S[T.ramp(0, 1, 32)] = _added(S, D, W)
+
+    TensorIntrin.register(name, described, native)
+    return name
 
 
-@T.prim_func(s_tir=True)
-def _dot_vrmpy(data: T.handle, weights: T.handle, sums: T.handle) -> None:
-    D = T.match_buffer(data, (4,), "uint8", offset_factor=4)
-    W = T.match_buffer(weights, (32, 4), "int8", offset_factor=128)
-    S = T.match_buffer(sums, (32,), "int32", offset_factor=32)
-    with T.sblock("root"):
-        T.reads(S[0:32], D[0:4], W[0:32, 0:4])
-        T.writes(S[0:32])
-        S[T.ramp(0, 1, 32)] = T.call_llvm_pure_intrin(
-            T.llvm_lookup_intrinsic_id("llvm.hexagon.V6.vrmpybusv.acc.128B"),
-            S[T.ramp(0, 1, 32)],
-            T.broadcast(T.reinterpret(D.vload([0], "uint8x4"), dtype="int32"), 32),
-            T.reinterpret(W.vload([0, 0], "int8x128"), dtype="int32x32"),
-            dtype="int32x32",
-        )
-
-
-DOT = "tvmedge.hvx.dot"
-"""32 sums of four products each: four neighbours of data, splat, times a vector of weights."""
-
-TensorIntrin.register(DOT, _dot_described, _dot_vrmpy)
+def _added(sums: tirx.Buffer, data: tirx.Buffer, weights: tirx.Buffer) -> tvm.ir.Expr:
+    word = tirx.reinterpret("int32", data.vload([0], "uint8x4"))
+    vector = tirx.reinterpret(VECTOR, weights.vload([0, 0], "int8x128"))
+    return hvx("vrmpybusv.acc", sums.vload([0], VECTOR), tirx.Broadcast(word, LANES), vector)
 
 
 def hvx(name: str, *arguments: tvm.ir.Expr, kind: str = VECTOR) -> tvm.ir.Expr:

@@ -77,7 +77,7 @@ def picked_dot_tile(knobs: Knobs, extents: Extents) -> DotTile:
 
 def fits(vectors: int, pixels: int) -> bool:
     """Whether sums, weights and two values of data have registers."""
-    return vectors * pixels + vectors + 2 <= REGISTERS
+    return bool(vectors * pixels + vectors + 2 <= REGISTERS)
 
 
 def _tile(extents: Extents, vectors: int, rows: int, columns: int) -> DotTile:

@@ -43,11 +43,14 @@ def _in_vectors(x: Expr, factor: Expr, lanes: int) -> Expr:
     if lanes == HVX_LANES:
         return _hvx("vmpyowh.sacc", _hvx("vmpyewuh", x, factor), x, factor)
     half, kind = lanes // 2, _vector("int32", lanes // 2)
-    low, high = (
-        _in_vectors(*(tirx.call_intrin(kind, f"tirx.vector{part}", y) for y in (x, factor)), half)
-        for part in ("low", "high")
-    )
-    return tirx.call_intrin(_vector("int32", lanes), "tirx.vectorcombine", low, high)
+
+    def part(which: str) -> Expr:
+        operator = f"tirx.vector{which}"
+        left, right = (tirx.call_intrin(kind, operator, whole) for whole in (x, factor))
+        return _in_vectors(left, right, half)
+
+    combined = _vector("int32", lanes)
+    return tirx.call_intrin(combined, "tirx.vectorcombine", part("low"), part("high"))
 
 
 def _vector(kind: str, lanes: int) -> str:

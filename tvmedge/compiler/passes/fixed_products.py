@@ -35,7 +35,7 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         call = self.visit_expr_post_order(call)
         shifted = self._argument(call, "relax.astype", "int32")
         product = self._argument(shifted, "relax.right_shift", "int64")
-        if product is None or _number(shifted.args[1]) != _BITS:
+        if shifted is None or product is None or _number(shifted.args[1]) != _BITS:
             return call
         wide = self._argument(product, "relax.multiply", "int64")
         if wide is None or (factors := numbers(product.args[1])) is None:
