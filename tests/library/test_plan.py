@@ -47,13 +47,13 @@ def test_a_chain_reaches_the_bound() -> None:
 def test_no_single_order_is_enough() -> None:
     """The largest first leaves a hole here that the earliest first does not."""
     buffers = [
-        Lifetime(640, 0, 1),
-        Lifetime(320, 1, 3),
-        Lifetime(320, 0, 0),
-        Lifetime(640, 2, 4),
-        Lifetime(320, 4, 5),
+        Lifetime(10 * ALIGNMENT, 0, 1),
+        Lifetime(5 * ALIGNMENT, 1, 3),
+        Lifetime(5 * ALIGNMENT, 0, 0),
+        Lifetime(10 * ALIGNMENT, 2, 4),
+        Lifetime(5 * ALIGNMENT, 4, 5),
     ]
-    assert plan(buffers).nbytes == plan(buffers).lower_bound == 960
+    assert plan(buffers).nbytes == plan(buffers).lower_bound == 15 * ALIGNMENT
 
 
 def test_the_same_buffers_get_the_same_plan() -> None:
