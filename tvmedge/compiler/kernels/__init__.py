@@ -2,3 +2,5 @@
 
 # What AnnotateTIROpPattern calls a sum whose elementwise consumers may join it.
 OUT_ELEMWISE_FUSABLE = 4
+# What it calls a kernel of which each element follows from the same element of its arguments.
+ELEMWISE = 0
