@@ -32,7 +32,9 @@ def _case(name: str) -> tuple[list[onnx.NodeProto], dict[str, Array], dict[str, 
 
 
 @pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("case", _CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[pytest.mark.slow] if c == "padded" else []) for c in _CASES]
+)
 def test_every_answer_computes_the_same(case: str, core: str) -> None:
     nodes, inputs, weights = _case(case)
     wanted = exact(nodes, inputs, weights, "y")
