@@ -14,6 +14,8 @@ from tvmedge.scheduling.plan import KERNEL
 
 Block: TypeAlias = s_tir.schedule.SBlockRV
 MAX_COPIED_LOADS = 64
+WRITTEN_OUT = 32
+"""Iterations of a loop, at most, that LLVM may write out."""
 # What takes tens of instructions, and is not formed again for every use.
 COSTLY = ("exp", "exp2", "exp10", "log", "log2", "log10", "log1p", "pow", "sigmoid", "tanh", "erf")
 
@@ -41,10 +43,15 @@ def inline(
 
 
 def spread(schedule: s_tir.Schedule, block: Block) -> None:
-    """Outer axes in parallel, the innermost left to LLVM's vectoriser."""
+    """Outer axes in parallel, the innermost left to LLVM's vectoriser, unless it is short: LLVM
+    would write that out and gather vectors of the axis around it."""
     loops = schedule.get_loops(block)
     if len(loops) > 1:
         schedule.parallel(schedule.fuse(*loops[:-1]))
+    extent = schedule.get(loops[-1]).extent
+    short = isinstance(extent, tirx.IntImm) and 1 < int(extent) <= WRITTEN_OUT
+    if short and not reduces(schedule.get(block)) and not _chooses(schedule.get(block).body):
+        schedule.vectorize(loops[-1])
 
 
 def _copied_loads(
@@ -85,6 +92,13 @@ def _costs(body: tirx.Stmt) -> bool:
     structural_walk(body, (tvm.ir.Call, calls.append))
     names = [call.op.name for call in calls if isinstance(call.op, tvm.ir.Op)]
     return any(name.rpartition(".")[2] in COSTLY for name in names)
+
+
+def _chooses(body: tirx.Stmt) -> bool:
+    """Whether the body reads under a condition, as padding does."""
+    calls: list[tvm.ir.Call] = []
+    structural_walk(body, (tvm.ir.Call, calls.append))
+    return any(str(getattr(call.op, "name", "")).endswith("if_then_else") for call in calls)
 
 
 def reduces(block: s_tir.SBlock) -> bool:
