@@ -15,9 +15,9 @@ from tvmedge.targeting import target
 
 SLICE = {"attacut-c", "text-classifier"}
 # What the rules below still spill, as a share of a loop's instructions; others nothing.
-# Winograd's way back holds 24 values, exponentials and norms of a row are written out side by side, a strided
-# depthwise window has several rows in flight, and single channels that move keep the addresses
-# of a row's pixels (for 0.7 of the cycles all the same).
+# Winograd's way back holds 24 values, exponentials and norms of a row are written out side by
+# side, a strided depthwise window has several rows in flight, and single channels that move keep
+# the addresses of a row's pixels (for 0.7 of the cycles all the same).
 SPILLS = {
     "winograd": 0.14,
     "rows": 0.21,
