@@ -37,13 +37,19 @@ from tvmedge.targeting.core import Core
 
 
 @dataclass(frozen=True)
-class _Stages:
+class Stages:
     """The blocks of ``kernels/winograd.py`` before the last."""
 
     down: Block
     images: Block
     products: Block
     up: Block
+
+
+def stages_of(schedule: s_tir.Schedule) -> Stages:
+    """Those of a convolution by Winograd's algorithm."""
+    found = [find(schedule, f"winograd.{x}") for x in ("down", "images", "products", "up")]
+    return Stages(*(block for block in found if block is not None))
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,7 @@ class Winograd:
         main = find(schedule, "winograd")
         if main is None:
             return None
-        found = [find(schedule, f"winograd.{x}") for x in ("down", "images", "products", "up")]
-        stages = _Stages(*(block for block in found if block is not None))
+        stages = stages_of(schedule)
         sizes = _sizes(schedule, main, stages)
         if sizes.lanes != core.lanes:
             return None
@@ -93,7 +98,7 @@ class Winograd:
         return Plan(schedule, f"F({sizes.outputs}x{sizes.outputs}), {tile}", tile.peak)
 
 
-def _sizes(schedule: s_tir.Schedule, main: Block, stages: _Stages) -> _Sizes:
+def _sizes(schedule: s_tir.Schedule, main: Block, stages: Stages) -> _Sizes:
     _, bands, _, tiles, _, lanes = _shape(schedule, stages.products)
     outputs = _shape(schedule, stages.up)[4]
     _, _, rows, _, _ = _shape(schedule, main)
@@ -116,7 +121,7 @@ def _shape(schedule: s_tir.Schedule, block: Block) -> list[int]:
 
 
 def _back(
-    schedule: s_tir.Schedule, kernel: Anchored, stages: _Stages, sizes: _Sizes, whole: bool
+    schedule: s_tir.Schedule, kernel: Anchored, stages: Stages, sizes: _Sizes, whole: bool
 ) -> None:
     """The transform of sums, tile by tile, and where everything else is computed; ``whole``
     bands in parallel."""
@@ -161,7 +166,7 @@ def _products(
 def _images(
     schedule: s_tir.Schedule,
     pad: Block | None,
-    stages: _Stages,
+    stages: Stages,
     sizes: _Sizes,
     whole: bool,
     core: Core,

@@ -17,10 +17,9 @@ of the four lanes stand beside each other, so that together they read and write 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import Room, Tile, picked_tile, register_tile
+from tvmedge.schedules.rules.cpu.winograd import Stages, stages_of
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, has, shape
 from tvmedge.schedules.steps.item_sums import ItemSums, sums_of_item
 from tvmedge.schedules.steps.items import GROUP, bind_grid, picked_group, spread_items
@@ -29,16 +28,6 @@ from tvmedge.schedules.steps.loops import Loop, extent, unroll
 from tvmedge.scheduling.knobs import Defaults, Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
-
-
-@dataclass(frozen=True)
-class _Stages:
-    """The blocks of ``kernels/winograd.py`` before the last."""
-
-    down: Block
-    images: Block
-    products: Block
-    up: Block
 
 
 class Winograd:
@@ -54,8 +43,7 @@ class Winograd:
         main = find(schedule, "winograd")
         if main is None:
             return None
-        found = [find(schedule, f"winograd.{x}") for x in ("down", "images", "products", "up")]
-        stages = _Stages(*(block for block in found if block is not None))
+        stages = stages_of(schedule)
         batch, bands, outs, tiles, points, lanes = shape(schedule, stages.products)
         if lanes != core.lanes or bands != 1:
             return None
@@ -73,7 +61,7 @@ class Winograd:
         return Plan(schedule, shown)
 
 
-def _images(schedule: s_tir.Schedule, pad: Block | None, stages: _Stages, points: int) -> None:
+def _images(schedule: s_tir.Schedule, pad: Block | None, stages: Stages, points: int) -> None:
     """What is multiplied: each item makes all points of a tile and a lane."""
     n, g, p, c, t, lane = schedule.get_loops(stages.images)
     row, column = schedule.split(p, [None, points])
