@@ -26,6 +26,7 @@ from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
 LOAD = 4  # multiply-adds of a vector that take as long as a load of one
+OTHERS = 2  # vectors: of weights, and of what is done to a sum
 SMALL_WINDOW = 3  # rows that are written out
 
 
@@ -62,7 +63,9 @@ class Window:
         if lines is None or taps is None or block != core.lanes:
             return None
         row = _Row(taps, lines, _step(schedule, main, columns, taps))
-        options = [d for d in divisors(columns) if d == 1 or d + row.vectors(d) <= core.registers]
+        options = [
+            d for d in divisors(columns) if d == 1 or d + row.vectors(d) + OTHERS <= core.registers
+        ]
         items = batch * blocks * rows * columns
         wide = min(options, key=lambda d: _cost(core, row, d, items // d))
         wide = knobs.pick("columns", options, wide)
