@@ -56,6 +56,15 @@ def test_no_single_order_is_enough() -> None:
     assert plan(buffers).nbytes == plan(buffers).lower_bound == 15 * ALIGNMENT
 
 
+def test_a_walk_finds_what_no_order_does() -> None:
+    """The best of the orders themselves takes 1920 bytes."""
+    rows = [(384, 3, 4), (512, 5, 7), (320, 2, 5), (192, 4, 7), (192, 2, 4), (256, 0, 1)]
+    rows += [(192, 2, 3), (256, 4, 7), (192, 4, 6), (512, 0, 2)]
+    made = plan([Lifetime(*row) for row in rows])
+    assert made.nbytes == made.lower_bound == 1792
+    assert plan([Lifetime(*row) for row in rows]) == made
+
+
 def test_the_same_buffers_get_the_same_plan() -> None:
     buffers = [Lifetime(97 * i % 4000, i % 7, i % 7 + i % 3) for i in range(60)]
     assert plan(buffers) == plan(list(buffers))

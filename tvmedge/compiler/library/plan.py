@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 
 ALIGNMENT = 128
 """Between buffers of a workspace: the longest vector of any target, which HVX needs at its own
@@ -77,6 +78,10 @@ def plan(buffers: Sequence[Lifetime]) -> Plan:
         if best[0] == bound:
             break
     assert best is not None
+    for order in orders if best[0] > bound else ():
+        best = min(best, _walked(buffers, order, bound), key=lambda made: made[0])
+        if best[0] == bound:
+            break
     return Plan(best[1], best[0], bound, peak)
 
 
@@ -97,6 +102,28 @@ def _improved(
         made = _place(buffers, order)
         if made[0] < best[0]:
             best = made
+    return best
+
+
+_PAIRS = 500_000
+"""Pairs of buffers that a walk may look at: two hundred orders of fifty buffers."""
+
+
+def _walked(
+    buffers: Sequence[Lifetime], order: Sequence[int], bound: int
+) -> tuple[int, tuple[int, ...]]:
+    """Place in this order, then again with one buffer moved anywhere, as long as that does no
+    harm: the same walk for the same buffers."""
+    random, order = Random(0), list(order)
+    best = _place(buffers, order)
+    for _ in range(_PAIRS // len(order) ** 2):
+        if best[0] == bound:
+            break
+        moved = list(order)
+        moved.insert(random.randrange(len(order)), moved.pop(random.randrange(len(order))))
+        made = _place(buffers, moved)
+        if made[0] <= best[0]:
+            best, order = made, moved
     return best
 
 
