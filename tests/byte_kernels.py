@@ -114,11 +114,12 @@ def joined(first: int, second: int, size: int) -> Case:
 
 
 def looked_up(shape: tuple[int, ...]) -> Case:
-    """Entries of a table of 256."""
+    """Entries of a table of 256, in sizes of 64 bits, as models have them."""
     rng = np.random.default_rng(1)
     table, codes = _bytes(rng, 256), _bytes(rng, *shape)
-    rows, at = _placeholder(table), _placeholder(codes)
-    result = te.compute(shape, lambda *i: rows[at[i]], name="look_up")
+    rows = te.placeholder((tirx.IntImm("int64", 256),), "uint8")
+    at = te.placeholder([tirx.IntImm("int64", size) for size in shape], "uint8")
+    result = te.compute(at.shape, lambda *i: rows[at[i].astype("int32")], name="look_up")
     return Case(te.create_prim_func([rows, at, result]), [table, codes], table[codes])
 
 

@@ -85,7 +85,7 @@ def _is_power(size: int) -> bool:
 
 
 def _is_table(buffer: tirx.Buffer) -> bool:
-    return [str(size) for size in buffer.shape] == [str(CODES)]
+    return len(buffer.shape) == 1 and bool(buffer.shape[0] == CODES)
 
 
 def _branches(body: s_tir.SBlock, axis: tirx.Var) -> bool:

@@ -19,7 +19,7 @@ from tvm.ir.expr import TensorLoad
 from tvmedge.compiler.library.statements import rewritten
 
 VECTOR, PIECE = 128, 32
-PARTS = 8  # of a table that vlut32 knows one of
+CODES, PARTS = 256, 8  # of a table that vlut32 knows one of
 _BYTES, _NUMBERS = f"uint8x{VECTOR}", "int32x32"
 
 
@@ -94,7 +94,7 @@ def _around(load: TensorLoad) -> tuple[tvm.ir.Expr, tvm.ir.Expr]:
 
 def _wanted(value: tvm.ir.Expr) -> TensorLoad | None:
     """By which bytes ``value`` loads entries of a table of 256, if it does."""
-    if not isinstance(value, TensorLoad) or [str(n) for n in value.source.shape] != ["256"]:
+    if not isinstance(value, TensorLoad) or not bool(value.source.shape[0] == CODES):
         return None
     index = value.indices[0]
     while isinstance(index, tirx.Cast):
