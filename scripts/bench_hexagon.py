@@ -1,9 +1,9 @@
-"""Packets of quantised models on an emulated Hexagon: all in scalars, and by the rules for HVX.
+"""Packets of quantised models on an emulated Hexagon, untuned.
 
     python scripts/bench_hexagon.py [NAME ...] [--json FILE]
 
-Each model of ``quantise_models.py`` is compiled for hexagon-v67 with and without HVX, run under
-QEMU, checked against its reference, and its kernels are counted. Packets ignore stalls, cache and
+Each model of ``quantise_models.py`` is compiled for hexagon-v67, run under QEMU, checked against
+its reference, and its kernels are counted. Packets ignore stalls, cache and
 VTCM. Written to scripts/results/bench_hexagon.json.
 """
 
@@ -29,7 +29,7 @@ SHAPES = {
     "text-classifier": ["x:1x3x48x192"],
     "opennsfw": ["input:0:1x224x224x3"],
 }
-SCALAR = 'inherit = "hexagon-v67"\nsummary = "Hexagon V67 without HVX"\n[target]\nmattr = []\n'
+TARGET = "hexagon-v67"
 
 
 def main() -> int:
@@ -42,22 +42,16 @@ def main() -> int:
     for name in options.names:
         model = quantised(find(name))
         with tempfile.TemporaryDirectory() as folder:
-            plain = Path(folder) / "hexagon-v67-scalar.toml"
-            plain.write_text(SCALAR, encoding="utf-8")
-            forms = {"hvx": "hexagon-v67", "scalar": str(plain)}
-            kept[name] = {
-                form: measured(model, target, SHAPES.get(name, []), Path(folder) / form)
-                for form, target in forms.items()
-            }
-        print(name, {form: found.get("packets") for form, found in kept[name].items()}, flush=True)
+            kept[name] = measured(model, SHAPES.get(name, []), Path(folder))
+        print(name, kept[name]["packets"], kept[name]["error"], flush=True)
         options.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
-def measured(model: Path, target: str, inputs: list[str], folder: Path) -> dict[str, Any]:
+def measured(model: Path, inputs: list[str], folder: Path) -> dict[str, Any]:
     """What one inference takes: totals, the check, and the kernels that take most."""
     shapes = [part for text in inputs for part in ("--input", text)]
-    _tvmedge("compile", str(model), "-t", target, "-o", str(folder), *shapes)
+    _tvmedge("compile", str(model), "-t", TARGET, "-o", str(folder), *shapes)
     (bundle,) = folder.glob("*.tvmedge")
     profile = _tvmedge("profile", str(bundle), "--board", "emulated")
     counts, check = profile["packets"], profile["check"]
