@@ -110,7 +110,10 @@ class _Turns:
 def _image_first(core: Core, schedule: s_tir.Schedule, main: Block) -> bool:
     """Whether an image is large enough beside all weights to be read once, and those for each of
     its rows. Cores that have rows of their own take less from each other's caches, which is worth
-    more weights (densenet121's 1x1 on two cores: 1.8 times as fast as on one, not 1.4)."""
+    more weights (densenet121's 1x1 on two cores: 1.8 times as fast as on one, not 1.4). Not on
+    NEON, whose cores mostly share the L2: opennsfw takes 1 % more instructions (counted)."""
+    if core.lane_operand:
+        return False
     *_, image, weights = (read.source.shape for read in schedule.get(main).reads)
     sizes = [size for shape in (image[1:], weights) for size in shape]
     if not all(isinstance(size, tirx.IntImm) for size in sizes):
