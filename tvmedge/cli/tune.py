@@ -46,9 +46,10 @@ class Options:
     time: str | None = None
     "When to end at the latest: 90s, 30m, 2h."
     cost: CostKind | None = None
-    """time: on this machine, or on --board; instructions: counted under QEMU; model: LLVM's model
-    of the processor; packets: a Hexagon's, counted under QEMU, and the default for it. All but time
-    need no board, and do not see caches."""
+    """time: on this machine (a GPU's by the device's own events), or on --board; instructions:
+    counted under QEMU; model: LLVM's model of the processor, for a GPU a reckoning from kernels'
+    text, the default where it is not here; packets: a Hexagon's, counted under QEMU, and the
+    default for it. All but time need no board, and do not see caches."""
     board: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     """Where time is measured, as of 'tvmedge run'; repeat for several boards of a kind, which are
     used at the same time."""
@@ -178,7 +179,8 @@ def cost_source(cost: CostKind | None, boards: Sequence[str], spec: TargetSpec) 
         ToolError: what the source runs on is missing.
     """
     from tvmedge.boards.address import parse_address
-    from tvmedge.tuning.costs.choose import boardless, on_boards, usual
+    from tvmedge.tuning.costs.choose import boardless, here, on_boards, usual
+    from tvmedge.tuning.costs.device_time import DeviceTime
     from tvmedge.tuning.costs.wall_time import WallTime
 
     cost = cost or usual(spec)
@@ -190,6 +192,13 @@ def cost_source(cost: CostKind | None, boards: Sequence[str], spec: TargetSpec) 
         return boardless(cost, spec)
     if boards:
         return on_boards(spec, [parse_address(board) for board in boards])
+    if here(spec):
+        return DeviceTime()
+    if spec.accelerator is not None:
+        raise InputError(
+            f"Time for {spec.name} cannot be measured on this machine: use --cost model, or tune "
+            "for host-opencl."
+        )
     if spec.family is not Family.HOST:
         raise InputError(
             f"Time for {spec.name} cannot be measured on this machine: give --board, or use --cost "

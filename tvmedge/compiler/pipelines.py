@@ -5,7 +5,7 @@ A phase is a name and its passes; the names are those of ``--dump-ir``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,11 +33,20 @@ from tvmedge.compiler.passes.share_tensors import ShareTensors
 from tvmedge.compiler.passes.small_serial import SmallSerial
 from tvmedge.compiler.passes.store_half import OwnSums, StoreHalf
 from tvmedge.compiler.passes.trust_private import TrustPrivate
+from tvmedge.schedules.rules.choose import cpu_rules
 from tvmedge.schedules.rules.mali import RULES as MALI_RULES
-from tvmedge.scheduling.engine import Recall
+from tvmedge.scheduling.engine import Recall, Rule
 from tvmedge.scheduling.knobs import Defaults, Knobs
-from tvmedge.targeting.core import Core
+from tvmedge.targeting import TargetSpec
+from tvmedge.targeting.core import Core, core_of
 from tvmedge.types import Numerics, Precision, Winograd
+
+
+def rules_of(spec: TargetSpec) -> Sequence[Rule]:
+    """The rules that schedule a target's kernels."""
+    rules: Sequence[Rule] = MALI_RULES
+    return rules if spec.accelerator is not None else cpu_rules(core_of(spec))
+
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
 Observer = Callable[[str, tvm.IRModule], None]

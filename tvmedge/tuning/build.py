@@ -9,13 +9,13 @@ from functools import lru_cache
 import tvm
 from tvm import tirx
 
-from tvmedge.compiler.pipelines import after_schedule
-from tvmedge.schedules.rules.choose import cpu_rules
+from tvmedge.compiler.pipelines import after_schedule, rules_of
 from tvmedge.scheduling.engine import Tuned, apply_tuned
 from tvmedge.scheduling.workload import hash_of
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
 from tvmedge.tuning.costs.candidate import BuiltCandidate, built
+from tvmedge.tuning.costs.gpu_candidate import built_for_gpu
 from tvmedge.tuning.space import Candidate
 
 _KERNEL = "kernel"
@@ -49,6 +49,7 @@ def build(job: Job) -> Built:
 
     Raises:
         StaleDecisionError: the rule does not take the decisions.
+        CheckError: it is over the limits of the GPU.
         RuntimeCallError: the kernel needs TVM's runtime.
     """
     scheduled = scheduled_kernel(job)
@@ -58,18 +59,19 @@ def build(job: Job) -> Built:
 def scheduled_kernel(job: Job) -> tirx.PrimFunc:
     """The kernel as the candidate's rule schedules it."""
     tuned = Tuned(job.candidate.rule, dict(job.candidate.decisions))
-    core = core_of(job.spec)
-    plan = apply_tuned(tuned, cpu_rules(core), unscheduled(job.kernel), core)
+    plan = apply_tuned(tuned, rules_of(job.spec), unscheduled(job.kernel), core_of(job.spec))
     return plan.schedule.mod["main"]
 
 
 def compiled(scheduled: tirx.PrimFunc, spec: TargetSpec, machine: TargetSpec) -> BuiltCandidate:
     """A kernel scheduled for ``spec`` as code for ``machine``."""
-    target = tvm.target.Target(dict(machine.tvm))
+    target = tvm.target.Target(machine.tvm_target)
     module = tvm.IRModule({_KERNEL: scheduled.with_attr("tirx.is_scheduled", True)})
     with target, tvm.transform.PassContext(opt_level=3):
         for step in after_schedule(core_of(spec)):
             module = step(module)
+        if machine.accelerator is not None:
+            return built_for_gpu(module[_KERNEL], machine)
         return built(module[_KERNEL], target)
 
 

@@ -1,7 +1,8 @@
 """Does a candidate compute what its kernel does? Both run on random and edge inputs.
 
 Both are built for this machine, whatever processor is tuned for: what is compared is what the
-rule did to the loops. A Hexagon's may be written in its vector instructions, so it runs under QEMU.
+rule did to the loops. A Hexagon's may be written in its vector instructions, so it runs under QEMU;
+a GPU's runs on this machine's OpenCL device.
 Runs in a worker, which a wrong candidate may crash.
 """
 
@@ -13,11 +14,13 @@ from functools import lru_cache
 import numpy as np
 
 from tvmedge.boards.library import aligned
+from tvmedge.boards.places import copied, fetched
 from tvmedge.scheduling.arguments import TRIALS, Guarded, Trial, arguments
 from tvmedge.scheduling.verify import judge
 from tvmedge.targeting import Family, target
 from tvmedge.tuning.build import Job, compiled, scheduled_kernel, unscheduled
 from tvmedge.tuning.costs.candidate import SYMBOL, BuiltCandidate
+from tvmedge.tuning.costs.device_time import on_device
 from tvmedge.tuning.costs.packet_board import PacketBoard
 from tvmedge.tuning.loaded import loaded
 
@@ -31,6 +34,8 @@ def fault(job: Job, seed: int) -> str:
     Raises:
         ValueError: the kernel cannot be run by itself.
     """
+    if job.spec.accelerator is not None:
+        return _fault_on_gpu(job, seed)
     emulated = job.spec.family is Family.HEXAGON
     code = compiled(scheduled_kernel(job), job.spec, job.spec if emulated else target("host"))
     board = PacketBoard(job.spec, SECONDS) if emulated else None
@@ -40,6 +45,21 @@ def fault(job: Job, seed: int) -> str:
         _, found = judge(wanted, got, trial)
         if found:
             return found
+    return ""
+
+
+def _fault_on_gpu(job: Job, seed: int) -> str:
+    code = compiled(scheduled_kernel(job), job.spec, target("host-opencl"))
+    with on_device(code.library()) as (module, device):
+        for trial in TRIALS:
+            given = arguments(unscheduled(job.kernel), trial, seed)
+            arrays = [array for array in given if not isinstance(array, int)]
+            tensors = [copied(array, device) for array in arrays]
+            module[SYMBOL](*tensors)
+            got = [Guarded(fetched(t, a.dtype)) for t, a in zip(tensors, arrays, strict=True)]
+            _, found = judge(_right(job.kernel, trial, seed), list(got), trial)
+            if found:
+                return found
     return ""
 
 

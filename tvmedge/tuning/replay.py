@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from tvmedge.compiler.pipelines import rules_of
 from tvmedge.records.order import order
 from tvmedge.records.store import Store, Wanted
 from tvmedge.records.types import Key, Record, Status
@@ -116,7 +117,7 @@ def _stored(store: Store, task: Task, target: str, most: int) -> list[Record]:
 
 def _beside_untuned(task: Task, spec: TargetSpec, stored: list[Record]) -> list[Record]:
     """``stored`` with today's untuned schedule as its only trial 0."""
-    untuned = Space(task.func, core_of(spec)).defaults[:1]
+    untuned = Space(task.func, core_of(spec), rules_of(spec)).defaults[:1]
     others = [
         dataclasses.replace(one, trial=one.trial or 1)
         for one in stored

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from tvmedge.compiler.pipelines import rules_of
 from tvmedge.records.store import Store, Wanted
 from tvmedge.records.types import Key, Record, Status
 from tvmedge.targeting import TargetSpec
@@ -134,11 +135,11 @@ class Session:
             return self._run()
 
     def _run(self) -> TuneResult:
-        core = core_of(self._spec)
+        core, rules = core_of(self._spec), rules_of(self._spec)
         past = Past(self._store, [t.key for t in self._tasks.tasks], self._how.seed)
         learnt = past.candidates if self._how.transfer else 0
         self._listen(self._began(learnt))
-        running = [self._open(t, Space(t.func, core), past) for t in self._tasks.tasks]
+        running = [self._open(t, Space(t.func, core, rules), past) for t in self._tasks.tasks]
         self._measure_untuned([one for one in running if not one.task.extra])
         self._measure_untuned(self._at_stake(running))
         for one in running:

@@ -81,7 +81,7 @@ def tasks_of(
 def _kernels(
     module: tvm.IRModule, spec: TargetSpec, winograd: Winograd, knobs: Knobs
 ) -> tvm.IRModule:
-    with tvm.target.Target(dict(spec.tvm)), tvm.transform.PassContext(opt_level=3):
+    with tvm.target.Target(spec.tvm_target), tvm.transform.PassContext(opt_level=3):
         return run_phases(unscheduled_kernels(core_of(spec), winograd, knobs), module)
 
 

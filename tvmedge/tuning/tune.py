@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tvmedge.errors import InputError
 from tvmedge.model.failures import failures_named
 from tvmedge.model.importer import import_model
 from tvmedge.model.inputs import Shapes, Values
@@ -48,16 +47,11 @@ def tune_model(
     which is open, and keep everything tried in ``store``.
 
     Raises:
-        InputError: inputs or nodes that cannot be compiled, all named; a target that is no CPU.
+        InputError: inputs or nodes that cannot be compiled, all named.
         BoardError: nothing can be measured any more. What was measured is stored.
         ToolError: a tool is missing or a disk is full.
     """
     require_tvm()
-    if spec.accelerator is not None:
-        raise InputError(
-            f"Kernels for {spec.name} run on an accelerator, for which nothing is searched yet: "
-            "tune for a CPU."
-        )
     options = options or TuneOptions()
     imported = import_model(bind_values(model, options.values), options.shapes)
     with failures_named(model, f"tuned for {spec.name}"):

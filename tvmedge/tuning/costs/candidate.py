@@ -99,14 +99,15 @@ def built(func: tvm.tirx.PrimFunc, target: tvm.target.Target) -> BuiltCandidate:
 
     from tvmedge.compiler.library.kernels import build_kernels
 
-    arguments = tuple(_argument(parameter) for parameter in func.params)
+    arguments = tuple(argument_of(parameter) for parameter in func.params)
     with target:
         kernels = build_kernels(tvm.IRModule({"kernel": func}), {"kernel": SYMBOL}, target)
     (part,) = kernels.parts["kernel"]
     return BuiltCandidate(kernels.objects[0], str(target.attrs["mtriple"]), arguments, part.scratch)
 
 
-def _argument(parameter: tvm.tirx.Var) -> Argument:
+def argument_of(parameter: tvm.tirx.Var) -> Argument:
+    """What a kernel's parameter is. Raises ValueError if it is no tensor of known shape."""
     import tvm
 
     kind = parameter.ty

@@ -16,10 +16,12 @@ from tvmedge.errors import BoardError, InputError
 from tvmedge.targeting import Family, TargetSpec
 from tvmedge.tuning.costs.board_time import BoardTime
 from tvmedge.tuning.costs.cycles import Cycles
+from tvmedge.tuning.costs.gpu_model import GpuModel
 from tvmedge.tuning.costs.instructions import Instructions
 from tvmedge.tuning.costs.packets import Packets
 from tvmedge.tuning.costs.source import CostSource
 
+_HERE = "host-opencl"
 LENT_S = 15.0
 """How long a tracker may take to lend a board, before it counts as lost."""
 
@@ -34,8 +36,18 @@ class CostKind(str, Enum):
 
 
 def usual(spec: TargetSpec) -> CostKind:
-    """The cost for who names none: a Hexagon is counted, as there is none here to time."""
-    return CostKind.PACKETS if spec.family is Family.HEXAGON else CostKind.TIME
+    """The cost for who names none: a Hexagon is counted, as there is none here to time, and a
+    Mali's time is reckoned."""
+    if spec.family is Family.HEXAGON:
+        return CostKind.PACKETS
+    if spec.accelerator is not None and not here(spec):
+        return CostKind.MODEL
+    return CostKind.TIME
+
+
+def here(spec: TargetSpec) -> bool:
+    """Whether a GPU's kernels are timed on this machine's OpenCL device."""
+    return spec.accelerator is not None and spec.name == _HERE
 
 
 def boardless(kind: CostKind, spec: TargetSpec) -> CostSource:
@@ -46,6 +58,13 @@ def boardless(kind: CostKind, spec: TargetSpec) -> CostSource:
             packets.
         ToolError: QEMU, the sysroot, zig or LLVM's programs are not on this machine.
     """
+    if spec.accelerator is not None:
+        if kind is not CostKind.MODEL:
+            raise InputError(
+                f"--cost {kind.value} is for CPUs, and kernels for {spec.name} run on its GPU: use "
+                "--cost model, or --cost time with -t host-opencl."
+            )
+        return GpuModel(spec)
     if kind is CostKind.PACKETS:
         return Packets(spec)
     return Cycles(spec) if kind is CostKind.MODEL else Instructions(spec)
@@ -60,6 +79,11 @@ def on_boards(spec: TargetSpec, addresses: Sequence[BoardAddress]) -> CostSource
         BoardError: a tracker has no server of that key.
         ToolError: QEMU, the sysroot or zig is not on this machine.
     """
+    if spec.accelerator is not None:
+        raise InputError(
+            f"Kernels for {spec.name} are not timed on boards yet: leave --board out, and use "
+            "--cost model, or --cost time with -t host-opencl."
+        )
     starts: dict[str, Callable[[], KernelBoard]] = {}
     for address in addresses:
         if addresses.count(address) > 1:
