@@ -85,7 +85,7 @@ def test_what_no_longer_builds_or_computes_right_is_stored_as_that(
         dataclasses.replace(second, decisions=(("broken", True),), trial=4),
     )
     rules = tuple(_Planted(rule) for rule in RULES if rule.name == second.rule)
-    monkeypatch.setattr(build, "cpu_rules", lambda _: rules)
+    monkeypatch.setattr(build, "rules_of", lambda _: rules)
     untuned, *others = _replay(tasks, store, most=4)
     assert sorted(others) == [("failed", None), ("wrong", None)]
     assert untuned[0] == "measured"  # today's is measured beside them, whatever is stored

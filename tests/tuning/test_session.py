@@ -23,7 +23,8 @@ from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.targeting.core import Core
-from tvmedge.tuning import build, space
+from tvmedge.tuning import build
+from tvmedge.tuning import session as sessions
 from tvmedge.tuning.costs.candidate import BuiltCandidate
 from tvmedge.tuning.costs.source import CandidateError, Cost
 from tvmedge.tuning.events import Event, EventLog, Tried, read_events
@@ -195,8 +196,8 @@ def test_a_wrong_schedule_is_stored_as_wrong_and_never_the_best(
     tasks: Tasks, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rules = tuple(_Planted(rule) for rule in RULES if rule.name == "product")
-    monkeypatch.setattr(build, "cpu_rules", lambda _: rules)
-    monkeypatch.setattr(space.Space.__init__, "__defaults__", (rules,))
+    for place in (build, sessions):
+        monkeypatch.setattr(place, "rules_of", lambda _: rules)
     result = _session(tasks, store, 40).run(Here(), Here())
     stored = store.find()
     wrong = [record for record in stored if record.status is Status.WRONG]
