@@ -25,6 +25,7 @@ NAMES = [entry.name for entry in model_list.load_list()]
 SLICES = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
 
 
+@pytest.mark.timeout(3600)  # on a machine that nine people share, one took more than ten minutes
 @pytest.mark.parametrize("name", SLICES)
 def test_the_library_gives_the_vms_results(
     name: str, model_path: Callable[[str], Path], tmp_path: Path
