@@ -6,7 +6,9 @@ for longer than it may take. Here they compile and nothing else, and may take tw
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +65,10 @@ def tune_stock(func: tirx.PrimFunc, spec: TargetSpec, trials: int, seed: int) ->
         Collect(),
     )
     os.environ["TVM_NUM_THREADS"] = "1"
-    with tempfile.TemporaryDirectory(prefix="tvmedge-stock-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="tvmedge-stock-") as folder,
+        contextlib.redirect_stdout(sys.stderr),  # its log would mix with a JSON document
+    ):
         ms.tune_tir(
             func.with_attr("global_symbol", "main"),
             tvm.target.Target({**spec.tvm, "num-cores": 1}),
