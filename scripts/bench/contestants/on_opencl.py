@@ -17,7 +17,6 @@ import numpy as np
 from scripts.bench.contestants.base import Array, Contestant, Source
 from scripts.bench.contestants.ours import TvmEdge
 from scripts.bench.environments import OURS
-from tvmedge.targeting import target
 
 
 def use_opencl(contestant: Contestant) -> None:
@@ -63,6 +62,8 @@ class UpstreamOpenCl(Contestant):
         import tvm
         from tvm import relax
         from tvm.relax.frontend.onnx import from_onnx
+
+        from tvmedge.targeting import target
 
         spec = target("host-opencl")
         module = from_onnx(onnx.load(source.folded), keep_params_in_input=False)
