@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -202,3 +204,10 @@ def test_a_conversion_is_kept_until_the_model_changes(entry: ModelEntry) -> None
     assert form("tvm.compile", given, again=True).failed == first.failed
     given.folded.write_bytes(b"another")
     assert not form("tvm.compile", given).failed.startswith("kept: ")
+
+
+def test_contestants_load_where_nothing_of_ours_is_installed() -> None:
+    """Peers run in environments of their own, which have NumPy and the peer."""
+    script = "import sys; sys.modules['tvmedge'] = None; import scripts.bench.child"
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", script], cwd=root, check=True, timeout=60)
