@@ -71,9 +71,11 @@ def test_instructions_of_a_run_are_counted(
     name = "raspberry-pi-4b"
     _require_emulator(target(name))
     x = _asking(9)
-    counts = [count_bundle(make_library(name), x, tmp_path) for _ in range(2)]
-    assert SIZE < counts[0].instructions == counts[1].instructions < 100_000
-    np.testing.assert_array_equal(counts[0].outputs[OUT], x[IN])
+    one, other = (count_bundle(make_library(name), x, tmp_path) for _ in range(2))
+    assert all(SIZE < count.instructions < 100_000 for count in (one, other))
+    # What a pipe holds when it is read differs, and so does how often the server reads it.
+    assert one.runs * abs(one.instructions - other.instructions) < 2_000
+    np.testing.assert_array_equal(one.outputs[OUT], x[IN])
 
 
 @pytest.mark.parametrize(
