@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from tvmedge.boards.pipes import ChannelClosed, ChannelTimeout, Pipes
-from tvmedge.boards.relay import CRASHED, PreambleScanner, RelayError, signal_ending
+from tvmedge.boards.relay import CRASHED, PreambleScanner, RelayError, numbered_ending
 from tvmedge.device.counting import Counter
 from tvmedge.errors import BoardError
 from tvmedge.resources import disk_errors
@@ -167,13 +167,7 @@ class KernelBoard:
         except subprocess.TimeoutExpired:
             self._kill()
             return "closed the connection"
-        words = self._last_words()
-        # A shell, ssh and QEMU report a signal as 128 + its number.
-        number = -code if code < 0 else code - 128
-        try:
-            return signal_ending(number) + words
-        except ValueError:
-            return f"ended (exit code {code}){words}"
+        return numbered_ending(code) + self._last_words()
 
     def _last_words(self) -> str:
         lines = self._stderr.read_bytes()[-_SENTENCE:].decode("utf-8", "replace").split("\n")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tvmedge.boards.address import BoardAddress, BoardKind
 from tvmedge.boards.health import Finding
 from tvmedge.boards.limits import SessionLimits
-from tvmedge.boards.relay import SESSION, FrameReader, PreambleScanner, RelayError
+from tvmedge.boards.relay import ROOM, SESSION, FrameReader, PreambleScanner, RelayError
 from tvmedge.boards.remote import machine_of, remote_command
 from tvmedge.bundle.compat import architecture
 from tvmedge.errors import BoardError, InputError, TvmEdgeError
@@ -18,7 +18,6 @@ from tvmedge.types import Form
 
 _CONNECT_S = 5.0
 _SESSION_S = 30.0
-_ROOM = "S"
 _CONFINED = {"processes", "network", "files", "user"}
 
 
@@ -76,7 +75,7 @@ def _room(command: list[str]) -> set[str]:
         told = dict(FrameReader().feed(frames or b""))
     except RelayError as error:
         raise BoardError(f"The board {error}.") from error
-    room = told.get(_ROOM.encode())
+    room = told.get(ROOM)
     if room is None:
         last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"])[-1]
         raise BoardError(f"No session starts on the board: {last[:200]}.")

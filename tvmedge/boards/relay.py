@@ -37,7 +37,7 @@ _ALIVE_S = 5.0
 _SILENCE_S = 30.0
 _FRAME_LIMIT = 1 << 18
 _HEAD = 8
-_DATA, _ALIVE, _END, _TEXT, _ROOM, _OVER = b"D", b"H", b"E", b"T", b"S", b"X"
+_DATA, _ALIVE, _END, _TEXT, ROOM, _OVER = b"D", b"H", b"E", b"T", b"S", b"X"
 
 
 class RelayError(Exception):
@@ -156,7 +156,7 @@ class FrameReader:
     def _begin(self) -> int:
         """Read a head; how long the body is."""
         self._kind, self._left = self._head[:1], int.from_bytes(self._head[4:], "little")
-        known = self._kind in (_DATA, _ALIVE, _TEXT, _ROOM, _OVER) and not any(self._head[1:4])
+        known = self._kind in (_DATA, _ALIVE, _TEXT, ROOM, _OVER) and not any(self._head[1:4])
         if not known or self._left > _FRAME_LIMIT:
             raise RelayError("sent what is no frame of a session")
         self._head = b""
@@ -172,17 +172,18 @@ def session_ending(text: str) -> str:
     """How a session on a board ended, as its last frame tells it, completing 'the board ...'."""
     kind, _, rest = text.partition("\n")[0].partition(" ")
     if kind == "signal" and rest.isdecimal():
-        return _numbered_ending(-int(rest))
+        return numbered_ending(-int(rest))
     if kind == "exit" and rest.isdecimal():
-        return _numbered_ending(int(rest))
+        return numbered_ending(int(rest))
     if kind == "limit":
         what, _, most = rest.partition(" ")
         return f"was ended (more {what} than the {most} that a session may use)"
     return text.partition("\n")[0] or "ended without a word"
 
 
-def _numbered_ending(code: int) -> str:
-    # A shell, ssh and our servers report a signal as 128 + its number.
+def numbered_ending(code: int) -> str:
+    """How a process ended that has this exit code, -N for signal N, completing 'the board ...'."""
+    # A shell, ssh, QEMU and our servers report a signal as 128 + its number.
     try:
         return signal_ending(-code if code < 0 else code - 128)
     except ValueError:
@@ -284,7 +285,7 @@ class Board:
                 self.kill(signal.SIGKILL)
             time.sleep(0.005)
         self.pid = 0
-        return self._over or _numbered_ending(os.waitstatus_to_exitcode(ended[1]))
+        return self._over or numbered_ending(os.waitstatus_to_exitcode(ended[1]))
 
 
 def wait_ready(board: Board, seconds: float) -> bytes:
