@@ -67,9 +67,14 @@ def _like(machine: str) -> TargetSpec:
 
 def _room(command: list[str]) -> set[str]:
     """Start a session and end it; what confines its program."""
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SESSION_S, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SESSION_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BoardError(
+            f"A session on the board did not end within {_SESSION_S:.0f} s: check the board."
+        ) from error
     try:
         frames = PreambleScanner(SESSION).feed(done.stdout)
         told = dict(FrameReader().feed(frames or b""))
