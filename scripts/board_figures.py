@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from tvmedge.boards import relay
 from tvmedge.boards.emulated import emulator_command
+from tvmedge.boards.relay import relay_command
 from tvmedge.boards.runtime import global_function, load_runtime
 from tvmedge.device.pack import SERVER, cached_board, pack_board
 from tvmedge.targeting import target
@@ -41,9 +40,9 @@ def start_ms(command: list[str]) -> float:
 
 def call_us(command: list[str], folder: str) -> tuple[float, float]:
     """Opening a session through the relay in ms, then the median of a small call in us."""
-    words = [sys.executable, "-I", "-S", relay.__file__, f"{folder}/report", str(1 << 30), "20"]
+    words = relay_command(f"{folder}/report", 1 << 30, 20, command)
     started = time.perf_counter()
-    session = global_function("rpc.CreatePipeClient")(*words, *command)
+    session = global_function("rpc.CreatePipeClient")(*words)
     opened = (time.perf_counter() - started) * 1e3
     call = session.get_function("tvm.rpc.server.workpath")
     samples = []

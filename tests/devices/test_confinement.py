@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from tests.devices.parts import alive
-from tvmedge.boards.relay import FrameReader, framed, session_ending
+from tvmedge.boards.relay.endings import session_ending
+from tvmedge.boards.relay.frames import FrameReader, framed
 from tvmedge.device.build_session import build_session
 
 PREAMBLE = b"tvmedge-session 1\n"

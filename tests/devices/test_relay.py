@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tvmedge.boards import relay
+from tvmedge.boards.relay import relay_command
+from tvmedge.boards.relay.serve import main
 from tvmedge.device.build_session import build_session
 
 LIMIT = 1000
@@ -54,10 +54,11 @@ def relaying(tmp_path: Path, script: str, ready_s: float = 10) -> Iterator[Relay
     report = tmp_path / "report"
     from_client, writing = os.pipe()
     reading, to_client = os.pipe()
-    command = [sys.executable, "-I", "-S", relay.__file__, str(report), str(LIMIT), str(ready_s)]
+    session = [str(build_session()), "--", "sh", "-c", script]
+    command = relay_command(str(report), LIMIT, ready_s, session)
     ends = (from_client, to_client)
     process = subprocess.Popen(
-        [*command, str(build_session()), "--", "sh", "-c", script, *map(str, ends)],
+        [*command, *map(str, ends)],
         pass_fds=ends,
         stderr=subprocess.PIPE,
     )
@@ -98,7 +99,7 @@ def test_a_silent_board_is_given_up(tmp_path: Path) -> None:
 def test_a_command_that_starts_no_session_is_given_up(tmp_path: Path) -> None:
     report, ends = tmp_path / "report", map(str, os.pipe())
     script = ["sh", "-c", "echo tvmedge-session 0; sleep 60"]
-    assert relay.main([str(report), "1", "10", *script, *ends]) == 1
+    assert main([str(report), "1", "10", *script, *ends]) == 1
     assert "speaks protocol 0, not 1" in report.read_text()
 
 
@@ -109,7 +110,7 @@ def test_a_board_that_ends_early_says_its_last_words(tmp_path: Path) -> None:
 
 def test_a_missing_command_is_named(tmp_path: Path) -> None:
     report = tmp_path / "report"
-    relay.main([str(report), "1", "1", "/no/such/program", *map(str, os.pipe())])
+    main([str(report), "1", "1", "/no/such/program", *map(str, os.pipe())])
     assert "cannot be reached: /no/such/program" in report.read_text()
 
 

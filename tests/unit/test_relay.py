@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tvmedge.boards import relay
-from tvmedge.boards.relay import (
+from tvmedge.boards.relay.endings import session_ending
+from tvmedge.boards.relay.frames import (
+    PREAMBLE,
     FrameGuard,
     FrameReader,
     PreambleScanner,
     RelayError,
     framed,
-    session_ending,
 )
 
 LIMIT = 1000
@@ -60,7 +60,7 @@ def test_a_packet_over_the_limit_is_refused_at_its_header(
             guard.feed(piece)
 
 
-banners = st.binary(max_size=2000).filter(lambda text: relay.PREAMBLE not in text)
+banners = st.binary(max_size=2000).filter(lambda text: PREAMBLE not in text)
 
 
 @given(banners, st.binary(max_size=100), cuts)

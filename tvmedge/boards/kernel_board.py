@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from tvmedge.boards.pipes import ChannelClosed, ChannelTimeout, Pipes
-from tvmedge.boards.relay import CRASHED, PreambleScanner, RelayError, numbered_ending
+from tvmedge.boards.relay.endings import CRASHED, numbered_ending
+from tvmedge.boards.relay.frames import PreambleScanner, RelayError
 from tvmedge.device.counting import Counter
 from tvmedge.errors import BoardError
 from tvmedge.resources import disk_errors

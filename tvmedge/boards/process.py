@@ -20,7 +20,7 @@ from tvmedge.boards.messages import (
     Reply,
 )
 from tvmedge.boards.pipes import ChannelClosed, ChannelTimeout
-from tvmedge.boards.relay import signal_ending
+from tvmedge.boards.relay.endings import signal_ending
 from tvmedge.boards.worker import FOLDER_VARIABLE
 from tvmedge.resources import disk_errors
 

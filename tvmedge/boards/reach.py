@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tvmedge.boards.address import BoardAddress, BoardKind
 from tvmedge.boards.health import Finding
 from tvmedge.boards.limits import SessionLimits
-from tvmedge.boards.relay import ROOM, SESSION, FrameReader, PreambleScanner, RelayError
+from tvmedge.boards.relay.frames import ROOM, SESSION, FrameReader, PreambleScanner, RelayError
 from tvmedge.boards.remote import machine_of, remote_command
 from tvmedge.bundle.compat import architecture
 from tvmedge.errors import BoardError, InputError, TvmEdgeError

@@ -19,7 +19,7 @@ import numpy as np
 from tvmedge.boards.messages import TcpPlace
 from tvmedge.boards.pipes import ChannelClosed, Pipes
 from tvmedge.boards.places import Place, empty, fetched, open_place, overwrite
-from tvmedge.boards.relay import PREAMBLE, PROTOCOL
+from tvmedge.boards.relay.frames import PREAMBLE, PROTOCOL
 from tvmedge.boards.runtime import CONNECTION_CLOSED, error_line, global_function, load_runtime
 from tvmedge.boards.tracker import Lent, lent
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,6 @@ from types import TracebackType
 
 import numpy as np
 
-from tvmedge.boards import relay
 from tvmedge.boards.address import BoardAddress, BoardKind
 from tvmedge.boards.emulated import (
     emulator_command,
@@ -44,6 +42,8 @@ from tvmedge.boards.messages import (
     Times,
 )
 from tvmedge.boards.process import WorkerProcess
+from tvmedge.boards.relay import relay_command
+from tvmedge.boards.relay.endings import CRASHED
 from tvmedge.boards.remote import remote_command
 from tvmedge.bundle import Bundle, Form, LibraryInfo, read_bundle, require_runnable_here, tensorfile
 from tvmedge.bundle.compat import architecture
@@ -234,10 +234,8 @@ class Session:
                 "%s is not authenticated or encrypted: use it in networks you trust only", address
             )
             return TcpPlace(address.host, address.port, address.key, options.threads)
-        # -I -S: neither the user's packages nor the environment, and a quick start.
-        start = [sys.executable, "-I", "-S", relay.__file__]
-        limits = [str(self._process.report), str(_PACKET_LIMIT), str(_READY_S)]
-        return PipePlace((*start, *limits, *command), options.threads)
+        relayed = relay_command(str(self._process.report), _PACKET_LIMIT, _READY_S, command)
+        return PipePlace(tuple(relayed), options.threads)
 
     def _ask(
         self,
@@ -276,8 +274,8 @@ class Session:
     def _lost(self, ending: str, doing: str) -> BoardError:
         """The error for a worker or board that ended during a job."""
         words = self._process.last_words()
-        if ending.startswith(relay.CRASHED):
-            signal = ending.removeprefix(relay.CRASHED)
+        if ending.startswith(CRASHED):
+            signal = ending.removeprefix(CRASHED)
             return BoardError(
                 f"The model crashed while {doing} on board '{self._address}'{signal}{words}."
             )

@@ -1,0 +1,138 @@
+"""The command that starts a session on a board, and its pipes."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+import time
+
+from .endings import numbered_ending, session_ending
+from .frames import DATA, OVER, SESSION, TEXT, FrameReader, PreambleScanner, RelayError, framed
+
+_CHUNK = 1 << 18
+_TAIL_LIMIT = 4096
+_GRACE_S = 3.0
+
+
+class Board:
+    """The running board command: its pipes, its last words on stderr, its end."""
+
+    def __init__(self, command: list[str]) -> None:
+        read_in, self.stdin = os.pipe()
+        self.stdout, write_out = os.pipe()
+        stderr, write_err = os.pipe()
+        ends = enumerate((read_in, write_out, write_err))
+        try:
+            self.pid = os.posix_spawnp(
+                command[0],
+                command,
+                os.environ,
+                file_actions=[(os.POSIX_SPAWN_DUP2, end, number) for number, end in ends],
+                # Python ignores SIGPIPE, and a child would inherit that.
+                setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT],
+            )
+        except OSError as error:
+            raise RelayError(f"cannot be reached: {command[0]}: {error.strerror}") from error
+        for end in (read_in, write_out, write_err):
+            os.close(end)
+        self._tail = b""
+        self._over = ""
+        self._frames = FrameReader()
+        self._sending = threading.Lock()
+        self._listener = threading.Thread(target=self._listen, args=(stderr,), daemon=True)
+        self._listener.start()
+
+    def _listen(self, stderr: int) -> None:
+        # Read to the end, or a talkative board would block on a full pipe.
+        while chunk := os.read(stderr, _CHUNK):
+            self._tail = (self._tail + chunk)[-_TAIL_LIMIT:]
+
+    def send(self, kind: bytes, body: bytes = b"") -> None:
+        """Send a frame."""
+        with self._sending:
+            write_all(self.stdin, framed(kind, body))
+
+    def receive(self, seconds: float) -> bytes | None:
+        """The bytes that come next, b"" where there are none yet, None at the end.
+
+        Raises:
+            RelayError: nothing came for so long, or what came is no frame.
+        """
+        poller = select.poll()
+        poller.register(self.stdout, select.POLLIN)
+        if not poller.poll(seconds * 1000):
+            raise RelayError(f"gave no sign of life for {seconds:g} s")
+        chunk = os.read(self.stdout, _CHUNK)
+        return self.unpack(chunk) if chunk else None
+
+    def unpack(self, chunk: bytes) -> bytes:
+        """The data in ``chunk``; what else is in it is kept.
+
+        Raises:
+            RelayError: what came is no frame.
+        """
+        data = []
+        for kind, body in self._frames.feed(chunk):
+            if kind == DATA:
+                data.append(body)
+            elif kind == TEXT:
+                self._tail = (self._tail + body)[-_TAIL_LIMIT:]
+            elif kind == OVER:
+                self._over = session_ending(body.decode("utf-8", "replace"))
+        return b"".join(data)
+
+    def last_lines(self) -> str:
+        """What the board printed last, once it has ended."""
+        self._listener.join(0.2)
+        return self._tail.decode("utf-8", "replace")
+
+    def kill(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal, if the board has not been waited for yet."""
+        if self.pid:
+            os.kill(self.pid, number)
+
+    def wait(self) -> str:
+        """How the command ended, completing 'the board ...'; killed when it does not end."""
+        deadline = time.monotonic() + _GRACE_S
+        while (ended := os.waitpid(self.pid, os.WNOHANG))[0] == 0:
+            if time.monotonic() > deadline:
+                self.kill(signal.SIGKILL)
+            time.sleep(0.005)
+        self.pid = 0
+        return self._over or numbered_ending(os.waitstatus_to_exitcode(ended[1]))
+
+
+def wait_ready(board: Board, seconds: float) -> bytes:
+    """Wait for the preambles of session and server; returns the bytes that came after them.
+
+    Raises:
+        RelayError: the deadline passed, the board ended, or it is no server of ours.
+    """
+    session, server, poller = PreambleScanner(SESSION), PreambleScanner(), select.poll()
+    poller.register(board.stdout, select.POLLIN)
+    deadline = time.monotonic() + seconds
+    confined = False
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not poller.poll(left * 1000):
+            raise RelayError(f"was not ready within {seconds:g} s")
+        chunk = os.read(board.stdout, 4096)
+        if not chunk:
+            raise RelayError(f"{board.wait()} before it was ready")
+        if not confined:
+            framed_part = session.feed(chunk)
+            if framed_part is None:
+                continue
+            confined, chunk = True, framed_part
+        rest = server.feed(board.unpack(chunk))
+        if rest is not None:
+            return rest
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of ``data``, however large."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

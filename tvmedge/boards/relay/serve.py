@@ -1,0 +1,101 @@
+"""Carries bytes between TVM's pipe client and a board until one of them ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+from .board import Board, wait_ready, write_all
+from .frames import ALIVE, DATA, END, FrameGuard, RelayError
+
+_CHUNK = 1 << 18
+_GRACE_S = 3.0
+_ALIVE_S = 5.0
+_SILENCE_S = 30.0
+
+
+class Client:
+    """Client to board: forwards until the client closes, then sees to the board's end."""
+
+    def __init__(self, source: int, limit: int) -> None:
+        self._source = source
+        self._guard = FrameGuard(limit)
+        self.closed = False
+        self.refused: RelayError | None = None
+
+    def forward(self, board: Board) -> None:
+        """Runs in a thread of its own; the outcome is in ``closed`` and ``refused``."""
+        try:
+            while chunk := os.read(self._source, _CHUNK):
+                self._guard.feed(chunk)
+                board.send(DATA, chunk)
+            self.closed = True
+            board.send(END)
+        except RelayError as error:
+            self.refused = RelayError(f"was not used: the host {error}")
+        except BrokenPipeError:
+            return  # the board has ended: the other direction tells how
+        time.sleep(_GRACE_S)
+        board.kill(signal.SIGTERM)
+        time.sleep(_GRACE_S)
+        board.kill(signal.SIGKILL)
+
+
+def serve(board: Board, ends: tuple[int, int], limit: int, ready_s: float) -> None:
+    """Carry bytes between the client's pipe ends and the board until one side closes.
+
+    Raises:
+        RelayError: the board failed while the client still needed it.
+    """
+    source, sink = ends
+    guard, client = FrameGuard(limit), Client(source, limit)
+    chunk = wait_ready(board, ready_s)
+    threading.Thread(target=client.forward, args=(board,), daemon=True).start()
+    threading.Thread(target=_stay_alive, args=(board,), daemon=True).start()
+    received: bytes | None = chunk
+    while received is not None:
+        guard.feed(received)
+        write_all(sink, received)
+        received = board.receive(_SILENCE_S)
+    ending = board.wait()
+    if not client.closed:
+        raise client.refused or RelayError(ending)
+
+
+def _stay_alive(board: Board) -> None:
+    """Let the board know that somebody is there, as long as it is."""
+    try:
+        while True:
+            time.sleep(_ALIVE_S)
+            board.send(ALIVE)
+    except OSError:
+        return
+
+
+def main(arguments: list[str]) -> int:
+    """Relay between the client's two pipe ends and the board; see the module."""
+    report, limit, ready_s, *command, source, sink = arguments
+    ends = int(source), int(sink)
+    for end in ends:
+        os.set_inheritable(end, False)
+    board = None
+    try:
+        board = started = Board(command)
+        # The host ends a hung call by this signal: the board goes, and so do we.
+        signal.signal(signal.SIGTERM, lambda *_: started.kill())
+        serve(board, ends, int(limit), float(ready_s))
+    except BrokenPipeError:
+        return 0  # the client is gone, there is nobody to tell
+    except RelayError as error:
+        last = ""
+        if board is not None:
+            if board.pid:
+                board.kill()
+                board.wait()
+            last = board.last_lines()
+        with open(report, "w", encoding="utf-8") as file:  # noqa: PTH123 (pathlib loads slowly)
+            file.write(f"{error}\n{last}")
+        return 1
+    return 0
