@@ -16,13 +16,13 @@ from tests.relax_runs import runner
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
 from tvmedge.scheduling.engine import Choice
-from tvmedge.targeting.core import Core, DotUnit
+from tvmedge.targeting.core import Core, DotKind, DotUnit, matrix_unit
 
 # Units of integers whose products are written out, for every core of the tests; ARM's have a sign.
 INTEGER_CORES = {
     name: replace(core, integer=DotUnit(core.lanes, core.registers, name.startswith("avx")))
     for name, core in CORES.items()
-}
+} | {"i8mm": replace(CORES["neon"], integer=matrix_unit(32, DotKind.WRITTEN_OUT))}
 
 
 @dataclass

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tvm import s_tir
 from tvmedge.schedules.steps.blocks import Anchored
@@ -29,11 +30,25 @@ class Sums:
     in_lanes: Loop | None = None
 
 
+@dataclass(frozen=True)
+class Instruction:
+    """A tensor ``intrinsic`` that computes the last ``loops`` of a tile and the reduced one inside
+    of them; ``place``, if any, is where it wants a sum of given indices."""
+
+    intrinsic: str
+    loops: int = 1
+    place: Callable[..., list[Any]] | None = None
+
+
 def keep_in_registers(
-    schedule: s_tir.Schedule, kernel: Anchored, loops: Sums, lanes: int, intrinsic: str = ""
+    schedule: s_tir.Schedule,
+    kernel: Anchored,
+    loops: Sums,
+    lanes: int,
+    instruction: Instruction | None = None,
 ) -> None:
     """Order the loops of ``kernel`` and move its epilogue to where a tile is complete;
-    ``intrinsic`` computes the last loop of the tile and the reduced one inside of it.
+    ``instruction`` computes the innermost, if there is one.
 
     before: for parallel, serial, tile, reduced: sum;  epilogue
     after:  for parallel, serial:
@@ -48,11 +63,11 @@ def keep_in_registers(
     for loop in whole:
         schedule.parallel(loop)
     place = [*whole, *loops.serial][-1]
-    inner = len(reduced) + len(loops.tile) + (1 if intrinsic else 0)
+    inner = len(reduced) + len(loops.tile) + (0 if instruction is None else 1)
     depth = len(schedule.get_loops(kernel.main)) - inner
     unroll(schedule, loops.written_out)
-    unroll(schedule, loops.tile[:-1])
-    if not intrinsic:
+    unroll(schedule, loops.tile[: -1 if instruction is None else -instruction.loops])
+    if instruction is None:
         vectorize(schedule, loops.tile[-1], lanes)
     if loops.in_lanes is not None:
         load_as_vectors(schedule, kernel.main, loops.in_lanes)
@@ -60,8 +75,10 @@ def keep_in_registers(
     _write_out(schedule, schedule.get_loops(kernel.epilogue)[depth:], lanes)
     start = schedule.decompose_reduction(kernel.main, reduced[0])
     _write_out(schedule, schedule.get_loops(start)[depth:], lanes)
-    if intrinsic:
-        schedule.tensorize(loops.tile[-1], intrinsic)
+    if instruction is not None:
+        if instruction.place is not None:
+            schedule.transform_layout(kernel.main, ("write", 0), instruction.place)
+        schedule.tensorize(loops.tile[-instruction.loops], instruction.intrinsic)
 
 
 def _write_out(schedule: s_tir.Schedule, loops: Sequence[Loop], lanes: int) -> None:

@@ -17,7 +17,7 @@ from tvmedge.compiler.kernels.window import Cover, Window
 from tvmedge.compiler.passes.blocked.integers import packed_dots
 from tvmedge.scheduling.knobs import Defaults
 from tvmedge.targeting import target
-from tvmedge.targeting.core import Core, DotKind, DotUnit, core_of
+from tvmedge.targeting.core import Core, DotKind, DotUnit, core_of, matrix_unit
 from tvmedge.targeting.host_cpu import host_features
 
 X86 = {"kind": "llvm", "mtriple": "x86_64-linux-gnu"}
@@ -36,6 +36,11 @@ UNITS = {
         DotUnit(4, 32, unsigned=False, kind=DotKind.SDOT),
         {"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mattr": ["+neon", "+dotprod"]},
         r"sdot\s+v\d+\.4s",
+    ),
+    "i8mm": (
+        matrix_unit(32),
+        {"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mattr": ["+neon", "+i8mm"]},
+        r"smmla\s+v\d+\.4s",
     ),
 }
 CHANNELS, SIZE = 32, 8
@@ -80,7 +85,13 @@ def test_sums_are_exact_where_the_instruction_runs(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("raspberry-pi-5", DotKind.SDOT), ("raspberry-pi-4b", None)]
+    ("name", "kind"),
+    [
+        ("raspberry-pi-5", DotKind.SDOT),
+        ("raspberry-pi-4b", None),
+        ("snapdragon-8-gen-3", DotKind.SMMLA),
+        ("pixel-8", DotKind.SMMLA),
+    ],
 )
 def test_targets_say_what_they_multiply_with(name: str, kind: DotKind | None) -> None:
     unit = core_of(target(name)).integer

@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
+from tests.quantised_cases import CASES, ZERO, convolution, product
 from tests.quantised_graphs import INTEGER_CORES, Qdq, random_codes
-from tests.quantised_reference import Geometry, Quantised, convolved, requantised
-
-ZERO = {"uint8": 117, "int8": -9}
-
-
-@dataclass(frozen=True)
-class Case:
-    """Sizes of a convolution."""
-
-    image: tuple[int, int, int, int]
-    weights: tuple[int, int, int, int]
-    geometry: Geometry
-
-
-CASES = {
-    "first layer": Case((1, 3, 9, 11), (8, 3, 3, 3), Geometry((2, 2), 1)),
-    "1x1": Case((1, 40, 5, 7), (33, 40, 1, 1), Geometry()),
-    "3x3": Case((1, 16, 6, 7), (24, 16, 3, 3), Geometry(pad=1)),
-    "strided": Case((2, 20, 7, 7), (16, 20, 3, 3), Geometry((2, 2), 1)),
-    "depthwise": Case((1, 20, 7, 9), (20, 1, 3, 3), Geometry((1, 1), 1, 20)),
-    "depthwise 5x5": Case((1, 16, 8, 8), (16, 1, 5, 5), Geometry((2, 2), 2, 16)),
-    "groups": Case((1, 8, 5, 5), (12, 4, 3, 3), Geometry(pad=1, groups=2)),
-}
+from tests.quantised_reference import Quantised, requantised
 
 
 @pytest.mark.parametrize("core", INTEGER_CORES)
 @pytest.mark.parametrize("name", CASES)
 def test_convolution(name: str, core: str) -> None:
-    case, dtype = CASES[name], "int8" if name in ("1x1", "depthwise") else "uint8"
-    _convolve(case, dtype, core)
-
-
-def _convolve(case: Case, dtype: str, core: str) -> None:
-    random = np.random.default_rng(3)
-    x = Quantised(random_codes(case.image, dtype), 0.02, ZERO[dtype])
-    outs = case.weights[0]
-    w = random.integers(-127, 128, case.weights).astype(np.int8)
-    ws = random.uniform(0.001, 0.01, outs).astype(np.float32)
-    bias = random.integers(-4000, 4000, outs).astype(np.int32)
-    steps = np.float64(np.float32(x.scale)) * ws.astype(np.float64)
-    made, geometry = Qdq(), case.geometry
-    scales = made.constant(steps.astype(np.float32))
-    real_bias = made.node(
-        "DequantizeLinear", made.constant(bias), scales, made.constant(bias * 0), axis=0
-    )
-    sums = made.node(
-        "Conv",
-        made.given(x),
-        made.weights(w, ws),
-        real_bias,
-        strides=geometry.strides,
-        pads=[geometry.pad] * 4,
-        group=geometry.groups,
-    )
-    codes = made.codes(made.node("Relu", sums), 0.13, 3, dtype)
-    result, seen = made.run(codes, INTEGER_CORES[core])
-    acc = convolved(x.codes.astype(np.int64) - x.zero, w, geometry) + bias[:, None, None]
-    ratios = (steps / np.float64(np.float32(0.13)))[:, None, None]
-    expected = np.maximum(requantised(acc, ratios, 3, dtype), 3)
-    np.testing.assert_array_equal(result, expected)
-    assert result.dtype == np.dtype(dtype) and len(np.unique(result)) > 20
-    if geometry.groups == 1:
+    case = convolution(CASES[name], "int8" if name in ("1x1", "depthwise") else "uint8")
+    result, seen = case.graph.run(case.output, INTEGER_CORES[core])
+    np.testing.assert_array_equal(result, case.expected)
+    assert result.dtype == case.expected.dtype and len(np.unique(result)) > 20
+    if CASES[name].geometry.groups == 1:
         assert "dot_conv" in {choice.rule for choice in seen.values()}
 
 
@@ -91,17 +39,10 @@ def test_a_large_bias_of_a_channel_of_tiny_weights() -> None:
 @pytest.mark.parametrize("shape", [(3, 5, 37), (1, 64), (2, 1, 19, 12)])
 @pytest.mark.parametrize("core", INTEGER_CORES)
 def test_product_with_weights(core: str, shape: tuple[int, ...]) -> None:
-    random = np.random.default_rng(4)
-    x = Quantised(random_codes(shape, "uint8" if core.startswith("avx") else "int8"), 0.02, 100)
-    w = random.integers(-127, 128, (shape[-1], 19)).astype(np.int8)
-    ws = random.uniform(0.001, 0.01, 19).astype(np.float32)
-    made = Qdq()
-    product = made.node("MatMul", made.given(x), made.weights(w, ws, axis=1))
-    result, seen = made.run(made.codes(product, 0.1, 128, "uint8"), INTEGER_CORES[core])
+    case = product(shape, "uint8" if core.startswith("avx") else "int8")
+    result, seen = case.graph.run(case.output, INTEGER_CORES[core])
     assert "dot_product" in {choice.rule for choice in seen.values()}
-    acc = (x.codes.astype(np.int64) - x.zero) @ w.astype(np.int64)
-    ratios = np.float64(np.float32(x.scale)) * ws / np.float64(np.float32(0.1))
-    np.testing.assert_array_equal(result, requantised(acc, ratios, 128, "uint8"))
+    np.testing.assert_array_equal(result, case.expected)
 
 
 @pytest.mark.parametrize("core", ["avx512", "neon"])

@@ -30,6 +30,7 @@ class DotKind(Enum):
 
     VPDPBUSD = "vpdpbusd"
     SDOT = "sdot"
+    SMMLA = "smmla"
     VRMPY = "vrmpy"
     WRITTEN_OUT = "written out"
 
@@ -38,13 +39,15 @@ class DotKind(Enum):
 class DotUnit:
     """What a core multiplies integers of 8 bits with: each of the ``lanes`` of 32 bits of one of
     its ``registers`` adds the products of ``depth`` neighbours, of data that is ``unsigned`` or
-    not and weights with a sign."""
+    not and weights with a sign. One instruction serves so many ``pixels``; where that is two, it
+    holds two lanes of each, and a register here is two of the core's."""
 
     lanes: int
     registers: int
     unsigned: bool = True
     depth: int = 4
     kind: DotKind = DotKind.WRITTEN_OUT
+    pixels: int = 1
 
     @property
     def dtype(self) -> str:
@@ -116,15 +119,25 @@ def core_of(spec: TargetSpec) -> Core:
 
 
 def _dot_unit(facts: CpuFacts, triple: str, features: Collection[str]) -> DotUnit | None:
-    """vpdpbusd of whole vectors, sdot, or vrmpy: HVX has vectors of its own for integers."""
+    """vpdpbusd of whole vectors, sdot or smmla, or vrmpy: HVX has vectors of its own for
+    integers."""
     if "hvx-length128b" in features:
         return DotUnit(_HVX_LANES, _HVX_REGISTERS, kind=DotKind.VRMPY)
     vectors = (facts.vector_bits or 128) // 32, facts.vector_registers or 16
     if triple.startswith("x86"):
         needed = "avx512vnni" if facts.vector_bits == 512 else "avxvnni"
         return DotUnit(*vectors, kind=DotKind.VPDPBUSD) if needed in features else None
-    sdot = facts.dotprod and triple.startswith("aarch64")
-    return DotUnit(*vectors, unsigned=False, kind=DotKind.SDOT) if sdot else None
+    if not triple.startswith("aarch64") or not facts.dotprod:
+        return None
+    lanes, registers = vectors
+    if facts.i8mm and lanes == 4:
+        return matrix_unit(registers)
+    return DotUnit(lanes, registers, unsigned=False, kind=DotKind.SDOT)
+
+
+def matrix_unit(registers: int, kind: DotKind = DotKind.SMMLA) -> DotUnit:
+    """Of a core with so many vectors of 128 bits: products of 2x8 codes with 8x2."""
+    return DotUnit(8, registers // 2, unsigned=False, depth=8, kind=kind, pixels=2)
 
 
 def big_cores(spec: TargetSpec) -> int:

@@ -14,15 +14,15 @@ import math
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.conv import pad_planes
+from tvmedge.schedules.rules.cpu.dot_inner import PixelRow, innermost
 from tvmedge.schedules.rules.cpu.dot_tiles import dot_tile
 from tvmedge.schedules.rules.cpu.tiles import picked_tile
 from tvmedge.schedules.steps.blocks import anchor, find, has
-from tvmedge.schedules.steps.dots import dot_intrinsic
 from tvmedge.schedules.steps.loops import extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
-from tvmedge.scheduling.plan import Plan
+from tvmedge.scheduling.plan import MOVES, Plan
 from tvmedge.targeting.core import Core, DotKind
 
 
@@ -44,6 +44,7 @@ class DotConv:
         outs, rows, columns, block = (extent(schedule, loop) for loop in (oc, oh, ow, o))
         if outs is None or block != unit.lanes or extent(schedule, j) != unit.depth:
             return None
+        steps = extent(schedule, ii)
         products = math.prod(extent(schedule, loop) or 1 for loop in (ic, kh, kw, ii))
         estimate = dot_tile(unit, outs, rows, columns, products)
         plain = Core(unit.lanes, unit.registers)
@@ -53,8 +54,11 @@ class DotConv:
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
         ow, ow_in = schedule.split(ow, [None, tile.columns])
-        loops = Sums((n, oc, oh), (ow,), (ic, kh, kw, ii), (), (oh_in, ow_in, oc_in, o))
-        keep_in_registers(schedule, kernel, loops, unit.lanes, dot_intrinsic(unit))
+        stride = int(schedule.get(main).annotations[MOVES][0])
+        inner = innermost(schedule, unit, (ow_in, o), PixelRow(-2, stride, steps == 1))
+        tile_loops = (oh_in, inner.pixels, oc_in, *inner.lanes)
+        loops = Sums((n, oc, oh), (ow,), (ic, kh, kw, ii), (), tile_loops)
+        keep_in_registers(schedule, kernel, loops, unit.lanes, inner.instruction)
         if kernel.pad is not None:
             pad_planes(schedule, kernel.pad, core)
         return Plan(schedule, str(tile), tile.peak)

@@ -11,10 +11,10 @@ after:  parallel ..., c / V:
 from __future__ import annotations
 
 from tvm import s_tir, tirx
+from tvmedge.schedules.rules.cpu.dot_inner import PixelRow, innermost
 from tvmedge.schedules.rules.cpu.dot_tiles import dot_tile
 from tvmedge.schedules.rules.cpu.tiles import picked_tile
 from tvmedge.schedules.steps.blocks import anchor, find, has
-from tvmedge.schedules.steps.dots import dot_intrinsic
 from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -51,6 +51,7 @@ class DotProduct:
         c, c_in = schedule.split(c, [None, tile.vectors])
         if kernel.pad is not None:
             spread(schedule, kernel.pad)
-        loops = Sums((*lead, c), (m,), (k,), (), (m_in, c_in, o))
-        keep_in_registers(schedule, kernel, loops, unit.lanes, dot_intrinsic(unit))
+        inner = innermost(schedule, unit, (m_in, o), PixelRow(-3, 1, beside=False))
+        loops = Sums((*lead, c), (m,), (k,), (), (inner.pixels, c_in, *inner.lanes))
+        keep_in_registers(schedule, kernel, loops, unit.lanes, inner.instruction)
         return Plan(schedule, f"{tile.vectors} vectors x {tile.columns} rows", tile.peak)

@@ -49,9 +49,8 @@ def dot_conv(data: te.Tensor, weight: te.Tensor, dots: Dots, over: Cover) -> te.
         return te.sum(pixel * _wide(weight[c, ic, kh, kw, ii, o, j]), axis=[ic, kh, kw, ii, j])
 
     covered, result = (outs, over.rows, over.columns), (over.blocks, rows, columns)
-    sums = te.compute(
-        (batch, *covered, block), element, name="dot_conv", attrs={KERNEL: "dot_conv"}
-    )
+    attrs = {KERNEL: "dot_conv", MOVES: (sw, dw)}
+    sums = te.compute((batch, *covered, block), element, name="dot_conv", attrs=attrs)
     if covered == result:
         return sums
     return te.compute(

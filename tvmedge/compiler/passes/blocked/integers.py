@@ -112,11 +112,13 @@ def _dense(
     step = shape[-1]
     packed = packed_dots(array, core.block, int(step), core.integer.depth)
     rows, columns = window.output(*shape[2:4])
-    held = not any(window.pads)
     outs = packed.shape[0]
     products = math.prod(packed.shape[1:5])
     tile = dot_tile(core.integer, outs, known(rows), known(columns), products)
     packed = np.pad(packed, [(0, -outs % tile.vectors), *[(0, 0)] * 6])
+    # Pixels that one instruction reads lie side by side, at the edge, too: no tile hangs over it.
+    whole = core.integer.pixels == 1 or (known(columns) or 1) % tile.columns == 0
+    held = whole and not any(window.pads)
 
     def cover(x: object) -> Cover:
         height, width = tile.cover(rows, columns)
