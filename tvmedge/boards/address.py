@@ -9,7 +9,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from tvmedge.errors import InputError
 
-_FORMS = "local, emulated, ssh://[USER@]HOST[:PORT], adb://SERIAL, tvm://HOST:PORT[/KEY]"
+_FORMS = (
+    "local, emulated, ssh://[USER@]HOST[:PORT], adb://SERIAL, gateway://HOST:PORT/POOL, "
+    "tvm://HOST:PORT[/KEY]"
+)
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:%-]*")
 
 
@@ -21,12 +25,13 @@ class BoardKind(str, Enum):
     SSH = "ssh"
     ADB = "adb"
     TVM = "tvm"
+    GATEWAY = "gateway"
 
 
 @dataclass(frozen=True)
 class BoardAddress:
     """A parsed ``--board``. ``host`` is a device's serial number for adb; ``port`` 0 is the
-    usual one; ``user`` is ssh's, ``key`` a TVM RPC server's."""
+    usual one; ``user`` is ssh's, ``key`` a TVM RPC server's, or the pool of a gateway."""
 
     kind: BoardKind
     host: str = ""
@@ -59,7 +64,8 @@ def parse_address(text: str) -> BoardAddress:
     scheme, _, rest = text.partition("://")
     if scheme == BoardKind.ADB.value and _NAME.fullmatch(rest):
         return BoardAddress(BoardKind.ADB, rest)
-    if scheme not in (BoardKind.SSH.value, BoardKind.TVM.value) or not rest:
+    known = (BoardKind.SSH.value, BoardKind.TVM.value, BoardKind.GATEWAY.value)
+    if scheme not in known or not rest:
         raise InputError(f"There is no board '{text}': --board takes {_FORMS}.")
     try:
         parts = urlsplit(text)
@@ -68,12 +74,16 @@ def parse_address(text: str) -> BoardAddress:
         raise InputError(f"Cannot read the board '{text}': {error}.") from error
     if scheme == BoardKind.SSH.value:
         return _ssh(text, parts, host, port)
+    kind = BoardKind(scheme)
+    form = "gateway://HOST:PORT/POOL" if kind is BoardKind.GATEWAY else "tvm://HOST:PORT[/KEY]"
     if not host or not port or parts.query or parts.fragment or parts.username is not None:
-        raise InputError(f"The board '{text}' needs a host and a port: tvm://HOST:PORT[/KEY].")
+        raise InputError(f"The board '{text}' needs a host and a port: {form}.")
     key = parts.path.removeprefix("/")
     if any(character.isspace() for character in key):
         raise InputError(f"The key '{key}' of a board has no spaces.")
-    return BoardAddress(BoardKind.TVM, host, port, key)
+    if kind is BoardKind.GATEWAY and not PLAIN_NAME.fullmatch(key):
+        raise InputError(f"The board '{text}' needs the name of a pool: {form}.")
+    return BoardAddress(kind, host, port, key)
 
 
 def _ssh(text: str, parts: SplitResult, host: str, port: int) -> BoardAddress:

@@ -46,7 +46,7 @@ def _shell(address: BoardAddress) -> Iterator[Finding]:
     spec = _like(machine)
     command = remote_command(address, spec, Form.LIBRARY, SessionLimits(), [])
     yield Finding("programs", True, True, f"those for {spec.toolchain.triple} are there, as hashed")
-    confined = _room(command)
+    confined = confinement(command)
     open_ = sorted(_CONFINED - confined)
     detail = f"a session starts, confined: {', '.join(sorted(confined)) or 'nothing'}"
     if open_:
@@ -65,8 +65,12 @@ def _like(machine: str) -> TargetSpec:
     raise BoardError(f"The board is a {machine}, for which no target is known.")
 
 
-def _room(command: list[str]) -> set[str]:
-    """Start a session and end it; what confines its program."""
+def confinement(command: list[str]) -> set[str]:
+    """Start a session by its command and end it; what confines its program.
+
+    Raises:
+        BoardError: none starts, or it does not end.
+    """
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SESSION_S, check=False

@@ -22,6 +22,8 @@ from tvmedge.boards.emulated import (
     require_emulator,
     session_command,
 )
+from tvmedge.boards.gateway.ask import Wanted, lent_command
+from tvmedge.boards.gateway.wire import Serves
 from tvmedge.boards.limits import SessionLimits, SessionPlaces
 from tvmedge.boards.messages import (
     Counted,
@@ -81,13 +83,17 @@ class SessionOptions:
     """How to run: ``threads`` for kernels (None: TVM_NUM_THREADS, or one a core),
     ``timeout_s`` the longest that one run may take, in seconds (opening gets at
     least 30), ``target`` the board to emulate (None: the bundle's own), ``limits`` what a
-    session beyond this process may use, ``places`` what an emulated one sees of this machine."""
+    session beyond this process may use, ``places`` what an emulated one sees of this machine,
+    ``wait_s`` the longest to wait for a board of a gateway, in its queue as ``priority`` (0 to 9,
+    as far as the gateway lets us) says."""
 
     threads: int | None = None
     timeout_s: float = 60.0
     target: TargetSpec | None = None
     limits: SessionLimits = field(default_factory=SessionLimits)
     places: SessionPlaces = field(default_factory=SessionPlaces)
+    wait_s: float = 3600.0
+    priority: int = 0
 
 
 def open_session(
@@ -315,8 +321,12 @@ def _board_command(
     nothing is to be started."""
     if address.kind in (BoardKind.LOCAL, BoardKind.TVM):
         return []
-    spec = _emulated(bundle, options)
     form = bundle.manifest.code.form
+    if address.kind is BoardKind.GATEWAY:
+        name = bundle.manifest.target.name
+        how = (options.threads, options.limits, options.wait_s, options.priority)
+        return lent_command(address, Wanted(name, Serves(form.value), *how))
+    spec = _emulated(bundle, options)
     threads = ["--threads", str(options.threads)] if options.threads and form is Form.VM else []
     if address.kind is not BoardKind.EMULATED:
         return remote_command(address, spec, form, options.limits, threads)

@@ -30,6 +30,8 @@ VERBS = {
     "profile": ("profile:profile", "Measure a bundle's cold start, latency and memory."),
     "compare": ("compare:compare", "Say whether one profile is faster than another, or chance."),
     "board": ("board:app", "Prepare the files that turn a device into a board."),
+    "serve": ("serve:serve", "Lend a rack of boards to clients that are known."),
+    "enroll": ("enroll:enroll", "Let a client use a gateway's boards, or no more."),
     "doctor": ("doctor:doctor", "Say what this machine can do and what is missing."),
 }
 

@@ -1,0 +1,1 @@
+"""The gateway: it owns a rack of boards, and lends them to clients whom it knows."""
