@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterator
 
 from tvmedge.boards.address import BoardAddress, BoardKind
+from tvmedge.boards.gateway.ask import look
+from tvmedge.boards.gateway.keys import keys_for
 from tvmedge.boards.health import Finding
 from tvmedge.boards.limits import SessionLimits
 from tvmedge.boards.relay.frames import ROOM, SESSION, FrameReader, PreambleScanner, RelayError
@@ -31,7 +33,7 @@ def examine_board(address: BoardAddress) -> tuple[Finding, ...]:
         raise InputError(
             f"There is no way to board '{address}' to examine: 'tvmedge doctor' alone does that."
         )
-    links = _tvm(address) if address.kind is BoardKind.TVM else _shell(address)
+    links = _WAYS.get(address.kind, _shell)(address)
     found: list[Finding] = []
     try:
         found.extend(links)
@@ -91,6 +93,18 @@ def confinement(command: list[str]) -> set[str]:
     return set(room.decode("ascii", "replace").split()) & _CONFINED
 
 
+def _gateway(address: BoardAddress) -> Iterator[Finding]:
+    keys = keys_for(address)
+    yield Finding("keys", True, True, str(keys))
+    pool = look(address)
+    yield Finding("gateway", True, True, "it knows us, and we know it; TLS 1.3, protocol as here")
+    detail = f"{pool.working} of {pool.boards} boards work, {pool.free} are free"
+    if pool.waiting:
+        detail += f", {pool.waiting} clients wait"
+    hint = "" if pool.working else ": see the gateway's status page for why"
+    yield Finding("pool", pool.working > 0, True, detail + hint)
+
+
 def _tvm(address: BoardAddress) -> Iterator[Finding]:
     try:
         places = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
@@ -111,3 +125,6 @@ def _tvm(address: BoardAddress) -> Iterator[Finding]:
             f"'{address}' cannot be connected to ({error.strerror}): start its server."
         ) from error
     yield Finding("port", True, True, "open to anyone who reaches it: for trusted networks only")
+
+
+_WAYS = {BoardKind.TVM: _tvm, BoardKind.GATEWAY: _gateway}

@@ -85,7 +85,7 @@ class SessionOptions:
     least 30), ``target`` the board to emulate (None: the bundle's own), ``limits`` what a
     session beyond this process may use, ``places`` what an emulated one sees of this machine,
     ``wait_s`` the longest to wait for a board of a gateway, in its queue as ``priority`` (0 to 9,
-    as far as the gateway lets us) says."""
+    as far as the gateway lets us) says; ``keys`` are for that (None: where they usually lie)."""
 
     threads: int | None = None
     timeout_s: float = 60.0
@@ -94,6 +94,7 @@ class SessionOptions:
     places: SessionPlaces = field(default_factory=SessionPlaces)
     wait_s: float = 3600.0
     priority: int = 0
+    keys: Path | None = None
 
 
 def open_session(
@@ -324,7 +325,7 @@ def _board_command(
     form = bundle.manifest.code.form
     if address.kind is BoardKind.GATEWAY:
         name = bundle.manifest.target.name
-        how = (options.threads, options.limits, options.wait_s, options.priority)
+        how = (options.threads, options.limits, options.wait_s, options.priority, options.keys)
         return lent_command(address, Wanted(name, Serves(form.value), *how))
     spec = _emulated(bundle, options)
     threads = ["--threads", str(options.threads)] if options.threads and form is Form.VM else []

@@ -20,11 +20,16 @@ class BoardOptions:
     """Where to run."""
 
     board: str = "local"
-    "local, emulated, ssh://[USER@]HOST[:PORT], adb://SERIAL, tvm://HOST:PORT[/KEY] (open)."
+    "local, emulated, ssh://[USER@]HOST[:PORT], adb://SERIAL, gateway://HOST:PORT/POOL, "
+    "tvm://HOST:PORT[/KEY] (open)."
     threads: int | None = None
     "Threads for kernels; default: TVM_NUM_THREADS, or one a core."
     timeout: float = 120.0
     "Seconds that one run may take before the board is given up."
+    wait: float = 3600.0
+    "With a gateway: seconds to wait for a board; 0 takes a free one or none."
+    priority: int = 0
+    "With a gateway: 0 to 9, higher goes first, as far as the gateway lets you."
     emulate: Annotated[str | None, Parameter(name="--emulate")] = None
     "With --board emulated: the target to imitate instead of the bundle's own."
 
@@ -39,4 +44,10 @@ class BoardOptions:
         from tvmedge.boards.session import SessionOptions
 
         spec = target(self.emulate) if self.emulate else None
-        return SessionOptions(threads=self.threads, timeout_s=self.timeout, target=spec)
+        return SessionOptions(
+            threads=self.threads,
+            timeout_s=self.timeout,
+            target=spec,
+            wait_s=self.wait,
+            priority=self.priority,
+        )

@@ -17,7 +17,8 @@ def doctor(*, board: str | None = None, output: Output | None = None) -> int:
     Parameters
     ----------
     board
-        A board to reach instead: ssh://[USER@]HOST[:PORT], adb://SERIAL, tvm://HOST:PORT[/KEY].
+        A board to reach instead: ssh://[USER@]HOST[:PORT], adb://SERIAL,
+        gateway://HOST:PORT/POOL, tvm://HOST:PORT[/KEY].
     """
     output = (output or Output()).start()
     findings = examine() if board is None else examine_board(parse_address(board))

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from ssl import SSLSocket
 
 import msgspec
@@ -53,7 +54,8 @@ _Answer = Welcome | Queued | Granted | Attached | Pool
 class Wanted:
     """What a session needs: a board for bundles of ``target``, with the server for their form.
     ``wait_s`` is the longest to wait for one, in seconds; a ``priority`` above 0 (to 9) is for
-    clients that the gateway allows it."""
+    clients that the gateway allows it. ``keys`` is the file of ``tvmedge enroll``, None where it
+    usually lies."""
 
     target: str
     serves: Serves
@@ -61,6 +63,7 @@ class Wanted:
     limits: SessionLimits
     wait_s: float
     priority: int = 0
+    keys: Path | None = None
 
 
 def lent_command(address: BoardAddress, wanted: Wanted) -> list[str]:
@@ -71,7 +74,9 @@ def lent_command(address: BoardAddress, wanted: Wanted) -> list[str]:
         TrustError: the gateway does not know us, or we do not know it.
         BoardError: there is no way to the gateway, or no board got free in time.
     """
-    keys = keys_for(address)
+    if not 0 <= wanted.priority <= 9:
+        raise InputError(f"--priority {wanted.priority}: give 0 to 9.")
+    keys = wanted.keys or keys_for(address)
     granted = _Queue(address, str(keys), wanted).wait()
     if granted.emulated:
         _log.warning("%s of '%s' is emulated: its times are no device's", granted.board, address)
