@@ -114,10 +114,12 @@ class DeviceKind(str, Enum):
 
 class Precision(str, Enum):
     """What kernels store and compute in: ``FP32`` as the model says; ``FP16`` keeps what the model
-    has in float32 as float16, and sums it in float32."""
+    has in float32 as float16, and sums it in float32; ``FP16_SUMS`` sums convolutions and products
+    in float16, too."""
 
     FP32 = "fp32"
     FP16 = "fp16"
+    FP16_SUMS = "fp16-sums"
 
 
 class Winograd(Enum):

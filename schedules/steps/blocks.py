@@ -37,6 +37,15 @@ def has(func: tirx.PrimFunc, *kinds: str) -> bool:
     return any(block.annotations.get(KERNEL) in kinds for block in found)
 
 
+def scheduled(func: tirx.PrimFunc, *kinds: str) -> tuple[s_tir.Schedule, Block] | None:
+    """A schedule of a kernel and the block that ``find`` finds there, if there is one."""
+    if not has(func, *kinds):
+        return None
+    schedule = s_tir.Schedule(func)
+    main = find(schedule, *kinds)
+    return None if main is None else (schedule, main)
+
+
 def find(schedule: s_tir.Schedule, *kinds: str) -> Block | None:
     """The block whose annotation ``KERNEL`` is one of ``kinds``."""
     return next(iter(find_all(schedule, *kinds)), None)

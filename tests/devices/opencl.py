@@ -5,15 +5,17 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import tvm
+from onnx import helper
 from tvm import relax, s_tir, te
 
-from tests.cpu_kernels import exact, graph
+from tests.cpu_kernels import exact, graph, random
 from tvmedge.compiler.passes.register_vectors import tir_pipeline
 from tvmedge.compiler.pipelines import gpu_kernels, run_phases, vm_lowering
 from tvmedge.model.importer import import_model
@@ -109,3 +111,35 @@ def close(
     got, chosen = computed(graph(nodes, inputs, weights, "y"), inputs.values(), **options)
     assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max()
     return {kernel: choice.rule for kernel, choice in chosen.items()}
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A convolution of ``size`` rows and columns (or a depthwise one of ``outs`` channels, of a
+    tensor in blocks), padded to keep its size at ``stride`` 1."""
+
+    channels: int
+    outs: int
+    size: tuple[int, int]
+    window: int
+    stride: int = 1
+    depthwise: bool = False
+
+    def rules(self) -> dict[str, str]:
+        """The rule of each kernel, with a Relu, of what is as in float64."""
+        ins = 1 if self.depthwise else self.channels
+        pads, strides = [self.window // 2] * 4, [self.stride] * 2
+        weights = {
+            "w": random(self.outs, ins, self.window, self.window, seed=1),
+            "b": random(self.outs, seed=2),
+        }
+        nodes, group = [], 1
+        if self.depthwise:
+            nodes, group = [helper.make_node("Conv", ["x", "v"], ["p"])], self.outs
+            weights["v"] = random(self.outs, self.channels, 1, 1, seed=3)
+        made = ["p" if nodes else "x", "w", "b"]
+        nodes += [
+            helper.make_node("Conv", made, ["c"], group=group, pads=pads, strides=strides),
+            helper.make_node("Relu", ["c"], ["y"]),
+        ]
+        return close(nodes, {"x": random(1, self.channels, *self.size)}, weights)

@@ -10,30 +10,27 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from tests.cpu_kernels import random
-from tests.devices.opencl import close
+from tests.devices.opencl import Windows, close
 
 pytestmark = pytest.mark.usefixtures("programs")
 
 
-@settings(max_examples=2, deadline=None)
-@example(channels=3, outs=16, size=9, window=3, stride=2)
-@example(channels=16, outs=24, size=7, window=1, stride=1)
-@given(
+CONVOLUTIONS = st.builds(
+    Windows,
     channels=st.integers(1, 20),
     outs=st.integers(1, 20),
-    size=st.integers(3, 15),
+    size=st.tuples(st.integers(3, 15), st.integers(3, 15)),
     window=st.sampled_from((1, 3)),
     stride=st.integers(1, 2),
 )
-def test_convolutions(channels: int, outs: int, size: int, window: int, stride: int) -> None:
-    pads, strides = [window // 2] * 4, [stride] * 2
-    nodes = [
-        helper.make_node("Conv", ["x", "w", "b"], ["c"], pads=pads, strides=strides),
-        helper.make_node("Relu", ["c"], ["y"]),
-    ]
-    weights = {"w": random(outs, channels, window, window, seed=1), "b": random(outs, seed=2)}
-    chosen = close(nodes, {"x": random(1, channels, size, size + 1)}, weights)
-    assert "conv" in chosen.values()
+
+
+@settings(max_examples=2, deadline=None)
+@example(Windows(3, 16, (9, 10), 3, 2))
+@example(Windows(16, 24, (7, 8), 1))
+@given(CONVOLUTIONS)
+def test_convolutions(made: Windows) -> None:
+    assert "conv" in made.rules().values()
 
 
 @pytest.mark.parametrize(

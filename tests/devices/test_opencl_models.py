@@ -11,6 +11,7 @@ from elftools.elf.elffile import ELFFile
 
 from scripts import model_list
 from tests.onnx_models import conv_net, save
+from tvmedge.boards.runtime import global_function
 from tvmedge.bundle import read_bundle
 from tvmedge.cli import main
 from tvmedge.targeting import target_names
@@ -74,6 +75,21 @@ def test_a_real_model(name: str, model_path: Callable[[str], Path], tmp_path: Pa
     assert main(["compile", str(model_path(name)), "-t", TARGET, "-o", str(tmp_path), *flags]) == 0
     (made,) = tmp_path.glob("*.tvmedge")
     assert main(["run", str(made), "--check"]) == 0
+
+
+@pytest.mark.usefixtures("programs")
+@pytest.mark.parametrize("precision", ["fp16", "fp16-sums"])
+def test_half_precision_runs_or_is_refused(
+    precision: str, net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["-t", TARGET, "-o", str(tmp_path), "--precision", precision]
+    assert main(["compile", str(net), *words, "--input", "in:0:1x3x16x16"]) == 0
+    made = tmp_path / f"net-{TARGET}.tvmedge"
+    if global_function("tvmedge.opencl.has_half")(0):
+        assert main(["run", str(made), "--check"]) == 0
+        return
+    assert main(["run", str(made), "--check"]) == 4
+    assert "kernels use float16, and the OpenCL device has none" in capsys.readouterr().err
 
 
 def test_no_driver(

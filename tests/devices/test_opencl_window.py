@@ -8,33 +8,28 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from tests.cpu_kernels import random
-from tests.devices.opencl import close
+from tests.devices.opencl import Windows, close
 
 pytestmark = pytest.mark.usefixtures("programs")
 
 
-@settings(max_examples=2, deadline=None)
-@example(channels=10, rows=9, columns=14, window=3, stride=2)
-@example(channels=8, rows=7, columns=7, window=5, stride=1)
-@given(
-    channels=st.integers(2, 20),
-    rows=st.integers(5, 13),
-    columns=st.integers(5, 13),
+DEPTHWISE = st.builds(
+    Windows,
+    channels=st.just(3),
+    outs=st.integers(2, 20),
+    size=st.tuples(st.integers(5, 13), st.integers(5, 13)),
     window=st.sampled_from((3, 5)),
     stride=st.integers(1, 2),
+    depthwise=st.just(True),
 )
-def test_depthwise(channels: int, rows: int, columns: int, window: int, stride: int) -> None:
-    pads, strides = [window // 2] * 4, [stride] * 2
-    nodes = [
-        helper.make_node("Conv", ["x", "v"], ["p"]),
-        helper.make_node("Conv", ["p", "w"], ["c"], group=channels, pads=pads, strides=strides),
-        helper.make_node("Relu", ["c"], ["y"]),
-    ]
-    weights = {
-        "v": random(channels, 3, 1, 1, seed=1),
-        "w": random(channels, 1, window, window, seed=2),
-    }
-    assert "window" in close(nodes, {"x": random(1, 3, rows, columns)}, weights).values()
+
+
+@settings(max_examples=2, deadline=None)
+@example(Windows(3, 10, (9, 14), 3, 2, depthwise=True))
+@example(Windows(3, 8, (7, 7), 5, depthwise=True))
+@given(DEPTHWISE)
+def test_depthwise(made: Windows) -> None:
+    assert "window" in made.rules().values()
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,24 @@ from onnx import helper
 from tvm import relax
 
 from scripts.bench.opencl_code import CLANGS, code_of, mixes
-from tests.cpu_kernels import random
+from tests.cpu_kernels import graph, random
 from tests.onnx_models import conv_net, model, save, tensor
 from tvmedge.bundle import read_bundle
 from tvmedge.cli import main
+from tvmedge.compiler.passes.narrow_halves import NarrowHalves
 from tvmedge.compiler.passes.store_half import OwnSums, StoreHalf
 from tvmedge.compiler.pipelines import run_phases, unscheduled_kernels, vm_lowering
 from tvmedge.compiler.simulate_half import half_error
+from tvmedge.compiler.simulate_sums import sums_error
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
+from tvmedge.targeting import target
 from tvmedge.targeting.core import Core
+from tvmedge.tensors import max_normalised_error
 from tvmedge.types import Winograd
 
 MALI = "mali-g610"
+EPS = float(np.finfo(np.float16).eps)
 
 
 def _kernels(proto: object) -> tvm.IRModule:
@@ -66,23 +71,28 @@ def test_sums_and_arguments_stay_wide() -> None:
     assert len(inner) == len(kernels) - 2  # one takes the argument, one gives the result
 
 
-def _compiled(path: Path, out: Path, *options: str) -> int:
-    return main(["compile", str(path), "-t", MALI, "-o", str(out), "--precision", "fp16", *options])
+def _compiled(path: Path, out: Path, *options: str, precision: str = "fp16") -> int:
+    words = ["compile", str(path), "-t", MALI, "-o", str(out), "--precision", precision]
+    return main([*words, *options])
 
 
-def test_code_for_a_mali(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("precision", "sums"), [("fp16", "float4"), ("fp16-sums", "half4")])
+def test_code_for_a_mali(
+    precision: str, sums: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     net = save(conv_net(), tmp_path / "net.onnx")
-    assert _compiled(net, tmp_path, "--json") == 0
+    assert _compiled(net, tmp_path, "--json", precision=precision) == 0
     said = capsys.readouterr()
-    assert "fp16: compiled, not executed here; error" in said.err
+    assert f"{precision}: compiled, not executed here; error" in said.err
     (bundle,) = json.loads(said.out)["bundles"]
     made = read_bundle(tmp_path / f"net-{MALI}.tvmedge")
     check, weights = made.manifest.check, made.weights()
-    assert bundle["precision"] == made.manifest.code.precision.value == "fp16"
+    assert bundle["precision"] == made.manifest.code.precision.value == precision
     assert bundle["simulated_error"] == check.simulated
     assert check.simulated is not None and 0 < check.simulated < check.tolerance < 1e-1
     assert {array.dtype.name for array in weights.values()} == {"float16"}
     code = code_of(tmp_path / f"net-{MALI}.tvmedge")
+    assert any(f"{sums} conv_intermediate_local_ptr[" in text for text in code.kernels.values())
     assert all("half" in text for name, text in code.kernels.items() if "conv" in name)
     assert any("convert_half4" in text and "vload4" in text for text in code.kernels.values())
     if not any(map(shutil.which, CLANGS)):
@@ -90,13 +100,45 @@ def test_code_for_a_mali(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert len(mixes(code)) == len(code.kernels)
 
 
-@pytest.mark.parametrize("name", ["host", "host-opencl"])
-def test_targets_without_it(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sums_in_half_are_rounded_one_by_one() -> None:
+    x, w = random(3, 33), random(33, 18, seed=1)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    module = _kernels(graph(nodes, {"x": x}, {"w": w}, "y"))
+    made = NarrowHalves(sums=True)(StoreHalf()(OwnSums()(module)))
+    want = np.zeros((3, 18), np.float16)
+    for k in range(33):
+        want += np.outer(x[:, k].astype(np.float16), w[k].astype(np.float16))
+    np.testing.assert_allclose(_run(made, x), want.astype(np.float32), rtol=0, atol=4 * EPS)
+    narrow, wide = (_run(m, x) for m in (made, StoreHalf()(OwnSums()(module))))
+    assert _off(narrow, x @ w) > 1.5 * _off(wide, x @ w)
+    assert sums_error(module, target(MALI), {"x": x}, {"y": x @ w}) == pytest.approx(
+        max_normalised_error(narrow, x @ w), rel=0.5
+    )
+
+
+def _off(found: np.ndarray, exact: np.ndarray) -> float:
+    return float(np.abs(found - exact).mean())
+
+
+@pytest.mark.parametrize("sums", [False, True])
+def test_padded_copies_are_half_and_means_are_not(sums: bool) -> None:
+    made = NarrowHalves(sums=sums)(StoreHalf()(OwnSums()(_kernels(conv_net()))))
+    kernels = {v.name_hint: f for v, f in made.functions_items()}
+    conv = next(f for name, f in kernels.items() if "conv" in name).script()
+    assert "pad = T.sblock_alloc_buffer" in conv
+    (pad,) = [line for line in conv.splitlines() if "pad = T.sblock_alloc_buffer" in line]
+    assert '"float16"' in pad
+    assert ("T.float32(0.0)\n" in conv) != sums  # what sums begin with
+    mean = next(f for name, f in kernels.items() if "mean" in name).script()
+    assert "T.float16" not in mean
+
+
+def test_targets_without_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = save(conv_net(), tmp_path / "net.onnx")
-    options = ["-t", name, "-o", str(tmp_path / "out"), "--precision", "fp16"]
+    options = ["-t", "host", "-o", str(tmp_path / "out"), "--precision", "fp16"]
     assert main(["compile", str(net), *options]) == 2
     error = capsys.readouterr().err
-    assert f"--precision fp16 is for GPUs that compute in it, and target {name}" in error
+    assert "--precision fp16 is for GPUs that compute in it, and target host" in error
 
 
 def test_numbers_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

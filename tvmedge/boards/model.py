@@ -14,7 +14,7 @@ from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError, InputError
 from tvmedge.shapes import resolve
 from tvmedge.tensors.sizes import bind_sizes, default_sizes, resolved
-from tvmedge.types import DeviceKind
+from tvmedge.types import DeviceKind, Precision
 
 _MAIN = "main"
 _MISFIT = "match_cast error"  # how TVM's VM says that a shape is not the one it must be
@@ -30,6 +30,8 @@ class Model:
     def __init__(self, bundle: Bundle, place: Place) -> None:
         self._place = place
         self._signature = bundle.manifest.signature
+        if bundle.manifest.code.precision is not Precision.FP32:
+            place.require_half()
         # The VM's tensors are views of the bundle's mapped file.
         self._bundle = bundle
         self._vm = place.load(bundle.code())["vm_load_executable"]()

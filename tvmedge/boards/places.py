@@ -16,6 +16,7 @@ from tvmedge.errors import BoardError
 from tvmedge.types import DeviceKind
 
 _LIBRARY = "model.so"
+_HAS_HALF = "tvmedge.opencl.has_half"
 _ALIGNMENT = 64
 """What TVM's kernels assume of every tensor's address."""
 
@@ -35,6 +36,9 @@ class Place(Protocol):
 
     def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
         """Make ``tensors`` the arguments of the VM's next runs."""
+
+    def require_half(self) -> None:
+        """Raises BoardError if the OpenCL device has no float16."""
 
     def close(self) -> None:
         """Give up the connection, if there is one."""
@@ -93,6 +97,10 @@ class Local:
         """The VM keeps tensors of its own device as they are."""
         vm["set_input"](function, *tensors)
 
+    def require_half(self) -> None:
+        """Of this machine's first device."""
+        _require_half(global_function(_HAS_HALF))
+
     def close(self) -> None:
         """Nothing to give up."""
 
@@ -130,6 +138,10 @@ class Remote:
             self._bind(vm, function, *tensors)
         else:
             vm["set_input"](function, *tensors)
+
+    def require_half(self) -> None:
+        """Of the board's first device. Older servers do not say: kernels fail to build there."""
+        _require_half(_optional(self.session, _HAS_HALF))
 
     def close(self) -> None:
         """Tell the server to end the session."""
@@ -177,6 +189,14 @@ def _require_opencl(session: Any) -> None:
         )
     if missing := str(status()):
         raise BoardError(f"There is no OpenCL device on the board: {missing}.")
+
+
+def _require_half(has_half: Function | None) -> None:
+    if has_half is not None and not has_half(0):
+        raise BoardError(
+            "The bundle's kernels use float16, and the OpenCL device has none (its driver lacks "
+            "cl_khr_fp16): compile with --precision fp32."
+        )
 
 
 def _optional(session: Any, name: str) -> Function | None:

@@ -66,8 +66,8 @@ class Options:
     f4 and f2 err by up to 2e-5 and 3e-6 of a layer's largest value; off sums directly, as targets
     do whose weights lie in flash memory: Winograd's are up to four times as large."""
     precision: Precision = Precision.FP32
-    """fp16 stores float32 as float16, for a GPU that has it, and computes in float32. Nothing here
-    runs such kernels: the error is simulated."""
+    """fp16 stores float32 as float16, for a GPU that has it, and computes in float32; fp16-sums
+    sums convolutions and products in float16, too. The error is simulated."""
     records: str | None = None
     """A record store (a file, or the SQLAlchemy URL of a database) whose tuned schedules are
     applied; by default the user's own, if there is one. Records that tvmedge ships come second;

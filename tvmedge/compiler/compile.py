@@ -27,6 +27,7 @@ from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.reference import CheckVectors, check_vectors
 from tvmedge.compiler.scalar_floats import scalar_floats
 from tvmedge.compiler.simulate_half import half_error
+from tvmedge.compiler.simulate_sums import sums_error
 from tvmedge.device.zig import zig_version
 from tvmedge.dtypes import NAMES
 from tvmedge.errors import InputError
@@ -135,7 +136,7 @@ def compile_frontend(
     with failures_named(model, f"compiled for {spec.name}"):
         lifted, applied = _scheduled(imported.module, spec, dump, options)
         code = code_of(lifted, (model.name, imported.signature), spec, options.form, dump)
-        check = _check(model, vectors, options.precision)
+        check = _check(imported, vectors, spec, options.precision)
     return BundleContents(
         model=ModelInfo(model.name, model.sha256, model.licence),
         target=TargetInfo(
@@ -172,12 +173,18 @@ def compile_frontend(
     )
 
 
-def _check(model: Model, vectors: CheckVectors, precision: Precision) -> CheckInfo:
+def _check(
+    imported: ImportedModel, vectors: CheckVectors, spec: TargetSpec, precision: Precision
+) -> CheckInfo:
     """How close a board must come: to what rounding to float16 was simulated to cost, with room
     for another order of sums."""
     if precision is Precision.FP32:
         return CheckInfo(vectors.tool, vectors.tolerance)
+    model = imported.model
     error = half_error(model.proto, {**vectors.inputs, **model.fixed}, vectors.outputs)
+    if precision is Precision.FP16_SUMS:
+        sums = sums_error(imported.module, spec, vectors.inputs, vectors.outputs)
+        error = max(error, sums)
     return CheckInfo(vectors.tool, max(_ROOM * error, _LEAST_OF_HALF), error)
 
 

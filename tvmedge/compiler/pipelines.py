@@ -23,6 +23,7 @@ from tvmedge.compiler.passes.guard_once import GuardOnce
 from tvmedge.compiler.passes.in_place import InPlace
 from tvmedge.compiler.passes.join_phases import JoinPhases
 from tvmedge.compiler.passes.legalize import Legalize
+from tvmedge.compiler.passes.narrow_halves import NarrowHalves
 from tvmedge.compiler.passes.native_extremes import NativeExtremes
 from tvmedge.compiler.passes.pack_dots import PackDots
 from tvmedge.compiler.passes.pack_products import PackProducts
@@ -149,7 +150,8 @@ def gpu_kernels(
     if plain:
         return (*phases, schedule)
     # Conversions of arguments and results are kernels, too.
-    half = (StoreHalf(), ScheduleKernels(core, None, None, MALI_RULES))
+    narrow = NarrowHalves(sums=numerics.precision is Precision.FP16_SUMS)
+    half = (StoreHalf(), ScheduleKernels(core, None, None, MALI_RULES), narrow)
     return (*phases, Phase("sums", (OwnSums(),)), schedule, Phase("precision", half))
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.inner import picked_inner
 from tvmedge.schedules.rules.cpu.tiles import Room, Row, image_tile, picked_tile, row_of
-from tvmedge.schedules.steps.blocks import Block, anchor, find, has
+from tvmedge.schedules.steps.blocks import Block, anchor, scheduled
 from tvmedge.schedules.steps.loops import Loop, extent, vectorize
 from tvmedge.schedules.steps.pads import fill_and_copy
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -39,12 +39,10 @@ class Conv:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked convolution."""
-        if not has(func, "conv"):
+        found = scheduled(func, "conv")
+        if found is None:
             return None
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, "conv")
-        if main is None:
-            return None
+        schedule, main = found
         n, oc, oh, ow, o, ic, kh, kw, ii = schedule.get_loops(main)
         outs, rows, columns, block = (extent(schedule, loop) for loop in (oc, oh, ow, o))
         if outs is None or block != core.lanes:

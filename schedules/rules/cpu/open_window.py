@@ -10,10 +10,10 @@ after:  pad the image
 
 from __future__ import annotations
 
-from tvm import s_tir, tirx
+from tvm import tirx
 from tvmedge.schedules.rules.cpu.conv import pad_planes
 from tvmedge.schedules.rules.cpu.tiles import window_width
-from tvmedge.schedules.steps.blocks import anchor, find, has
+from tvmedge.schedules.steps.blocks import anchor, scheduled
 from tvmedge.schedules.steps.loops import divisors, extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
@@ -31,12 +31,10 @@ class OpenWindow:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked depthwise convolution or pool."""
-        if not has(func, "depthwise", "pool"):
+        found = scheduled(func, "depthwise", "pool")
+        if found is None:
             return None
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, "depthwise", "pool")
-        if main is None:
-            return None
+        schedule, main = found
         n, c, oh, ow, i, kh, kw = schedule.get_loops(main)
         columns, block, taps = (extent(schedule, loop) for loop in (ow, i, kw))
         if block != core.lanes or taps is None:

@@ -10,10 +10,10 @@ after:  parallel ..., c / V:
 
 from __future__ import annotations
 
-from tvm import s_tir, tirx
+from tvm import tirx
 from tvmedge.schedules.rules.cpu.inner import picked_inner
 from tvmedge.schedules.rules.cpu.tiles import picked_tile, product_tile
-from tvmedge.schedules.steps.blocks import anchor, find, has
+from tvmedge.schedules.steps.blocks import anchor, scheduled
 from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -30,12 +30,10 @@ class Product:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a product in blocks."""
-        if not has(func, "product"):
+        found = scheduled(func, "product")
+        if found is None:
             return None
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, "product")
-        if main is None:
-            return None
+        schedule, main = found
         *lead, m, c, i, k = schedule.get_loops(main)
         rows, blocks, block, reduced = (extent(schedule, loop) for loop in (m, c, i, k))
         if block != core.lanes:

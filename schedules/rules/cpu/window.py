@@ -10,8 +10,8 @@ after:  parallel n, c:
 
 from __future__ import annotations
 
-from tvm import s_tir, tirx
-from tvmedge.schedules.steps.blocks import anchor, find, has
+from tvm import tirx
+from tvmedge.schedules.steps.blocks import anchor, scheduled
 from tvmedge.schedules.steps.loops import divisors, extent, unroll, vectorize
 from tvmedge.schedules.steps.pads import pad_in_vectors
 
@@ -36,12 +36,10 @@ class Window:
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked depthwise convolution or pool of images of known
         size."""
-        if not has(func, "depthwise", "pool"):
+        found = scheduled(func, "depthwise", "pool")
+        if found is None:
             return None
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, "depthwise", "pool")
-        if main is None:
-            return None
+        schedule, main = found
         loops = schedule.get_loops(main)
         sizes = [extent(schedule, loop) for loop in loops]
         if None in sizes[1:] or sizes[4] != core.lanes:

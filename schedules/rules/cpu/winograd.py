@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.inner import Inner, picked_inner
 from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, register_tile, waiting
-from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, has
+from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, scheduled
 from tvmedge.schedules.steps.loops import Loop, extent, unroll
 from tvmedge.schedules.steps.pads import pad_in_vectors
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -75,12 +75,10 @@ class Winograd:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a convolution of ``kernels/winograd.py``."""
-        if not has(func, "winograd"):
+        found = scheduled(func, "winograd")
+        if found is None:
             return None
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, "winograd")
-        if main is None:
-            return None
+        schedule, main = found
         stages = stages_of(schedule)
         sizes = _sizes(schedule, main, stages)
         if sizes.lanes != core.lanes:

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import math
 
-from tvm import s_tir, tirx
+from tvm import tirx
 from tvmedge.schedules.rules.cpu.tiles import Room, image_tile, picked_tile
-from tvmedge.schedules.steps.blocks import anchor, find
+from tvmedge.schedules.steps.blocks import anchor, scheduled
 from tvmedge.schedules.steps.item_sums import ItemSums, sums_of_item
 from tvmedge.schedules.steps.items import bind_grid, picked_group, spread_items
 from tvmedge.schedules.steps.loops import extent
@@ -36,10 +36,10 @@ class Conv:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked convolution of known size."""
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, "conv")
-        if main is None:
+        found = scheduled(func, "conv")
+        if found is None:
             return None
+        schedule, main = found
         n, oc, oh, ow, o, ic, kh, kw, ii = schedule.get_loops(main)
         outs, rows, columns, block = (extent(schedule, loop) for loop in (oc, oh, ow, o))
         if outs is None or rows is None or columns is None or block != core.lanes:

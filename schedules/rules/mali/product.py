@@ -18,7 +18,7 @@ import math
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, product_tile
-from tvmedge.schedules.steps.blocks import Anchored, anchor, find, has
+from tvmedge.schedules.steps.blocks import Anchored, anchor, scheduled
 from tvmedge.schedules.steps.item_sums import LANES, ItemSums, depth_of, sums_of_item, write_out
 from tvmedge.schedules.steps.items import GROUP, bind_grid, bind_group, picked_group, spread_items
 from tvmedge.schedules.steps.loops import divisors, extent
@@ -38,12 +38,10 @@ class Product:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a product in blocks of known size."""
-        if not has(func, "product"):
+        found = scheduled(func, "product")
+        if found is None:
             return None
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, "product")
-        if main is None:
-            return None
+        schedule, main = found
         *lead, rows, blocks, block, depth = [extent(schedule, x) for x in schedule.get_loops(main)]
         batch = math.prod(size or 0 for size in lead)
         if not batch or not rows or not blocks or not depth or block != core.lanes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import idle
-from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, has
+from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, scheduled
 from tvmedge.schedules.steps.item_sums import depth_of, pad_in_registers, write_out
 from tvmedge.schedules.steps.items import GROUP, bind_grid, picked_group, spread_items
 from tvmedge.schedules.steps.lanes import WEIGHTS, load_as_vectors
@@ -50,12 +50,10 @@ class Window:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked depthwise convolution or pool of known size."""
-        if not has(func, "depthwise", "pool"):
+        found = scheduled(func, "depthwise", "pool")
+        if found is None:
             return None
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, "depthwise", "pool")
-        if main is None:
-            return None
+        schedule, main = found
         sizes = [extent(schedule, loop) for loop in schedule.get_loops(main)]
         batch, blocks, rows, columns, block, lines, taps = sizes
         if batch is None or rows is None or columns is None or blocks is None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import Room, Tile, picked_tile, register_tile
 from tvmedge.schedules.rules.cpu.winograd import Stages, stages_of
-from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, has, shape
+from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, scheduled, shape
 from tvmedge.schedules.steps.item_sums import ItemSums, sums_of_item
 from tvmedge.schedules.steps.items import GROUP, bind_grid, picked_group, spread_items
 from tvmedge.schedules.steps.loops import Loop, extent, unroll
@@ -37,12 +37,10 @@ class Winograd:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a convolution of ``kernels/winograd.py`` in one band."""
-        if not has(func, "winograd"):
+        found = scheduled(func, "winograd")
+        if found is None:
             return None
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, "winograd")
-        if main is None:
-            return None
+        schedule, main = found
         stages = stages_of(schedule)
         batch, bands, outs, tiles, points, lanes = shape(schedule, stages.products)
         if lanes != core.lanes or bands != 1:

@@ -7,6 +7,7 @@ sight, so a cold start builds all. A run takes inputs from the host and gives ou
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,8 +51,16 @@ class TvmEdgeOpenCl(TvmEdge):
         return Contestant.time(self, repetitions)
 
 
+def _name_plainly(part: Any) -> None:
+    """Names that are no identifiers get into OpenCL C, which then does not build."""
+    for names in (getattr(part, "input", []), getattr(part, "output", [])):
+        names[:] = [re.sub(r"\W", "_", name) for name in names]
+    part.name = re.sub(r"\W", "_", part.name)
+
+
 class UpstreamOpenCl(Contestant):
-    """Upstream's importer and its default pipeline for Mali, with dlight's schedules."""
+    """Upstream's importer and its default pipeline for Mali, with dlight's schedules, of a model
+    whose names OpenCL C takes."""
 
     name = "tvm.compile-opencl"
     runs_in = converts_in = OURS
@@ -66,7 +75,11 @@ class UpstreamOpenCl(Contestant):
         from tvmedge.targeting import target
 
         spec = target("host-opencl")
-        module = from_onnx(onnx.load(source.folded), keep_params_in_input=False)
+        model = onnx.load(source.folded)
+        graph = model.graph
+        for value in (*graph.input, *graph.initializer, *graph.node, *graph.output):
+            _name_plainly(value)
+        module = from_onnx(model, keep_params_in_input=False)
         library = folder / "model.so"
         with tvm.target.Target(spec.tvm_target) as machine:
             executable = relax.build(module, machine)

@@ -4,7 +4,7 @@ before: conv(x: f32, w: f32) -> y: f32        y[i] = max(sum[i], 0)
 after:  conv(x: f16, w: f16) -> y: f16        y[i] = half(max(float(...), 0)), sums in f32
 
 Half the bytes of activations and weights. Arguments and results of ``main`` stay float32, and are
-converted by a kernel each. What a kernel keeps to itself, its sums above all, stays float32.
+converted by a kernel each. What a kernel keeps to itself stays float32 (``narrow_halves.py``).
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import tvm
 from tvm import relax, s_tir, tirx, topi
-from tvm.ir.expr import TensorLoad, TensorRegion
+from tvm.ir.expr import TensorLoad
 from tvm.s_tir.stmt import SBlockRealize
 from tvm.tirx.buffer import BufferType
-from tvm_ffi import structural_map, structural_walk
+from tvm_ffi import structural_walk
 
 from tvmedge.compiler.passes.constants import array_of
-
-_WIDE, _HALF = "float32", "float16"
+from tvmedge.compiler.passes.half_types import HALF, WIDE, half_of, retyped
 
 
 @dataclass(frozen=True)
@@ -92,38 +91,14 @@ def _writers(schedule: s_tir.Schedule, buffers: list[Any]) -> list[s_tir.schedul
 
 def _halved(function: tirx.PrimFunc) -> tirx.PrimFunc:
     """The kernel with parameters of float16 in place of float32."""
-    new = {param: _half_of(param) for param in function.params if _is_wide(param)}
-
-    def half(part: Any) -> Any:
-        return next((h for param, h in new.items() if param.same_as(part)), None)
-
-    def region(part: TensorRegion) -> TensorRegion:
-        found = half(part.source)
-        return part if found is None else TensorRegion(found, part.region, part.ty)
-
-    def load(part: TensorLoad) -> Any:
-        found = half(part.source)
-        return part if found is None else tirx.Cast(_WIDE, tirx.BufferLoad(found, part.indices))
-
-    def store(part: tirx.BufferStore) -> tirx.BufferStore:
-        found = half(part.buffer)
-        if found is None:
-            return part
-        return tirx.BufferStore(found, tirx.Cast(_HALF, part.value), part.indices)
-
-    body = structural_map(
-        function.body, ((TensorRegion, region), (TensorLoad, load), (tirx.BufferStore, store))
-    )
+    new = {param: half_of(param) for param in function.params if _is_wide(param)}
+    body = retyped(function.body, new)
     params = [new.get(param, param) for param in function.params]
     return tirx.PrimFunc(params, body, function.ret_type, function.attrs, function.span)
 
 
 def _is_wide(param: tirx.Var) -> bool:
-    return isinstance(param.ty, BufferType) and str(param.ty.dtype) == _WIDE
-
-
-def _half_of(param: tirx.Var) -> tirx.Var:
-    return tirx.decl_buffer(param.ty.shape, _HALF, param.name)
+    return isinstance(param.ty, BufferType) and str(param.ty.dtype) == WIDE
 
 
 class _Main:
@@ -182,7 +157,7 @@ class _Main:
         return relax.call_tir(self._kernels[call.args[0].name_hint], arguments, types)
 
     def _constant(self, constant: tvm.ir.GenericConst) -> relax.Expr:
-        if not _is_tensor(constant, _WIDE):
+        if not _is_tensor(constant, WIDE):
             return constant
         wide = array_of(constant)
         if not np.isfinite(stored := wide.astype(np.float16)).all() and np.isfinite(wide).all():
@@ -190,7 +165,7 @@ class _Main:
         return relax.const(stored)
 
     def _stored(self, value: relax.Var) -> relax.Expr:
-        return self._cast(value, _HALF) if _is_tensor(value, _WIDE) else value
+        return self._cast(value, HALF) if _is_tensor(value, WIDE) else value
 
     def _results(self, value: relax.Expr, wanted: tvm.ir.Type) -> relax.Expr:
         """Results as they were promised."""
@@ -201,8 +176,8 @@ class _Main:
             ]
             pairs = zip(parts, wanted.fields, strict=True)
             return relax.Tuple([self._results(part, field) for part, field in pairs])
-        promised = str(wanted.dtype) == _WIDE and _is_tensor(value, _HALF)
-        return self._cast(value, _WIDE) if promised else value
+        promised = str(wanted.dtype) == WIDE and _is_tensor(value, HALF)
+        return self._cast(value, WIDE) if promised else value
 
     def _cast(self, value: relax.Expr, dtype: str) -> relax.Var:
         hint = f"to_{dtype}"
@@ -214,4 +189,4 @@ def _is_tensor(value: relax.Expr, dtype: str) -> bool:
 
 
 def _stored_type(kind: relax.TensorType) -> relax.TensorType:
-    return relax.TensorType(kind.shape, _HALF) if str(kind.dtype) == _WIDE else kind
+    return relax.TensorType(kind.shape, HALF) if str(kind.dtype) == WIDE else kind

@@ -145,6 +145,8 @@ tvm::ffi::String describe(int64_t index) {
                           ", " + driver().library + ")");
 }
 
+bool has_half(int64_t index) { return has_extension(devices().at(index).id, "cl_khr_fp16"); }
+
 void* api() {
   static auto* only = new DeviceApi();
   return static_cast<tvm::runtime::DeviceAPI*>(only);
@@ -155,6 +157,7 @@ TVM_FFI_STATIC_INIT_BLOCK() {
   register_global("tvmedge.opencl.status", status);
   register_global("tvmedge.opencl.count", []() { return static_cast<int64_t>(devices().size()); });
   register_global("tvmedge.opencl.describe", describe);
+  register_global("tvmedge.opencl.has_half", has_half);
 }
 
 }  // namespace

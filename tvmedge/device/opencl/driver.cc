@@ -108,6 +108,17 @@ std::vector<Device>& devices() {
   return *found;
 }
 
+bool has_extension(cl_device_id id, const std::string& name) {
+  size_t size = 0;
+  if (driver().clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, 0, nullptr, &size) != CL_SUCCESS) return false;
+  std::string known(size, ' ');
+  if (driver().clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, size, known.data(), nullptr) != CL_SUCCESS) {
+    return false;
+  }
+  known = " " + known.substr(0, known.find('\0')) + " ";
+  return known.find(" " + name + " ") != std::string::npos;
+}
+
 std::string missing() {
   if (!devices().empty()) return "";
   if (!driver().missing.empty()) return driver().missing;

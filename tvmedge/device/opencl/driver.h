@@ -33,6 +33,9 @@ struct Device {
 // GPUs and accelerators of all platforms; only where there is none of them, CPUs.
 std::vector<Device>& devices();
 
+// Whether a device knows an extension of OpenCL's, such as "cl_khr_fp16".
+bool has_extension(cl_device_id id, const std::string& name);
+
 // Why `devices` is empty, for a reader; empty where it is not.
 std::string missing();
 

@@ -39,6 +39,9 @@ const char* meaning(cl_int error) {
       return "out of resources on the device, or the device was lost";
     case CL_OUT_OF_HOST_MEMORY:
       return "out of memory on the host";
+    case CL_DEVICE_NOT_AVAILABLE:
+    case CL_INVALID_COMMAND_QUEUE:  // ours was made, and is not given back
+      return "the device was lost";
     default:
       return "the driver failed";
   }
