@@ -82,7 +82,7 @@ def test_instructions_of_a_run_are_counted(
     ("what", "sentence"),
     [
         (TRAP, r"running.* \(signal SIG(ILL|TRAP|SEGV)\)|\(signal SIGTRAP\) while running"),
-        (SEGFAULT, r"The model crashed while running on board '.*' \(signal SIGSEGV\)"),
+        (SEGFAULT, r"The model crashed while running on board '.*'.* \(signal SIGSEGV\)"),
         (REFUSE, "refused its arguments"),
     ],
 )
@@ -95,6 +95,23 @@ def test_what_goes_wrong_is_one_sentence(
         pytest.raises(BoardError, match=sentence),
     ):
         session.run(_asking(what))
+
+
+@pytest.mark.parametrize("name", ["raspberry-pi-4b", "raspberry-pi-2"])
+def test_the_kernel_at_the_end_is_named(name: str, make_library: Callable[[str], Path]) -> None:
+    _require_emulator(target(name))
+    bundle, address = make_library(name), parse_address("emulated")
+    with (
+        open_session(address, bundle) as session,
+        pytest.raises(BoardError, match=r"'emulated' in kernel second \(signal SIGSEGV\)"),
+    ):
+        session.run(_asking(COPY))
+        session.run(_asking(SEGFAULT))
+    with (
+        open_session(address, bundle, SessionOptions(timeout_s=1.0)) as session,
+        pytest.raises(BoardError, match=r"gave no answer within 1 s .* in kernel second;"),
+    ):
+        session.run(_asking(HANG))
 
 
 def test_a_hang_is_ended(board: tuple[str, str], make_library: Callable[[str], Path]) -> None:

@@ -99,7 +99,7 @@ def test_a_silent_board_is_given_up(tmp_path: Path) -> None:
 def test_a_command_that_starts_no_session_is_given_up(tmp_path: Path) -> None:
     report, ends = tmp_path / "report", map(str, os.pipe())
     script = ["sh", "-c", "echo tvmedge-session 0; sleep 60"]
-    assert main([str(report), "1", "10", *script, *ends]) == 1
+    assert main([str(report), "1", "10", "", *script, *ends]) == 1
     assert "speaks protocol 0, not 1" in report.read_text()
 
 
@@ -110,7 +110,7 @@ def test_a_board_that_ends_early_says_its_last_words(tmp_path: Path) -> None:
 
 def test_a_missing_command_is_named(tmp_path: Path) -> None:
     report = tmp_path / "report"
-    main([str(report), "1", "1", "/no/such/program", *map(str, os.pipe())])
+    main([str(report), "1", "1", "", "/no/such/program", *map(str, os.pipe())])
     assert "cannot be reached: /no/such/program" in report.read_text()
 
 
@@ -154,4 +154,4 @@ def test_the_host_can_end_a_hung_board(tmp_path: Path) -> None:
         os.write(running.writing, packed([b"hello"]))
         time.sleep(0.5)
         running.process.terminate()
-        assert running.report() == ["ended: by a signal on the board"]
+        assert running.report() == ["ended: its host wanted it"]

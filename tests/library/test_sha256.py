@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tvmedge.compiler import library
 from tvmedge.device.zig import zig_cc
+from tvmedge.resources import device_sources
 
 SOURCE = """\
 #include "sha256.h"
@@ -28,7 +28,7 @@ def hashing(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     source, shared = folder / "hash.c", folder / "hash.so"
     source.write_text(SOURCE)
     options = ["-std=gnu23", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-    include = f"-I{Path(library.__file__).parent}"
+    include = f"-I{device_sources()}"
     zig_cc([*options, include, str(source), "-o", str(shared)], "a hash")
     return ctypes.CDLL(str(shared))
 

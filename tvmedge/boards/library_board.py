@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from tvmedge.boards.library import asked_threads
+from tvmedge.boards.sent import WEIGHTS_SENT
 from tvmedge.bundle import Bundle
 from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError
@@ -55,10 +56,12 @@ class LibraryBoard:
         asked = threads or asked_threads(info) or 0
         head = _HEAD.pack(*counts, asked, info.workspace_bytes)
         head += info.prefix.encode() + b"\n"
-        # A server that was linked with its library gets the head alone.
-        self._ask(b"L", [head] if bundle.manifest.code.archive else [head, bundle.code()])
+        sent = self._ask(b"F", [])[0]
+        # A server that was linked with its library gets the head alone, as one that was sent it.
+        alone = bundle.manifest.code.archive or sent > 0
+        self._ask(b"L", [head] if alone else [head, bundle.code()])
         if bundle.manifest.code.weights:
-            self._ask(b"W", [bundle.weights_file()])
+            self._ask(b"W", [] if sent > WEIGHTS_SENT else [bundle.weights_file()])
         self._give(self._inputs)
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -10,11 +10,12 @@ from pathlib import Path
 @dataclass(frozen=True)
 class SessionLimits:
     """None leaves the session program's own: no limit, but for disk (1024), files (256),
-    processes (512) and silence (30).
+    processes (512), silence (30) and cache (4096).
 
     ``memory_mb`` of all its processes, ``cpu_seconds`` of each, ``wall_seconds`` from start to
     end, ``disk_mb`` of its private folder, ``files`` open at a time, ``processes`` and threads,
-    ``silence_seconds`` that its host may take between two signs of life.
+    ``silence_seconds`` that its host may take between two signs of life, ``cache_mb`` of the files
+    that a board keeps from session to session.
     """
 
     memory_mb: int | None = None
@@ -24,6 +25,7 @@ class SessionLimits:
     files: int | None = None
     processes: int | None = None
     silence_seconds: int | None = None
+    cache_mb: int | None = None
 
     def arguments(self) -> list[str]:
         """The limits as the session program's options."""
@@ -38,12 +40,15 @@ class SessionLimits:
 @dataclass(frozen=True)
 class SessionPlaces:
     """Folders of this machine that a session sees beside its own: those ``shown`` it cannot write
-    to, those ``kept`` outlive it."""
+    to, those ``kept`` outlive it. In ``cache`` lie files that hosts sent, by their hashes; without
+    one they send them each time."""
 
     shown: Sequence[Path] = ()
     kept: Sequence[Path] = ()
+    cache: Path | None = None
 
     def arguments(self) -> list[str]:
         """The places as the session program's options."""
-        named = (("--show", self.shown), ("--keep", self.kept))
+        cache = () if self.cache is None else (self.cache,)
+        named = (("--show", self.shown), ("--keep", self.kept), ("--cache", cache))
         return [word for name, places in named for place in places for word in (name, str(place))]

@@ -34,12 +34,13 @@ class Model:
             place.require_half()
         # The VM's tensors are views of the bundle's mapped file.
         self._bundle = bundle
-        self._vm = place.load(bundle.code())["vm_load_executable"]()
+        self._vm = place.load_bundle(bundle)["vm_load_executable"]()
         # Kernels run on the first device, shapes are computed on the CPU.
         gpu = bundle.manifest.target.device is DeviceKind.OPENCL
         devices = (OPENCL, 0, POOLED) if gpu else ()
         self._vm["vm_initialization"](*devices, CPU, 0, POOLED)
-        self._weights = [place.weight(array) for array in bundle.weights().values()]
+        self._weights = place.weights(bundle)
+        place.noted(self._vm)
         self._inputs: dict[str, Any] = {}
         self._sizes: dict[str, int] | None = None
         self._resize(default_sizes(self._signature, {}))

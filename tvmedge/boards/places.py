@@ -12,6 +12,8 @@ import numpy as np
 
 from tvmedge.boards.messages import LocalPlace, PipePlace, TcpPlace
 from tvmedge.boards.runtime import Function, device_at, global_function
+from tvmedge.boards.sent import WEIGHTS_SENT
+from tvmedge.bundle import Bundle
 from tvmedge.errors import BoardError
 from tvmedge.types import DeviceKind
 
@@ -31,8 +33,14 @@ class Place(Protocol):
     def load(self, code: memoryview) -> Any:
         """The module in a compiled library."""
 
-    def weight(self, array: np.ndarray) -> Any:
-        """A tensor that nobody will overwrite."""
+    def load_bundle(self, bundle: Bundle) -> Any:
+        """The module in a bundle's library."""
+
+    def weights(self, bundle: Bundle) -> list[Any]:
+        """A bundle's weights in their order, as tensors that nobody will overwrite."""
+
+    def noted(self, vm: Any) -> None:
+        """Have what the VM runs noted where somebody reads it when that has crashed."""
 
     def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
         """Make ``tensors`` the arguments of the VM's next runs."""
@@ -78,8 +86,15 @@ class Local:
             path.write_bytes(code)
             return tvm_ffi.load_module(str(path))
 
-    def weight(self, array: np.ndarray) -> Any:
-        """The array's own memory where it is aligned (a mapped bundle), else a copy."""
+    def load_bundle(self, bundle: Bundle) -> Any:
+        """As any other library."""
+        return self.load(bundle.code())
+
+    def weights(self, bundle: Bundle) -> list[Any]:
+        """The bundle's own memory where it is aligned, else copies."""
+        return [self._weight(array) for array in bundle.weights().values()]
+
+    def _weight(self, array: np.ndarray) -> Any:
         import tvm_ffi
 
         if not self._on_cpu:
@@ -92,6 +107,9 @@ class Local:
         view = global_function("runtime.TVMTensorCreateView")
         dtype = tvm_ffi.dtype(array.dtype.name)
         return view(content, tvm_ffi.Shape(array.shape), dtype, 0)
+
+    def noted(self, vm: Any) -> None:
+        """Nobody reads it here."""
 
     def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
         """The VM keeps tensors of its own device as they are."""
@@ -116,6 +134,8 @@ class Remote:
             _require_opencl(session)
         self.device = device_at(kind, session)
         self._bind = _optional(session, "tvmedge.server.bind")
+        sent = _optional(session, "tvmedge.server.sent")
+        self._sent = int(sent()) if sent else 0
         self.keeps_tensors = self._bind is not None
 
     def load(self, code: memoryview) -> Any:
@@ -128,9 +148,32 @@ class Remote:
         self.session.get_function("tvm.rpc.server.remove")(name)
         return module
 
-    def weight(self, array: np.ndarray) -> Any:
-        """A copy on the board."""
-        return copied(array, self.device)
+    def load_bundle(self, bundle: Bundle) -> Any:
+        """The library that was sent before, or one that is uploaded now."""
+        if self._sent:
+            return self.session.get_function("tvmedge.server.load_sent")()
+        return self.load(bundle.code())
+
+    def weights(self, bundle: Bundle) -> list[Any]:
+        """Tensors on the board, filled there where the file was sent before."""
+        arrays = list(bundle.weights().values())
+        if self._sent <= WEIGHTS_SENT:
+            return [copied(array, self.device) for array in arrays]
+        fill = self.session.get_function("tvmedge.server.fill_sent")
+        start = np.frombuffer(bundle.weights_file(), np.uint8).ctypes.data
+        tensors = []
+        for array in arrays:
+            tensor = empty(array.shape, array.dtype.name, self.device)
+            if array.nbytes:
+                fill(tensor, WEIGHTS_SENT, array.ctypes.data - start)
+            tensors.append(tensor)
+        return tensors
+
+    def noted(self, vm: Any) -> None:
+        """Let the board's session know which kernel runs, where it asks for that."""
+        note = _optional(self.session, "tvmedge.server.note")
+        if note is not None:
+            note(vm)
 
     def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
         """A stock server's VM copies every tensor, at every call of this."""

@@ -20,7 +20,7 @@ from tvmedge.boards.messages import (
     Reply,
 )
 from tvmedge.boards.pipes import ChannelClosed, ChannelTimeout
-from tvmedge.boards.relay.endings import signal_ending
+from tvmedge.boards.relay.endings import kernel_in, signal_ending
 from tvmedge.boards.worker import FOLDER_VARIABLE
 from tvmedge.resources import disk_errors
 
@@ -36,7 +36,8 @@ _TRACES = ("File ", "!!!!!!!", "qemu: uncaught", "tvmedge-server: the session wa
 class WorkerProcess:
     """One worker, its process group and its private ``folder``.
 
-    The board's command runs in the same group, so nothing outlives a ``kill``.
+    The board's command runs in the same group, so nothing outlives a ``kill``; after one
+    ``last_kernel`` is the kernel that a board ran then, as far as it said.
     """
 
     def __init__(self, threads: int | None) -> None:
@@ -70,6 +71,7 @@ class WorkerProcess:
         self._channel = Channel(self._process.stdout.fileno(), self._process.stdin.fileno())
         self._words: str | None = None
         self._ended = False
+        self.last_kernel = ""
 
     def ask(
         self, job: Job, pieces: list[bytes | memoryview], limit: int, seconds: float
@@ -132,6 +134,7 @@ class WorkerProcess:
                 self._process.wait(seconds)
         if self._words:
             _log.debug("the worker's last words: %s", self._words)
+        self.last_kernel = kernel_in(self.board_ending())
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _ending(self) -> str:

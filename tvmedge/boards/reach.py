@@ -11,7 +11,16 @@ from tvmedge.boards.gateway.ask import look
 from tvmedge.boards.gateway.keys import keys_for
 from tvmedge.boards.health import Finding
 from tvmedge.boards.limits import SessionLimits
-from tvmedge.boards.relay.frames import ROOM, SESSION, FrameReader, PreambleScanner, RelayError
+from tvmedge.boards.relay.frames import (
+    END,
+    GO,
+    ROOM,
+    SESSION,
+    FrameReader,
+    PreambleScanner,
+    RelayError,
+    framed,
+)
 from tvmedge.boards.remote import machine_of, remote_command
 from tvmedge.bundle.compat import architecture
 from tvmedge.errors import BoardError, InputError, TvmEdgeError
@@ -75,7 +84,11 @@ def confinement(command: list[str]) -> set[str]:
     """
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SESSION_S, check=False
+            command,
+            input=framed(GO) + framed(END),
+            capture_output=True,
+            timeout=_SESSION_S,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise BoardError(

@@ -31,6 +31,7 @@ _ANSWER = "tvmedge-board "
 _CACHE = "$HOME/.cache/tvmedge"
 _PLACE = f"{_CACHE}/boards"
 _PROGRAMS = f"{_CACHE}/opencl-programs"
+_FILES = f"{_CACHE}/files"
 _LOOK = f"""\
 if cd "{_PLACE}/KEY" 2>/dev/null && sha256sum -c {SUMS} >/dev/null 2>&1
 then echo "{_ANSWER}here $(uname -m)"; else echo "{_ANSWER}missing $(uname -m)"; fi
@@ -66,10 +67,10 @@ def remote_command(
     if state != "here":
         _ask(way, address, _UPLOAD.replace("KEY", key), _packed(folder), _UPLOAD_S)
     server = SERVER if form is Form.VM else LIBRARY_SERVER
-    place, before, kept = f"{_PLACE}/{key}", "", ""
+    place, before, kept = f"{_PLACE}/{key}", f'mkdir -p "{_FILES}"; ', f'--cache "{_FILES}" '
     if spec.accelerator is not None:  # built kernels outlive the session
-        before = f'mkdir -p "{_PROGRAMS}"; export {CACHE_VARIABLE}="{_PROGRAMS}"; '
-        kept = f'--keep "{_PROGRAMS}" '
+        before += f'mkdir -p "{_PROGRAMS}"; export {CACHE_VARIABLE}="{_PROGRAMS}"; '
+        kept += f'--keep "{_PROGRAMS}" '
     arguments = (
         f'{kept}{shlex.join(limits.arguments())} -- "{place}/{server}" {shlex.join(options)}'
     )

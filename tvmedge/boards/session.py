@@ -47,6 +47,7 @@ from tvmedge.boards.process import WorkerProcess
 from tvmedge.boards.relay import relay_command
 from tvmedge.boards.relay.endings import CRASHED
 from tvmedge.boards.remote import remote_command
+from tvmedge.boards.sent import sent_files
 from tvmedge.bundle import Bundle, Form, LibraryInfo, read_bundle, require_runnable_here, tensorfile
 from tvmedge.bundle.compat import architecture
 from tvmedge.bundle.malformed import MalformedError
@@ -132,7 +133,7 @@ class Session:
         self._process = WorkerProcess(threads)
         try:
             command = _board_command(address, bundle, options, self._process.folder)
-            place = self._place(command, options)
+            place = self._place(bundle, command, options)
             seconds = max(options.timeout_s, _LEAST_OPEN_S)
             self._ask(Open(str(bundle.path.resolve()), place), "loading", seconds)
         except BaseException:
@@ -231,7 +232,7 @@ class Session:
         self.close()
 
     def _place(
-        self, command: list[str], options: SessionOptions
+        self, bundle: Bundle, command: list[str], options: SessionOptions
     ) -> LocalPlace | PipePlace | TcpPlace:
         address = self._address
         if address.kind is BoardKind.LOCAL:
@@ -241,7 +242,9 @@ class Session:
                 "%s is not authenticated or encrypted: use it in networks you trust only", address
             )
             return TcpPlace(address.host, address.port, address.key, options.threads)
-        relayed = relay_command(str(self._process.report), _PACKET_LIMIT, _READY_S, command)
+        relayed = relay_command(
+            str(self._process.report), _PACKET_LIMIT, _READY_S, command, sent_files(bundle)
+        )
         return PipePlace(tuple(relayed), options.threads)
 
     def _ask(
@@ -259,9 +262,10 @@ class Session:
         try:
             reply, tensors = self._process.ask(job, pieces or [], limit, seconds)
         except TimeoutError as error:
+            kernel = self._process.last_kernel and f", in kernel {self._process.last_kernel}"
             raise BoardError(
                 f"{board} gave no answer within {seconds:g} s while {doing} the model"
-                f"{self._process.last_words()}; allow more time or check the board."
+                f"{kernel}{self._process.last_words()}; allow more time or check the board."
             ) from error
         except ConnectionError as error:
             raise self._lost(str(error), doing) from error

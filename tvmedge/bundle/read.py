@@ -33,6 +33,7 @@ class Bundle:
     path: Path
     manifest: Manifest
     _contents: Mapping[str, memoryview] = field(repr=False)
+    _starts: Mapping[str, int] = field(repr=False)
 
     def content(self, name: str) -> memoryview:
         """The bytes of the file ``name``, such as ``manifest.json`` or ``NOTICE``.
@@ -58,6 +59,14 @@ class Bundle:
     def weights_sha256(self) -> str:
         """The hash of the weights' file, in hex."""
         return next(file.sha256 for file in self.manifest.files if file.path == WEIGHTS)
+
+    def code_and_weights(self) -> tuple[tuple[str, int, int], ...]:
+        """Of the code's file, and the weights' where there are any: the sha256 in hex, where it
+        begins in the bundle, its bytes."""
+        code = self.manifest.code
+        names = [code.file, *([WEIGHTS] if code.weights else [])]
+        known = {file.path: file for file in self.manifest.files}
+        return tuple((known[n].sha256, self._starts[n], known[n].size) for n in names)
 
     def check_inputs(self) -> dict[str, np.ndarray]:
         """The check's inputs by original name, in the signature's order, read-only."""
@@ -104,7 +113,8 @@ def read_bundle(path: Path, *, weights: bool = True) -> Bundle:
         )
     except MalformedError as error:
         raise InputError(f"'{path}' is not a usable bundle: {error}: {error.advice}.") from error
-    return Bundle(path, manifest, contents)
+    starts = {e.name: at for e, at in zip(layout.entries, layout.data_offsets, strict=True)}
+    return Bundle(path, manifest, contents, starts)
 
 
 def _map(path: Path) -> memoryview:

@@ -11,7 +11,9 @@ from tvmedge.device.runtime_wheels import RuntimeFiles
 from tvmedge.device.zig import zig_cc
 from tvmedge.resources import atomic_path, cache_dir, device_sources
 
-_SHARED = ("packets.h", "system_linux.h", "counts.h", "counts_plugin.h", "counts_hexagon.h")
+_WITH_SESSION = ("running_note.h", "sent_files.h")
+_COUNTS = ("counts.h", "counts_plugin.h", "counts_hexagon.h")
+_SHARED = ("packets.h", "system_linux.h", *_WITH_SESSION, *_COUNTS)
 _LOADED = ("loader.h",)
 SERVER_FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-Os", "-s", "-Wall", "-Wextra", "-Werror")
 
@@ -25,7 +27,8 @@ def build_server(triple: str, runtime: RuntimeFiles) -> Path:
     Raises:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
-    sources = sorted(device_sources().glob("server*.[ch]"))
+    folder = device_sources()
+    sources = [*sorted(folder.glob("server*.[ch]")), *(folder / name for name in _WITH_SESSION)]
     server = (
         cache_dir("server") / f"tvmedge-server-{triple}-{build_key(triple, SERVER_FLAGS, sources)}"
     )

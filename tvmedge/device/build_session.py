@@ -27,12 +27,14 @@ def build_session(architecture: str | None = None) -> Path:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
     triple = _triple(architecture or platform.machine())
-    sources = sorted((device_sources() / "session").glob("*.[ch]"))
+    shared = device_sources()
+    sources = [*sorted((shared / "session").glob("*.[ch]")), *sorted(shared.glob("sha256*.h"))]
     program = cache_dir("server") / f"tvmedge-session-{build_key(triple, SERVER_FLAGS, sources)}"
     if not program.is_file():
         code = [str(path) for path in sources if path.suffix == ".c"]
         version = f'-DTVMEDGE_VERSION="{metadata.version("tvmedge")}"'
-        arguments = [f"--target={triple}", *SERVER_FLAGS, "-static", version, *code]
+        arguments = [f"--target={triple}", *SERVER_FLAGS, "-static", version]
+        arguments += [f"-I{shared}", *code]
         with atomic_path(program) as temporary:
             zig_cc([*arguments, "-o", str(temporary)], f"the session program for {triple}")
     program.chmod(0o755)

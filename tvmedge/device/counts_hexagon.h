@@ -52,6 +52,9 @@ static inline Counts counts_now(void) {
   return now;
 }
 
+// Whether anybody counts.
+static inline int counts_taken(void) { return 1; }
+
 // What takes less than the alarm's time from here is counted without it, so always the same.
 static inline void counts_restart(void) {
   const struct itimerval every = {{kLookEvery, 0}, {kLookEvery, 0}};

@@ -21,4 +21,5 @@ typedef struct {
   int (*check)(const void *weights, size_t bytes);  // NULL where there are none
   int (*pool_start)(void *pool, int threads);       // NULL where it runs on one thread
   const Tensor *tensors[2];                         // of inputs, of outputs
+  const char *kernels;  // names in the order of the calls, each with its NUL, then one more; or NULL
 } Library;

@@ -24,6 +24,7 @@ static const char *library_open(Library *library, const char *prefix, size_t byt
                        MODEL(run_profiled),
                        MODEL(check_weights),
                        MODEL(pool_start),
-                       {MODEL(inputs), MODEL(outputs)}};
+                       {MODEL(inputs), MODEL(outputs)},
+                       NULL};
   return NULL;
 }

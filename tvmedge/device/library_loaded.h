@@ -20,6 +20,7 @@ static const char *library_open(Library *library, const char *prefix, size_t byt
   *(void **)&library->run_profiled = find(file, prefix, "run_profiled");
   *(void **)&library->check = find(file, prefix, "check_weights");
   *(void **)&library->pool_start = find(file, prefix, "pool_start");
+  library->kernels = find(file, prefix, "kernels");
   library->tensors[0] = find(file, prefix, "inputs");
   library->tensors[1] = find(file, prefix, "outputs");
   if (library->run != NULL && library->tensors[0] != NULL && library->tensors[1] != NULL) return NULL;

@@ -3,7 +3,10 @@
 //   'L' inputs:u16 outputs:u16 most:u16 threads:u16 workspace:u64 prefix '\n' library
 //                                          load this library, made for so many threads at most (1:
 //                                          its io has no pool); run on threads of them (0: one a fast core)
+//                                          (no bytes of it: the first file that was sent before)
 //   'W' weights                                                     give it its weights
+//                                          (no bytes: the second file)
+//   'F'     answered by how many files were sent before, u8
 //   'R' inputs, one after the other                                 run; answered by the outputs
 //   'T' repetitions:u32                                             run so often; ms of each, f64
 //   'C'     answered by what the last 'R' executed (Counts of counts.h), zeros where nobody counts
@@ -27,6 +30,7 @@ typedef struct {
   void *io[kTensorsMax + 2];  // inputs, outputs, pool, weights
   void *workspace;
   Counts counts;  // of the last run
+  Note note;
 } Model;
 
 typedef struct {
@@ -39,6 +43,37 @@ typedef struct {
   size_t count, room;
   Counts last;
 } Steps;
+
+// Hears of each kernel that has run: the next one does.
+static void note_next(void *running, int call, const char *kernel) {
+  (void)kernel;
+  *(volatile uint32_t *)running = (uint32_t)call + 2;
+}
+
+// Runs the model once, and lets the session know where.
+static int run_model(const Model *model) {
+  volatile uint32_t *running = model->note.running;
+  if (running == NULL) return model->library.run((void *)model->io, model->workspace);
+  *running = 1;
+  int code = model->library.run_profiled((void *)model->io, model->workspace, note_next,
+                                         (void *)running);
+  *running = 0;
+  return code;
+}
+
+// Where the library knows its kernels' names, notes are taken, but for runs that are counted.
+static void start_notes(Model *model) {
+  const char *names = model->library.kernels;
+  model->note = note_open();
+  if (model->note.running == NULL) return;
+  if (names == NULL || model->library.run_profiled == NULL || counts_taken()) {
+    model->note.running = NULL;
+    return;
+  }
+  size_t bytes = 0;
+  while (names[bytes] != 0) bytes += strlen(names + bytes) + 1;
+  memcpy(model->note.names, names, bytes < kNoteText ? bytes : kNoteText);
+}
 
 // A pool for the library, if it is made for more than one thread. Says what is wrong, or NULL.
 static const char *start_pool(Model *model, int threads) {
@@ -83,6 +118,7 @@ static void load(Model *model, uint64_t left) {
     model->io[model->inputs + i] = memory(model->library.tensors[1][i].bytes);
   }
   model->workspace = memory(workspace);
+  start_notes(model);
   wrong = start_pool(model, counts[3]);
   if (wrong == NULL) {
     answer(0, 0);
@@ -93,13 +129,20 @@ static void load(Model *model, uint64_t left) {
 }
 
 static void set_weights(Model *model, uint64_t bytes) {
-  void *weights = memory(bytes);
-  take(weights, bytes);
+  size_t sent = 0;
+  const void *weights = bytes == 0 ? sent_content(1, &sent) : NULL;
+  if (weights == NULL) {
+    void *own = memory(bytes);
+    take(own, bytes);
+    weights = own;
+  } else {
+    bytes = sent;
+  }
   if (model->library.check == NULL || model->library.check(weights, bytes) != 0) {
     refuse("the weights are not those the library was made for");
     return;
   }
-  model->io[model->inputs + model->outputs + (model->most > 1)] = weights;
+  model->io[model->inputs + model->outputs + (model->most > 1)] = (void *)weights;
   answer(0, 0);
 }
 
@@ -113,7 +156,7 @@ static void run_once(Model *model, uint64_t left) {
   if (left != 0) end(kExitSession, "inputs of another size");
   counts_restart();
   Counts before = counts_now();
-  int code = model->library.run(model->io, model->workspace);
+  int code = run_model(model);
   model->counts = counts_difference(counts_now(), before);
   if (code != 0) {
     refuse("the library refused its arguments");
@@ -133,10 +176,10 @@ static void time_runs(Model *model, uint64_t left) {
   take(&count, sizeof count);
   if (count > kRepetitionsMax) end(kExitSession, "too many repetitions");
   double *samples = memory(count * sizeof *samples);
-  int code = model->library.run(model->io, model->workspace);
+  int code = run_model(model);
   for (uint32_t i = 0; i < count && code == 0; i++) {
     double started = system_ms();
-    code = model->library.run(model->io, model->workspace);
+    code = run_model(model);
     samples[i] = system_ms() - started;
   }
   if (code != 0) {
@@ -201,7 +244,11 @@ int main(void) {
   for (;;) {
     uint8_t what;
     uint64_t length = next(&what);
-    if (what == 'L' && model.library.run == NULL) {
+    if (what == 'F' && length == 0) {
+      uint8_t count = (uint8_t)sent_files();
+      answer(0, 1);
+      give(&count, 1);
+    } else if (what == 'L' && model.library.run == NULL) {
       load(&model, length);
     } else if (model.library.run == NULL) {
       end(kExitSession, "no library is loaded");

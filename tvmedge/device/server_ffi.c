@@ -74,6 +74,18 @@ TVMFFIObjectHandle ffi_global(const char *name) {
   return function;
 }
 
+int ffi_method(const TVMFFIAny *module, const char *name, TVMFFIAny *function) {
+  TVMFFIObjectHandle get_function = ffi_global("ffi.ModuleGetFunction");
+  if (get_function == NULL) return ffi_raise("RuntimeError", "the runtime lacks modules");
+  TVMFFIAny query[3] = {*module, ffi_string(name), ffi_int(0)};
+  query[2].type_index = kTVMFFIBool;
+  int status = TVMFFIFunctionCall(get_function, query, 3, function);
+  TVMFFIObjectDecRef(get_function);
+  if (status != 0 || function->type_index == kTVMFFIFunction) return status;
+  ffi_release(function);
+  return ffi_raise("TypeError", "a VM was expected");
+}
+
 TVMFFIObjectHandle ffi_function(void *self, TVMFFISafeCallType call) {
   TVMFFIObjectHandle function = NULL;
   if (TVMFFIFunctionCreate(self, call, NULL, &function) != 0) return NULL;

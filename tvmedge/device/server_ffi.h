@@ -19,6 +19,9 @@ int ffi_copy_string(const TVMFFIAny *value, char *out, size_t size);
 // A global function of the runtime, NULL when there is none.
 TVMFFIObjectHandle ffi_global(const char *name);
 
+// The function that a module has by this name; -1 with an error raised when it has none.
+int ffi_method(const TVMFFIAny *module, const char *name, TVMFFIAny *function);
+
 // Wraps a C callback; NULL on failure.
 TVMFFIObjectHandle ffi_function(void *self, TVMFFISafeCallType call);
 

@@ -14,6 +14,7 @@
 #include "server_channel.h"
 #include "server_ffi.h"
 #include "server_log.h"
+#include "server_sent.h"
 #include "server_workspace.h"
 
 enum {
@@ -70,7 +71,7 @@ static int handshake(int socket, const char *key) {
 static int serve(const SessionPlan *plan, Workspace *workspace) {
   Channel channel;
   if (plan->key != NULL && handshake(plan->in, plan->key) != 0) return kExitSession;
-  if (workspace_register(workspace) != 0) return kExitSetup;
+  if (workspace_register(workspace) != 0 || sent_register(workspace) != 0) return kExitSetup;
   if (channel_open(&channel, plan->in, plan->out, plan->packet_limit, plan->stall_ms) != 0) {
     server_log("out of memory");
     return kExitSetup;

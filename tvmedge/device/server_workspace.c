@@ -62,15 +62,19 @@ static int on_workpath(void *self, const TVMFFIAny *args, int32_t num_args, TVMF
   return TVMFFIStringFromByteArray(&bytes, result);
 }
 
-static int on_load_module(void *self, const TVMFFIAny *args, int32_t num_args, TVMFFIAny *result) {
-  char path[kPathMax];
-  if (confined_path(self, args, num_args, path) != 0) return -1;
+int workspace_load(const char *path, TVMFFIAny *result) {
   TVMFFIObjectHandle load = ffi_global("ffi.ModuleLoadFromFile");
   if (load == NULL) return ffi_raise("RuntimeError", "the runtime cannot load modules");
   TVMFFIAny file = ffi_string(path);
   int status = TVMFFIFunctionCall(load, &file, 1, result);
   TVMFFIObjectDecRef(load);
   return status;
+}
+
+static int on_load_module(void *self, const TVMFFIAny *args, int32_t num_args, TVMFFIAny *result) {
+  char path[kPathMax];
+  if (confined_path(self, args, num_args, path) != 0) return -1;
+  return workspace_load(path, result);
 }
 
 static void delete_view(DLManagedTensor *view) { free(view); }
@@ -120,19 +124,9 @@ static int bind_views(const TVMFFIAny *args, TVMFFIAny *views, int32_t count,
 static int on_bind(void *self, const TVMFFIAny *args, int32_t num_args, TVMFFIAny *result) {
   (void)self;
   if (num_args < 2) return ffi_raise("TypeError", "bind expects a VM and a function name");
-  TVMFFIObjectHandle get_function = ffi_global("ffi.ModuleGetFunction");
-  if (get_function == NULL) return ffi_raise("RuntimeError", "the runtime lacks modules");
-  TVMFFIAny name = ffi_string("set_input");
-  TVMFFIAny query[3] = {args[0], name, ffi_int(0)};
-  query[2].type_index = kTVMFFIBool;
   TVMFFIAny set_input = ffi_none();
-  int status = TVMFFIFunctionCall(get_function, query, 3, &set_input);
-  TVMFFIObjectDecRef(get_function);
+  int status = ffi_method(&args[0], "set_input", &set_input);
   if (status != 0) return status;
-  if (set_input.type_index != kTVMFFIFunction) {
-    ffi_release(&set_input);
-    return ffi_raise("TypeError", "bind expects a VM");
-  }
   TVMFFIAny *views = calloc((size_t)num_args, sizeof *views);
   if (views == NULL) {
     status = ffi_raise("MemoryError", "out of memory");

@@ -2,6 +2,8 @@
 #ifndef TVMEDGE_SERVER_WORKSPACE_H_
 #define TVMEDGE_SERVER_WORKSPACE_H_
 
+#include <tvm/ffi/c_api.h>
+
 enum { kNameMax = 128, kPathMax = 1024 };
 
 typedef struct {
@@ -13,6 +15,9 @@ int workspace_create(Workspace *workspace);
 
 // Removes the directory and the files in it.
 void workspace_remove(const Workspace *workspace);
+
+// The module in a file, as a result of a callback.
+int workspace_load(const char *path, TVMFFIAny *result);
 
 // Registers tvm.rpc.server.workpath, tvm.rpc.server.load_module and
 // tvmedge.server.bind for this process.

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <semihost.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -13,6 +14,22 @@ enum { kIllegal = 128 + 4, kCrashed = 128 + 11 };  // as a shell reports SIGILL 
 static volatile uint32_t *const kFaults = (volatile uint32_t *)0xE000ED24;
 
 static int in, out;
+
+// Nobody reads notes here, and nobody sends files before the program starts.
+typedef struct {
+  volatile uint32_t *running;
+  char *names;
+} Note;
+enum { kNoteText = 1 };
+
+static inline Note note_open(void) { return (Note){NULL, NULL}; }
+
+static inline int sent_files(void) { return 0; }
+
+static inline const void *sent_content(int index, size_t *bytes) {
+  (void)index, (void)bytes;
+  return NULL;
+}
 
 static inline const char *system_open(void) {
   *kFaults |= 7u << 16;

@@ -4,8 +4,12 @@
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "running_note.h"
+#include "sent_files.h"
 
 static int out;
 

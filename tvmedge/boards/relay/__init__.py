@@ -11,7 +11,7 @@ sentence in a report file when the board fails.
 Its folder is run under ``python -I -S`` with nothing but the standard library, and as
 little of that as possible, to start in milliseconds:
 
-    relay/ REPORT_FILE LIMIT_BYTES READY_SECONDS COMMAND... READ_FD WRITE_FD
+    relay/ REPORT_FILE LIMIT_BYTES READY_SECONDS FILES COMMAND... READ_FD WRITE_FD
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import sys
 from os.path import dirname
 
 
-def relay_command(report: str, limit: int, ready_s: float, command: list[str]) -> list[str]:
+def relay_command(
+    report: str, limit: int, ready_s: float, command: list[str], files: str = ""
+) -> list[str]:
     """What starts a relay to ``command``, but for the client's two descriptors.
 
     ``report`` is the file for its sentence, ``limit`` the bytes of a packet, ``ready_s`` the
-    seconds that the board has to become ready.
+    seconds that the board has to become ready, ``files`` what ``upload.py`` sends before.
     """
     start = [sys.executable, "-I", "-S", dirname(__file__)]  # noqa: PTH120 (pathlib loads slowly)
-    return [*start, report, str(limit), str(ready_s), *command]
+    return [*start, report, str(limit), str(ready_s), files, *command]

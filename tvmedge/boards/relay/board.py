@@ -9,11 +9,21 @@ import threading
 import time
 
 from .endings import numbered_ending, session_ending
-from .frames import DATA, OVER, SESSION, TEXT, FrameReader, PreambleScanner, RelayError, framed
+from .frames import (
+    DATA,
+    FILE,
+    OVER,
+    STOP,
+    TEXT,
+    FrameReader,
+    RelayError,
+    framed,
+)
 
 _CHUNK = 1 << 18
 _TAIL_LIMIT = 4096
 _GRACE_S = 3.0
+_STOP_S = 1.0
 
 
 class Board:
@@ -39,6 +49,7 @@ class Board:
             os.close(end)
         self._tail = b""
         self._over = ""
+        self.told_of_files: list[bytes] = []
         self._frames = FrameReader()
         self._sending = threading.Lock()
         self._listener = threading.Thread(target=self._listen, args=(stderr,), daemon=True)
@@ -79,6 +90,8 @@ class Board:
                 data.append(body)
             elif kind == TEXT:
                 self._tail = (self._tail + body)[-_TAIL_LIMIT:]
+            elif kind == FILE:
+                self.told_of_files.append(body)
             elif kind == OVER:
                 self._over = session_ending(body.decode("utf-8", "replace"))
         return b"".join(data)
@@ -93,6 +106,20 @@ class Board:
         if self.pid:
             os.kill(self.pid, number)
 
+    def stop(self) -> None:
+        """Ask the session to end and say where it was; killed when it does not soon."""
+        killer = threading.Timer(_STOP_S, self.kill)
+        killer.daemon = True
+        killer.start()
+        # Whoever holds the lock waits for a board that takes nothing.
+        if self._sending.acquire(timeout=_STOP_S / 2):
+            try:
+                write_all(self.stdin, framed(STOP))
+            except OSError:
+                self.kill()
+            finally:
+                self._sending.release()
+
     def wait(self) -> str:
         """How the command ended, completing 'the board ...'; killed when it does not end."""
         deadline = time.monotonic() + _GRACE_S
@@ -102,33 +129,6 @@ class Board:
             time.sleep(0.005)
         self.pid = 0
         return self._over or numbered_ending(os.waitstatus_to_exitcode(ended[1]))
-
-
-def wait_ready(board: Board, seconds: float) -> bytes:
-    """Wait for the preambles of session and server; returns the bytes that came after them.
-
-    Raises:
-        RelayError: the deadline passed, the board ended, or it is no server of ours.
-    """
-    session, server, poller = PreambleScanner(SESSION), PreambleScanner(), select.poll()
-    poller.register(board.stdout, select.POLLIN)
-    deadline = time.monotonic() + seconds
-    confined = False
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0 or not poller.poll(left * 1000):
-            raise RelayError(f"was not ready within {seconds:g} s")
-        chunk = os.read(board.stdout, 4096)
-        if not chunk:
-            raise RelayError(f"{board.wait()} before it was ready")
-        if not confined:
-            framed_part = session.feed(chunk)
-            if framed_part is None:
-                continue
-            confined, chunk = True, framed_part
-        rest = server.feed(board.unpack(chunk))
-        if rest is not None:
-            return rest
 
 
 def write_all(fd: int, data: bytes) -> None:

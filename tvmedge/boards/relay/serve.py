@@ -7,8 +7,9 @@ import signal
 import threading
 import time
 
-from .board import Board, wait_ready, write_all
+from .board import Board, write_all
 from .frames import ALIVE, DATA, END, FrameGuard, RelayError
+from .ready import wait_ready
 
 _CHUNK = 1 << 18
 _GRACE_S = 3.0
@@ -43,15 +44,15 @@ class Client:
         board.kill(signal.SIGKILL)
 
 
-def serve(board: Board, ends: tuple[int, int], limit: int, ready_s: float) -> None:
-    """Carry bytes between the client's pipe ends and the board until one side closes.
+def serve(board: Board, ends: tuple[int, int], limit: int, chunk: bytes) -> None:
+    """Carry bytes between the client's pipe ends and the board until one side closes; ``chunk``
+    has come from the board.
 
     Raises:
         RelayError: the board failed while the client still needed it.
     """
     source, sink = ends
     guard, client = FrameGuard(limit), Client(source, limit)
-    chunk = wait_ready(board, ready_s)
     threading.Thread(target=client.forward, args=(board,), daemon=True).start()
     threading.Thread(target=_stay_alive, args=(board,), daemon=True).start()
     received: bytes | None = chunk
@@ -76,7 +77,7 @@ def _stay_alive(board: Board) -> None:
 
 def main(arguments: list[str]) -> int:
     """Relay between the client's two pipe ends and the board; see the module."""
-    report, limit, ready_s, *command, source, sink = arguments
+    report, limit, ready_s, files, *command, source, sink = arguments
     ends = int(source), int(sink)
     for end in ends:
         os.set_inheritable(end, False)
@@ -84,8 +85,8 @@ def main(arguments: list[str]) -> int:
     try:
         board = started = Board(command)
         # The host ends a hung call by this signal: the board goes, and so do we.
-        signal.signal(signal.SIGTERM, lambda *_: started.kill())
-        serve(board, ends, int(limit), float(ready_s))
+        signal.signal(signal.SIGTERM, lambda *_: started.stop())
+        serve(board, ends, int(limit), wait_ready(board, float(ready_s), files))
     except BrokenPipeError:
         return 0  # the client is gone, there is nobody to tell
     except RelayError as error:

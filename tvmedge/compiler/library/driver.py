@@ -44,6 +44,7 @@ class Driver:
             f'#pragma GCC visibility push(default)\n#include "{p}.h"\n#pragma GCC visibility pop',
             "void *memcpy(void *to, const void *from, size_t bytes);",
             *self._data(),
+            self._names(),
             "\n".join(self._declarations()),
             *self._tables(),
             *self._pool(),
@@ -53,6 +54,10 @@ class Driver:
         if self._interface.external:
             sections.append(_CHECK_WEIGHTS % {"p": p, "P": self._interface.upper, **self._digest()})
         return "\n\n".join(sections) + "\n"
+
+    def _names(self) -> str:
+        names = "".join(f'\n  {c_string(call.kernel)} "\\0"' for call in self._program.calls)
+        return f'const char {self._interface.prefix}_kernels[] = ""{names};'
 
     def _data(self) -> list[str]:
         weights = self._interface.weights
@@ -113,10 +118,12 @@ class Driver:
         }
 
     def _run(self) -> str:
-        lines = []
+        lines, start = [], 0
         for index, call in enumerate(self._program.calls):
+            name = _at(f"{self._interface.prefix}_kernels", start)
             lines.append(f"  {self._call(index, call)} /* {comment(call.binding)} */")
-            lines.append(f"  if (done) done(context, {index}, {c_string(call.kernel)});")
+            lines.append(f"  if (done) done(context, {index}, {name});")
+            start += len(call.kernel.encode()) + 1
         for copy in self._program.copies:
             to, source = self._address(copy.output), self._address(copy.source)
             if copy.output.nbytes:

@@ -38,7 +38,9 @@ def header(interface: Interface) -> str:
         "/* The same; `done` hears of every kernel that has run, in the order of the calls. */\n"
         f"typedef void (*{p}_done)(void *context, int call, const char *kernel);\n"
         f"int {p}_run_profiled(const {p}_io *io, void *workspace, {p}_done done,\n"
-        "    void *context);",
+        "    void *context);\n"
+        "/* The kernels' names in the order of the calls, each with its NUL, then one more. */\n"
+        f"extern const char {p}_kernels[];",
     ]
     if interface.external:
         sections.append(_check(interface))

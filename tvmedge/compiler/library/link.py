@@ -10,10 +10,10 @@ from pathlib import Path
 from tvmedge.compiler.library.build import Sources
 from tvmedge.compiler.link import linker
 from tvmedge.device.zig import zig_archive, zig_cc
-from tvmedge.resources import disk_errors
+from tvmedge.resources import device_sources, disk_errors
 from tvmedge.targeting import Toolchain
 
-_HERE = Path(__file__).parent  # sha256.h and pool.h
+_INCLUDED = (Path(__file__).parent, device_sources())  # pool.h, sha256.h
 _OBJECT = ("-std=gnu23", "-O2", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-c")
 
 
@@ -71,6 +71,7 @@ def _objects(sources: Sources, toolchain: Toolchain) -> Iterator[list[Path]]:
         kernels = [folder / f"kernels{index}.o" for index in range(len(sources.kernels))]
         for path, data in zip(kernels, sources.kernels, strict=True):
             path.write_bytes(data)
-        options = ["-target", toolchain.triple, *toolchain.flags, *_OBJECT, f"-I{_HERE}"]
+        options = ["-target", toolchain.triple, *toolchain.flags, *_OBJECT]
+        options += [f"-I{path}" for path in _INCLUDED]
         zig_cc([*options, "-o", str(driver), str(folder / "driver.c")], "the library's driver")
         yield [driver, *kernels]

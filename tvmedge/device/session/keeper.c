@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
@@ -52,7 +53,19 @@ static int passes(const char *entry) {
   return 0;
 }
 
-static void set_environment(const char *folder) {
+// Tells the program the numbers of descriptors that it inherits.
+static void hand_over(const char *name, const int *descriptors, int count) {
+  char numbers[16 * kFilesMax] = "";
+  unsetenv(name);
+  for (int i = 0; i < count; i++) {
+    size_t used = strlen(numbers);
+    fcntl(descriptors[i], F_SETFD, 0);
+    snprintf(numbers + used, sizeof numbers - used, i == 0 ? "%d" : ",%d", descriptors[i]);
+  }
+  if (count > 0) setenv(name, numbers, 1);
+}
+
+static void set_environment(const Keeper *keeper, const char *folder) {
   char **kept = environ;
   for (char **entry = environ; *entry != NULL; entry++) {
     if (passes(*entry)) *kept++ = *entry;
@@ -60,6 +73,8 @@ static void set_environment(const char *folder) {
   *kept = NULL;
   setenv("TMPDIR", folder, 1);
   setenv("HOME", folder, 1);
+  hand_over("TVMEDGE_FILES", keeper->files->open, keeper->files->count);
+  hand_over("TVMEDGE_NOTE", &keeper->note, keeper->note >= 0);
 }
 
 static _Noreturn void become_program(const Keeper *keeper, const char *folder, uid_t user) {
@@ -82,7 +97,7 @@ static _Noreturn void become_program(const Keeper *keeper, const char *folder, u
     prctl(PR_CAPBSET_DROP, right, 0, 0, 0);
   }
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  set_environment(folder);
+  set_environment(keeper, folder);
   execvp(options->program[0], options->program);
   fprintf(stderr, "cannot start %s: %s\n", options->program[0], strerror(errno));
   _exit(kCannotStart);

@@ -6,6 +6,8 @@
 // What the keeper gets from the one who opened the room.
 typedef struct {
   const Options *options;
+  const Files *files;  // the program inherits them
+  int note;            // and this, where it is not -1
   const char *folder;
   uid_t user;        // that the program is to be, 0: no other
   uint8_t confined;  // what the namespaces that it is in give, before it does the rest

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "options.h"
 #include "pump.h"
 #include "room.h"
@@ -19,15 +20,19 @@ int main(int argc, char **argv) {
   Room room = {.lock = -1};
   int parsed = options_parse(argc, argv, &options);
   if (parsed >= 0) return parsed;
-  const char *wrong = room_open(&options, &room);
+  Files files = {.count = 0};
+  if (write(STDOUT_FILENO, kPreamble, strlen(kPreamble)) != (ssize_t)strlen(kPreamble)) {
+    return kExitSession;
+  }
+  if (options.cache != NULL) {
+    int ended = files_receive(&options, &files);
+    if (ended >= 0) return ended;
+  }
+  const char *wrong = room_open(&options, &files, &room);
   if (wrong != NULL) {
     fprintf(stderr, "tvmedge-session: %s: %s\n", wrong, strerror(errno));
     room_close(&room);
     return kExitSetup;
-  }
-  if (write(STDOUT_FILENO, kPreamble, strlen(kPreamble)) != (ssize_t)strlen(kPreamble)) {
-    room_close(&room);
-    return kExitSession;
   }
   return pump_run(&options, &room);
 }

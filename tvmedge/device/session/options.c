@@ -21,6 +21,8 @@ static const char kHelp[] =
     "  --silence-seconds N  of the host between two frames (default: 30)\n"
     "  --show PATH          let it read this too; may be repeated, as the next\n"
     "  --keep FOLDER        let it write here, for sessions that come: it then has no user of its own\n"
+    "  --cache FOLDER       keep files that hosts send here, for sessions that come\n"
+    "  --cache-mb N         of those files together (default: 4096)\n"
     "  --help, --version\n"
     "\n"
     "Exit codes: 0 the program ended by itself with 0; 2 bad usage; 4 any other end, which the\n"
@@ -55,7 +57,12 @@ static int parse_one(const char *name, const char *value, Options *options) {
       {"--wall-seconds", &limits->wall_seconds}, {"--disk-mb", &limits->disk_mb},
       {"--files", &limits->files},               {"--processes", &limits->processes},
       {"--silence-seconds", &limits->silence_seconds},
+      {"--cache-mb", &options->cache_mb},
   };
+  if (strcmp(name, "--cache") == 0) {
+    options->cache = value;
+    return value[0] == '/' ? 0 : -1;
+  }
   if (strcmp(name, "--show") == 0) return add_place(options->places.shown, value);
   if (strcmp(name, "--keep") == 0) return add_place(options->places.kept, value);
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -68,7 +75,8 @@ static int parse_one(const char *name, const char *value, Options *options) {
 
 int options_parse(int argc, char **argv, Options *options) {
   *options = (Options){
-      .limits = {.disk_mb = 1024, .files = 256, .processes = 512, .silence_seconds = 30}};
+      .limits = {.disk_mb = 1024, .files = 256, .processes = 512, .silence_seconds = 30},
+      .cache_mb = 4096};
   int at = 1;
   for (; at < argc && strcmp(argv[at], "--") != 0; at += 2) {
     const char *value = at + 1 < argc ? argv[at + 1] : "";

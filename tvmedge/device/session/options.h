@@ -27,6 +27,8 @@ typedef struct {
 typedef struct {
   Limits limits;
   Places places;
+  const char *cache;  // the folder of files that hosts sent; NULL: hosts send none
+  long cache_mb;      // that they may take together
   char **program;  // and its arguments, ended by NULL
 } Options;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "frames.h"
+#include "note.h"
 
 enum {
   kAliveMs = 5 * 1000,  // between two signs of life to the host
@@ -79,6 +80,8 @@ static void begin_frame(Pump *pump) {
     stop(pump, why);
   } else if (frame.kind == kEnd) {
     pump->in_ending = 1;
+  } else if (frame.kind == kStop) {
+    stop(pump, "ended: its host wanted it");
   } else if (frame.kind == kData) {
     if (pump->in_ending) stop(pump, "refused the host: it sent data after the end");
     pump->body_left = frame.bytes;
@@ -228,14 +231,15 @@ static void describe_end(const Pump *pump, char *text, size_t size) {
 // The last frame; a host that does not read it within the grace goes without.
 static void tell_end(Pump *pump) {
   int64_t deadline = now_ms() + kGraceMs;
-  char end[192], *text = (char *)pump->to_host.bytes + kFrameHead;
+  char end[192], kernel[kNoteName], *text = (char *)pump->to_host.bytes + kFrameHead;
+  note_read(pump->room->note, kernel);
   for (int last = 0; last < 2; last++) {
     if (last) {
       describe_end(pump, end, sizeof end);
       const Tiding *tiding = &pump->tiding;
-      int length = snprintf(text, 320, "%s\npeak_kib %lld\ncpu_ms %lld\nwall_ms %lld\n", end,
-                            (long long)tiding->peak_kib, (long long)tiding->cpu_ms,
-                            (long long)(now_ms() - pump->started));
+      int length = snprintf(text, 320, "%s\npeak_kib %lld\ncpu_ms %lld\nwall_ms %lld\nkernel %s\n",
+                            end, (long long)tiding->peak_kib, (long long)tiding->cpu_ms,
+                            (long long)(now_ms() - pump->started), kernel);
       queue(pump, kOver, (size_t)length);
     }
     while (!empty(&pump->to_host) && now_ms() < deadline) {

@@ -13,6 +13,7 @@
 
 #include "folder.h"
 #include "keeper.h"
+#include "note.h"
 
 enum { kPipeBytes = 1 << 20, kFirstUser = 0x70000000, kPatience = 500 };
 enum { kAlone = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS };
@@ -73,15 +74,18 @@ static int make_pipes(int pipes[kPipes][2]) {
   return 0;
 }
 
-const char *room_open(const Options *options, Room *room) {
+const char *room_open(const Options *options, const Files *files, Room *room) {
   int pipes[kPipes][2];
   room->keeper = -1;
   room->lock = folder_make(room->folder, sizeof room->folder);
   if (room->lock < 0) return "cannot make a private folder";
+  room->note = note_make();
   if (make_pipes(pipes) != 0) return "cannot make pipes";
   // What is kept belongs to the one who started us, and so must who writes it.
   int own_user = geteuid() == 0 && options->places.kept[0] == NULL;
   Keeper keeper = {.options = options,
+                   .files = files,
+                   .note = room->note,
                    .folder = room->folder,
                    .user = own_user ? kFirstUser + (uid_t)getpid() : 0,
                    .in = pipes[kIn][0],

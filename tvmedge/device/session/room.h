@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "files.h"
 #include "options.h"
 
 // What confines a program, as bits.
@@ -28,6 +29,7 @@ typedef struct {
 
 typedef struct {
   char folder[256];  // empty, or the program's where it has no root of its own
+  int note;          // what the program runs, see note.h
   int lock;          // held as long as the folder is in use
   pid_t keeper;
   int in, out, err;  // the program's streams, our ends
@@ -36,7 +38,7 @@ typedef struct {
 } Room;
 
 // Starts the program; NULL, or what went wrong (with errno).
-const char *room_open(const Options *options, Room *room);
+const char *room_open(const Options *options, const Files *files, Room *room);
 
 // Ends whatever is left and removes the folder.
 void room_close(Room *room);
