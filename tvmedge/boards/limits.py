@@ -10,12 +10,11 @@ from pathlib import Path
 @dataclass(frozen=True)
 class SessionLimits:
     """None leaves the session program's own: no limit, but for disk (1024), files (256),
-    processes (512), silence (30) and cache (4096).
+    processes (512) and silence (30).
 
     ``memory_mb`` of all its processes, ``cpu_seconds`` of each, ``wall_seconds`` from start to
     end, ``disk_mb`` of its private folder, ``files`` open at a time, ``processes`` and threads,
-    ``silence_seconds`` that its host may take between two signs of life, ``cache_mb`` of the files
-    that a board keeps from session to session.
+    ``silence_seconds`` that its host may take between two signs of life.
     """
 
     memory_mb: int | None = None
@@ -25,7 +24,6 @@ class SessionLimits:
     files: int | None = None
     processes: int | None = None
     silence_seconds: int | None = None
-    cache_mb: int | None = None
 
     def arguments(self) -> list[str]:
         """The limits as the session program's options."""

@@ -20,8 +20,11 @@ from tvmedge.device.build_server import build_library_server
 from tvmedge.device.pack import LIBRARY_SERVER, SERVER, cached_board
 from tvmedge.errors import InputError
 from tvmedge.gateway.config import PoolBoard
+from tvmedge.resources import cache_dir
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.types import Form
+
+_FILES = "gateway-files"
 
 
 def wanted_spec(ask: Ask) -> TargetSpec:
@@ -61,7 +64,7 @@ def start_command(
     options = ["--threads", str(threads)] if threads and form is Form.VM else []
     if board.address.kind is BoardKind.SSH:
         return remote_command(board.address, spec, form, limits, options)
-    session = session_command(spec, limits, SessionPlaces())
+    session = session_command(spec, limits, SessionPlaces(cache=cache_dir(_FILES)))
     if board.address.kind is BoardKind.LOCAL:
         server = SERVER if form is Form.VM else LIBRARY_SERVER
         return [*session, str(cached_board(spec, form) / server), *options]

@@ -7,7 +7,7 @@ from tornado.iostream import BaseIOStream
 HEAD = 8
 LIMIT = 1 << 18
 _DATA = b"D"
-_SIGNS = b"HE"
+_SIGNS = b"HEKG"
 
 
 class FrameError(Exception):
