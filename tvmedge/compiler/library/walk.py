@@ -152,7 +152,7 @@ def _nbytes(name: str, ty: tvm.ir.Type) -> int:
     dims = []
     for size in ty.shape:
         if not isinstance(size, int | tirx.IntImm):
-            raise NotStraightLineError(name, f"has the open dimension {size}")
+            raise NotStraightLineError(name, f"has the open dimension {size} (--input fixes it)")
         dims.append(int(size))
     dtype = str(ty.dtype)
     _require_bytes(name, dtype)
