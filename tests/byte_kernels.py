@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from tvm import te, tirx
 
 from tvmedge.compiler.kernels.dots import Dots, depthwise_fours, dot_conv
 from tvmedge.compiler.kernels.fixed_point import scaled
+from tvmedge.compiler.kernels.float_codes import quantised
+from tvmedge.compiler.kernels.fours import interleaved, max_fours, sum_fours
 from tvmedge.compiler.kernels.window import Cover, Window
 from tvmedge.scheduling.plan import KERNEL
 
@@ -62,6 +65,64 @@ def depthwise(channels: int, size: tuple[int, int], window: Window) -> Case:
     for (a, b), pixels in _windows(data, window, (rows, columns)):
         total += pixels * weight[None, :, a, b][:, :, None, None]
     return _requantised(rng, [x, w], sums, total, [data, fours], 0, kh * kw)
+
+
+def pooled(channels: int, size: tuple[int, int], window: Window, dtype: str = "uint8") -> Case:
+    """The largest byte of each window."""
+    rng, blocks = np.random.default_rng(channels), channels // BLOCK
+    data = rng.integers(0, 256, (1, blocks, *size, BLOCK)).astype(dtype)
+    x = _placeholder(data)
+    least = int(np.iinfo(dtype).min)
+    under = _windows(data, window, window.output(*size), least)
+    expected = np.maximum.reduce([pixels for _, pixels in under]).astype(dtype)
+    return Case(te.create_prim_func([x, max_fours(x, window)]), [data], expected)
+
+
+def summed(channels: int, size: tuple[int, int]) -> Case:
+    """All pixels of each channel."""
+    rng, blocks, (height, width) = np.random.default_rng(1), channels // BLOCK, size
+    data = _bytes(rng, 1, blocks, 1, height * width, BLOCK)
+    expected = data.sum(axis=3, keepdims=True).astype(np.int32)
+    return Case(te.create_prim_func([x := _placeholder(data), sum_fours(x)]), [data], expected)
+
+
+def quantised_pixels(shape: tuple[int, ...], scale: float, zero: int, dtype: str) -> Case:
+    """float32 as QuantizeLinear has it, ties and what is beyond all codes among it."""
+    rng = np.random.default_rng(2)
+    real = (rng.uniform(-300, 300, shape) * scale).astype(np.float32)
+    flat = real.reshape(-1)
+    flat[::3] = np.rint(flat[::3] / scale) * np.float32(scale) + np.float32(scale / 2)
+    flat[:9] = [np.inf, -np.inf, 1e38, -1e38, 1e-42, -1e-42, 0.0, -0.0, scale / 2]
+    codes = _codes_of_bits(real.view(np.int32).astype(np.int64), float(np.float32(scale)), zero)
+    limits = np.iinfo(dtype)
+    codes = np.clip(codes, limits.min, limits.max).astype(dtype)
+    with np.errstate(over="ignore"):
+        steps = np.clip(real / np.float32(scale) + np.float32(zero), limits.min, limits.max)
+    assert np.abs(codes - steps).max() <= 0.5001
+    x = _placeholder(real)
+    made = quantised(x, float(np.float32(scale)), zero, dtype)
+    return Case(te.create_prim_func([x, made]), [real], codes)
+
+
+def _codes_of_bits(bits: Array, scale: float, zero: int) -> Array:
+    """m * 2^e in steps of ``scale``, a factor of 31 bits, rounded to 25 bits and half to even."""
+    shift = 31 - math.frexp(1 / scale)[1]
+    factor = round(2.0**shift / scale)
+    part = (((bits & 0x7FFFFF) | 0x800000) * factor >> 25) + 16 & -32
+    by = np.clip(125 + shift - (bits >> 23 & 255), 19, 31)
+    steps = part + (1 << by - 1) - 1 + (part >> by & 1) >> by
+    return np.asarray(np.where(bits < 0, -steps, steps) + zero)
+
+
+def interleaved_image(channels: int, size: tuple[int, int], *, last: bool) -> Case:
+    """An image of few channels pixel by pixel, which came plane by plane or channels ``last``."""
+    rng, (height, width) = np.random.default_rng(3), size
+    data = _bytes(rng, 1, channels, height, width)
+    whole = np.stack([data[:, min(i, channels - 1)] for i in range(BLOCK // 8)], axis=-1)
+    given = np.ascontiguousarray(data.transpose(0, 2, 3, 1)) if last else data
+    x = _placeholder(given)
+    image = te.compute(data.shape, lambda n, c, h, w: x[n, h, w, c]) if last else x
+    return Case(te.create_prim_func([x, interleaved(image, 4)]), [given], whole[:, None])
 
 
 def product(rows: int, depth: int, columns: int) -> Case:
@@ -158,16 +219,17 @@ def _codes(numbers: te.Tensor, low: int) -> te.Tensor:
     return te.compute(numbers.shape, lambda *i: limited_too[i].astype("uint8"))
 
 
-def _windows(data: Array, window: Window, result: tuple[int, int]) -> Any:
+def _windows(data: Array, window: Window, result: tuple[int, int], fill: int = ZERO) -> Any:
     """For each tap, the pixels under it."""
     top, left, bottom, right = window.pads
     pads = [(0, 0), (0, 0), (top, bottom), (left, right), *[(0, 0)] * (data.ndim - 4)]
-    padded = np.pad(data, pads, constant_values=ZERO).astype(np.int64)
+    padded = np.pad(data, pads, constant_values=fill).astype(np.int64)
     (sh, sw), (rows, columns) = window.strides, result
+    dh, dw = window.dilations
     for a in range(window.kernel[0]):
         for b in range(window.kernel[1]):
-            under = padded[:, :, a : a + (rows - 1) * sh + 1 : sh]
-            yield (a, b), under[:, :, :, b : b + (columns - 1) * sw + 1 : sw]
+            under = padded[:, :, a * dh : a * dh + (rows - 1) * sh + 1 : sh]
+            yield (a, b), under[:, :, :, b * dw : b * dw + (columns - 1) * sw + 1 : sw]
 
 
 def _placeholder(array: Array) -> te.Tensor:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 from tvmedge.schedules.rules.choose import cpu_rules
 
-from tests.byte_kernels import Case, added, convolution, depthwise, joined, looked_up, product
+from tests.byte_kernels import (
+    Case,
+    added,
+    convolution,
+    depthwise,
+    interleaved_image,
+    joined,
+    looked_up,
+    pooled,
+    product,
+    quantised_pixels,
+    summed,
+)
 from tests.hexagon_kernels import Ran, hexagon, run
 from tvmedge.compiler.kernels.window import Window
 from tvmedge.scheduling.engine import Tuned, apply_tuned
@@ -71,6 +83,52 @@ def test_depthwise(size: tuple[int, int], window: Window) -> None:
     """Widths of whole fours and others; with a stride of 2 no pixel beyond the image is read."""
     counts = _ran(depthwise(64, size, window), "dot_depthwise").counts
     assert counts.vector_instructions > counts.instructions / 4
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pooled(64, (17, 17), Window((3, 3), (2, 2), (0, 0, 0, 0))),  # eight columns
+        pooled(32, (13, 13), Window((3, 3), (2, 2), (0, 0, 0, 0)), "int8"),
+        pooled(32, (12, 9), Window((2, 2), (2, 2), (0, 0, 0, 0))),
+        pooled(32, (7, 8), THREE),
+        pooled(32, (6, 5), Window((5, 5), (1, 1), (2, 2, 2, 2))),
+        pooled(32, (9, 14), Window((3, 2), (3, 3), (1, 1, 1, 1))),
+        pooled(32, (9, 9), Window((2, 2), (1, 1), (0, 0, 0, 0), (2, 2)), "int8"),
+    ],
+)
+def test_pools(case: Case) -> None:
+    counts = _ran(case, "byte_pool").counts
+    assert counts.packets < case.expected.size
+
+
+@pytest.mark.parametrize("size", [(4, 6), (7, 7), (1, 3)])
+def test_sums(size: tuple[int, int]) -> None:
+    case = summed(64, size)
+    counts = _ran(case, "byte_sum").counts
+    assert counts.packets < case.inputs[0].size / 8 + 50
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        quantised_pixels((1, 3, 8, 32), 1 / 64, 128, "uint8"),
+        quantised_pixels((4096,), 0.0173, 100, "uint8"),
+        quantised_pixels((40, 32), 3e-7, -5, "int8"),
+    ],
+    ids=["a power of two", "any step", "a small step"],
+)
+def test_floats_become_codes_in_vectors(case: Case) -> None:
+    counts = _ran(case, "byte_elementwise").counts
+    assert counts.packets < case.expected.size / 2 + 100
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize(("channels", "size"), [(3, (4, 64)), (3, (5, 40)), (1, (3, 32))])
+def test_images_of_few_channels(channels: int, size: tuple[int, int], last: bool) -> None:
+    case = interleaved_image(channels, size, last=last)
+    counts = _ran(case, "interleave").counts
+    assert counts.vector_instructions > 0
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,18 @@ from tvmedge.schedules.rules.hexagon.depthwise import Depthwise
 from tvmedge.schedules.rules.hexagon.dot_conv import DotConv
 from tvmedge.schedules.rules.hexagon.dot_product import DotProduct
 from tvmedge.schedules.rules.hexagon.elementwise import Elementwise
+from tvmedge.schedules.rules.hexagon.interleave import Interleave
+from tvmedge.schedules.rules.hexagon.pool import Pool
+from tvmedge.schedules.rules.hexagon.sums import Sums
 
 from tvmedge.scheduling.engine import Rule
 
-RULES: tuple[Rule, ...] = (DotConv(), DotProduct(), Depthwise(), Elementwise())
+RULES: tuple[Rule, ...] = (
+    DotConv(),
+    DotProduct(),
+    Depthwise(),
+    Pool(),
+    Sums(),
+    Interleave(),
+    Elementwise(),
+)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tvm
 from tvm import s_tir, tirx
+from tvm.ir.expr import TensorLoad
 from tvm_ffi import structural_walk
 from tvmedge.schedules.rules.hexagon.intrinsics import LANES
 from tvmedge.schedules.rules.hexagon.narrow import BYTES
@@ -39,25 +40,24 @@ class Elementwise:
         for block in blocks(schedule):
             inline(schedule, block)
         rest = blocks(schedule)
-        inner = [_side_by_side(schedule, block) for block in rest]
+        inner = [side_by_side(schedule, block) for block in rest]
         if 0 in inner:
             return None
         for block, count in zip(rest, inner, strict=True):
-            _in_vectors(schedule, block, count)
+            in_vectors(schedule, block, count)
         return Plan(schedule)
 
 
-def _side_by_side(schedule: s_tir.Schedule, block: Block) -> int:
+def side_by_side(schedule: s_tir.Schedule, block: Block) -> int:
     """How many of the innermost loops of ``block`` are one for vectors; 0 where none is."""
     body, loops = schedule.get(block), schedule.get_loops(block)
-    buffers = [region.source for region in (*body.reads, *body.writes)]
-    if reduces(body) or not loops or any(str(b.dtype) not in TYPES for b in buffers):
+    if reduces(body) or not loops or not _of_integers(body):
         return 0
     known = moves(schedule, block, loops)
     if known is None:
         return 0
     steps = [step for step in known.steps if step[-1] is not None]
-    tables = sum(_is_table(buffer) for buffer in buffers)
+    tables = sum(_is_table(region.source) for region in body.reads)
     if len(known.steps) - len(steps) > tables or known.steps[0][-1] != 1:
         return 0
     if any(step[-1] not in (0, 1) for step in steps):
@@ -71,11 +71,35 @@ def _side_by_side(schedule: s_tir.Schedule, block: Block) -> int:
     return count if size >= LANES else 0
 
 
+def _of_integers(block: s_tir.SBlock) -> bool:
+    """Whether ``block`` computes with integers, and takes the bits of floats at most."""
+    types = {str(region.source.dtype) for region in (*block.reads, *block.writes)}
+    return types <= {*TYPES} or _takes_bits(block)
+
+
+def _takes_bits(block: s_tir.SBlock) -> bool:
+    calls: list[tvm.ir.Call] = []
+    loads: list[TensorLoad] = []
+    structural_walk(block.body, (tvm.ir.Call, calls.append))
+    structural_walk(block.body, (TensorLoad, loads.append))
+    taken = [call.args[0] for call in calls if call.op.name == "tirx.reinterpret"]
+    floats = [load for load in loads if str(load.source.dtype) == "float32"]
+    others = {str(load.source.dtype) for load in loads} - {"float32", *TYPES}
+    of_loads = sum(isinstance(value, TensorLoad) for value in taken)
+    written = str(block.writes[0].source.dtype)
+    return not others and written in TYPES and len(taken) == len(floats) == of_loads
+
+
 def _joins(extents: tuple[int, ...], steps: list[tuple[int | None, ...]], count: int) -> bool:
     """Whether the loop outside of ``count`` ones goes on where they end, in all accesses."""
     at = len(extents) - count - 1
-    return count == 0 or all(
-        step[at] is not None and step[at] == (step[at + 1] or 0) * extents[at + 1] for step in steps
+    return (
+        count == 0
+        or extents[at] == 1
+        or all(
+            step[at] is not None and step[at] == (step[at + 1] or 0) * extents[at + 1]
+            for step in steps
+        )
     )
 
 
@@ -100,7 +124,7 @@ def _branches(body: s_tir.SBlock, axis: tirx.Var) -> bool:
     )
 
 
-def _in_vectors(schedule: s_tir.Schedule, block: Block, count: int) -> None:
+def in_vectors(schedule: s_tir.Schedule, block: Block, count: int) -> None:
     loops = schedule.get_loops(block)
     outer, inner = loops[:-count], loops[-count:]
     loop = schedule.fuse(*inner) if count > 1 else inner[0]

@@ -12,9 +12,10 @@ from typing import Any
 import tvm
 from tvm import te, tirx
 
+from tvmedge.compiler.kernels.fours import slide_fours
 from tvmedge.compiler.kernels.product import cover, size_of, zeros_beyond
 from tvmedge.compiler.kernels.window import Cover, Window, around, sizes_of, slide, within
-from tvmedge.scheduling.plan import CUT, KERNEL, MOVES
+from tvmedge.scheduling.plan import CUT, KERNEL
 
 
 @dataclass(frozen=True)
@@ -97,31 +98,14 @@ def dot_dense(data: te.Tensor, weight: te.Tensor, tile: int, columns: int) -> te
 
 def depthwise_fours(data: te.Tensor, weight: te.Tensor, window: Window, fill: int) -> te.Tensor:
     """data [N, C / b, H, W, b], weight [C / b, KH, KW, 4, b], the same four times: a vector holds
-    four pixels. Sums are formed of whole fours of columns, and those beyond the result dropped."""
-    batch, blocks, height, width, block = sizes_of(data)
-    (sh, sw), (dh, dw) = window.strides, window.dilations
-    rows, columns = window.output(height, width)
+    four pixels."""
     fours = int(weight.shape[3])
-    covered = -(-columns // fours) * fours
-    image = around(data, window, (rows, covered), (0, (covered - columns) * sw), fill)
-    kh_size, kw_size = window.kernel
-    kh, kw = te.reduce_axis((0, kh_size), "kh"), te.reduce_axis((0, kw_size), "kw")
 
-    def element(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
-        pixel = image[n, c, h * sh + kh * dh, w * sw + kw * dw, i]
+    def element(pixel: tvm.ir.Expr, channel: Any, taps: Any, w: tirx.Var) -> tvm.ir.Expr:
+        (c, i), (kh, kw) = channel, taps
         return te.sum(_wide(pixel) * _wide(weight[c, kh, kw, w % fours, i]), axis=[kh, kw])
 
-    attrs = {KERNEL: "dot_depthwise", MOVES: (sw, dw)}
-    shape = (batch, blocks, rows, covered, block)
-    sums = te.compute(shape, element, name="depthwise", attrs=attrs)
-    if covered == columns:
-        return sums
-    return te.compute(
-        (batch, blocks, rows, columns, block),
-        lambda *axes: sums[axes],
-        name="crop",
-        attrs={CUT: 1},
-    )
+    return slide_fours(data, window, fill, element, ("depthwise", "dot_depthwise"))
 
 
 def _wide(value: Any) -> tvm.ir.Expr:

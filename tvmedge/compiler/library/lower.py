@@ -13,10 +13,14 @@ import tvm
 from tvm import s_tir, tirx
 
 from tvmedge.compiler.kernels.fixed_point import has_hvx
+from tvmedge.compiler.library.hvx_gathers import HvxGathers
 from tvmedge.compiler.library.hvx_stores import HvxStores
 from tvmedge.compiler.library.plain_calls import PlainCalls
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
+
+
+COMMON = "tirx.CommonSubexprElim"  # makes variables of parts of indices
 
 
 def kernel_passes() -> tuple[Pass, ...]:
@@ -81,12 +85,17 @@ def code_passes() -> tuple[Pass, ...]:
     )
 
 
+def _named(step: Pass, name: str) -> bool:
+    return isinstance(step, tvm.transform.Pass) and step.info.name == name
+
+
 def lower(module: tvm.IRModule, target: tvm.target.Target, threads: int = 1) -> tvm.IRModule:
     """Scheduled kernels -> what LLVM's code generator takes, in C's calling convention."""
     module = tirx.transform.BindTarget(target.with_host(target))(module)
     steps: tuple[Pass, ...] = (*kernel_passes(), PlainCalls(threads), *code_passes())
     if has_hvx(target):
-        steps = (*steps, HvxStores())
+        before = next(at for at, step in enumerate(steps) if _named(step, COMMON))
+        steps = (*steps[:before], HvxGathers(), *steps[before:], HvxStores())
     for step in steps:
         module = step(module)
     return module

@@ -5,9 +5,17 @@ from __future__ import annotations
 
 from tvm import relax
 
-from tvmedge.compiler.passes.blocked.context import Context
+from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
+from tvmedge.compiler.kernels.fours import sum_fours
+from tvmedge.compiler.passes.blocked.context import Context, in_fours
 from tvmedge.compiler.passes.blocked.images import open_image
-from tvmedge.compiler.passes.blocked.layout import Blocked, Order, image_sizes, open_sizes
+from tvmedge.compiler.passes.blocked.layout import (
+    Blocked,
+    Order,
+    image_sizes,
+    open_sizes,
+    static_shape,
+)
 
 
 def mean(context: Context, call: relax.Call) -> Blocked | None:
@@ -19,9 +27,30 @@ def mean(context: Context, call: relax.Call) -> Blocked | None:
         return None
     value = context.any_blocked(call.args[0])
     batch, channels, _, _ = value.shape
+    if (summed := _of_bytes(context, call)) is not None:
+        return Blocked(summed, (batch, channels, 1, 1), value.groups)
     fold = relax.op.sum if call.op.name == "relax.sum" else relax.op.mean
     pooled = context.emit(fold(value.expr, axis=[2, 3], keepdims=True))
     return Blocked(pooled, (batch, channels, 1, 1), value.groups)
+
+
+def _of_bytes(context: Context, call: relax.Call) -> relax.Var | None:
+    """The sum of bytes that were made wider first, where vectors of the core hold four pixels."""
+    wider = context.made_by(call.args[0], "relax.astype")
+    if wider is None or not context.is_blocked(wider.args[0]) or not in_fours(context):
+        return None
+    data = context.any_blocked(wider.args[0]).expr
+    shape = static_shape(data)
+    if shape is None or str(data.ty.dtype) != "uint8" or str(call.ty.dtype) != "int32":
+        return None
+    batch, blocks, height, width, block = shape
+    row = context.emit(relax.op.reshape(data, (batch, blocks, 1, height * width, block)))
+    return context.layout.builder.emit_te(
+        sum_fours,
+        row,
+        primfunc_name_hint="byte_sum",
+        primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
+    )
 
 
 def shuffle(context: Context, call: relax.Call) -> Blocked | None:

@@ -11,6 +11,7 @@ from tvm import relax
 from tvmedge.compiler.passes.blocked.images import open_image
 from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, open_sizes
 from tvmedge.scheduling.knobs import Defaults, Knobs
+from tvmedge.targeting.core import DotKind
 from tvmedge.types import Winograd
 
 
@@ -85,3 +86,9 @@ class Context:
         if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.Op):
             return value if value.op.name == name else None
         return None
+
+
+def in_fours(context: Context) -> bool:
+    """Whether a vector of the core holds the bytes of four pixels of a block."""
+    unit = context.layout.core.integer
+    return unit is not None and unit.kind is DotKind.VRMPY

@@ -17,15 +17,22 @@ from tvm import relax
 
 from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.dots import Dots, depthwise_fours, dot_conv, dot_depthwise
+from tvmedge.compiler.kernels.fours import interleaved
 from tvmedge.compiler.kernels.window import Cover, Window
-from tvmedge.compiler.passes.blocked.context import Context
+from tvmedge.compiler.passes.blocked.context import Context, in_fours
 from tvmedge.compiler.passes.blocked.images import open_image
-from tvmedge.compiler.passes.blocked.layout import Blocked, Layout, known, numbers, open_sizes
+from tvmedge.compiler.passes.blocked.layout import (
+    Blocked,
+    Layout,
+    known,
+    numbers,
+    open_sizes,
+    static_shape,
+)
 from tvmedge.compiler.passes.blocked.windows import window_of
 from tvmedge.schedules.rules.cpu.dot_tiles import dot_tile
 from tvmedge.schedules.rules.cpu.tiles import window_width
 from tvmedge.schedules.rules.hexagon.narrow import PIXELS
-from tvmedge.targeting.core import DotKind
 
 Array = npt.NDArray[np.int8]
 LAYOUTS = (("NCW", "OIW"), ("NCHW", "OIHW"))
@@ -59,8 +66,7 @@ def dot_convolution(context: Context, call: relax.Call) -> Blocked | None:
 def _depthwise(
     context: Context, data: relax.Expr, packed: Array, window: Window, value: int
 ) -> relax.Var:
-    core = context.layout.core
-    if core.integer is not None and core.integer.kind is DotKind.VRMPY:
+    if in_fours(context):
         fours = np.repeat(packed[:, :, :, None], PIXELS, axis=3)
         return context.layout.builder.emit_te(
             lambda x, w: depthwise_fours(x, w, window, value),
@@ -69,7 +75,7 @@ def _depthwise(
             primfunc_name_hint="depthwise",
             primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
         )
-    width = window_width(core)
+    width = window_width(context.layout.core)
     return context.layout.builder.emit_te(
         lambda x, w: dot_depthwise(x, w, window, value, width),
         data,
@@ -100,6 +106,10 @@ def _image(context: Context, data: relax.Expr, channels: int) -> relax.Expr:
     if context.is_blocked(data) or channels > context.layout.block // 2:
         return context.blocked(data).expr
     length = -(-channels // depth) * depth
+    if in_fours(context) and static_shape(data) is not None:
+        return context.layout.builder.emit_te(
+            lambda x: interleaved(x, length), context.image(data), primfunc_name_hint="interleave"
+        )
     short = Layout(context.layout.builder, context.layout.core, length)
     return short.pack(context.image(data)).expr
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from tvm import relax
 
+from tvmedge.compiler.kernels.fours import max_fours
 from tvmedge.compiler.kernels.window import avg_pool, max_pool
-from tvmedge.compiler.passes.blocked.context import Context
+from tvmedge.compiler.passes.blocked.context import Context, in_fours
 from tvmedge.compiler.passes.blocked.images import open_image
-from tvmedge.compiler.passes.blocked.layout import Blocked, same
+from tvmedge.compiler.passes.blocked.layout import Blocked, same, static_shape
 from tvmedge.compiler.passes.blocked.windows import window_of
 from tvmedge.schedules.rules.cpu.tiles import window_width
 
@@ -39,7 +40,14 @@ def _pool(context: Context, call: relax.Call, *, average: bool) -> Blocked | Non
             lambda x: avg_pool(x, window, include, width), value.expr, primfunc_name_hint="avg_pool"
         )
     else:
+        fours = in_fours(context) and _of_known_bytes(value.expr)
         pooled = emit(
-            lambda x: max_pool(x, window, width), value.expr, primfunc_name_hint="max_pool"
+            lambda x: max_fours(x, window) if fours else max_pool(x, window, width),
+            value.expr,
+            primfunc_name_hint="max_pool",
         )
     return Blocked(pooled, result, value.groups)
+
+
+def _of_known_bytes(expr: relax.Expr) -> bool:
+    return static_shape(expr) is not None and str(expr.ty.dtype) in ("uint8", "int8")

@@ -43,8 +43,11 @@ def quantize(context: Context, call: relax.Call) -> Coded | None:
     else:
         scale = relax.const(np.float32(grid.scale))
         zero = relax.const(grid.zero, grid.dtype)
-        real = context.visit(call.args[0])
-        codes = relax.op.quantize(real, scale, zero, axis=0, out_dtype=grid.dtype)
+        turned = context.made_by(call.args[0], "relax.permute_dims")
+        source = call.args[0] if turned is None else turned.args[0]
+        codes = relax.op.quantize(context.visit(source), scale, zero, axis=0, out_dtype=grid.dtype)
+        if turned is not None:  # codes are moved sooner than floats
+            codes = relax.Call(turned.op, [context.emit(codes)], turned.attrs)
     return Coded(context.emit(codes), grid.reals, grid)
 
 
