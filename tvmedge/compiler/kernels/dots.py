@@ -15,7 +15,7 @@ from tvm import te, tirx
 from tvmedge.compiler.kernels.fours import slide_fours
 from tvmedge.compiler.kernels.product import cover, size_of, zeros_beyond
 from tvmedge.compiler.kernels.window import Cover, Window, around, sizes_of, slide, within
-from tvmedge.scheduling.plan import CUT, KERNEL
+from tvmedge.scheduling.plan import CUT, KERNEL, MOVES
 
 
 @dataclass(frozen=True)
