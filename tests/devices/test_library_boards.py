@@ -124,6 +124,21 @@ def test_a_hang_is_ended(board: tuple[str, str], make_library: Callable[[str], P
         session.run(_asking(HANG))
 
 
+def test_a_limit_of_the_command_line_ends_a_session(
+    make_library: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _require_emulator(target("raspberry-pi-4b"))
+    bundle, hang = str(make_library("raspberry-pi-4b")), tmp_path / "x.npy"
+    np.save(hang, _asking(HANG)[IN])
+    run = ["run", bundle, "--input", str(hang), "--board", "emulated"]
+    assert main([*run, "--limit.wall-seconds", "2"]) == 4
+    assert "more wall than the 2 s that a session may use" in capsys.readouterr().err
+    assert main([*run, "--limit.memory-mb", "0"]) == 2
+    assert "--limit.memory-mb 0: give a whole number from 1" in capsys.readouterr().err
+    assert main([*run[:-1], "local", "--limit.memory-mb", "9"]) == 2
+    assert "runs no session" in capsys.readouterr().err
+
+
 def test_a_serial_library_takes_no_threads(make_library: Callable[[str], Path]) -> None:
     with pytest.raises(InputError, match="at most 1 threads"):
         open_session(parse_address("local"), make_library("host"), SessionOptions(threads=2))

@@ -302,6 +302,12 @@ def _require_fits(address: BoardAddress, bundle: Bundle, options: SessionOptions
     library = bundle.manifest.code.library
     if options.threads is not None and options.threads < 1:
         raise InputError(f"--threads {options.threads}: give 1 or more.")
+    options.limits.require_sensible()
+    if options.limits != SessionLimits() and address.kind in (BoardKind.LOCAL, BoardKind.TVM):
+        raise InputError(
+            f"Board '{address}' runs no session, so nothing there keeps to --limit: leave it out, "
+            "or run the bundle on a board that has sessions."
+        )
     if library is not None:
         _require_library_runs(address, bundle, library, options)
     if address.kind is BoardKind.LOCAL:

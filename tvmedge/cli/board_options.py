@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from tvmedge.boards.limits import SessionLimits
 from tvmedge.targeting import target
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class BoardOptions:
     emulate: Annotated[str | None, Parameter(name="--emulate")] = None
     "With --board emulated: the target to imitate instead of the bundle's own."
 
+    limit: SessionLimits = field(default_factory=SessionLimits)
+
     def address(self) -> BoardAddress:
         """The board that ``--board`` names."""
         from tvmedge.boards.address import parse_address
@@ -48,6 +51,7 @@ class BoardOptions:
             threads=self.threads,
             timeout_s=self.timeout,
             target=spec,
+            limits=self.limit,
             wait_s=self.wait,
             priority=self.priority,
         )
