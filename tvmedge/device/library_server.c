@@ -237,9 +237,9 @@ static void count_steps(Model *model) {
 }
 
 int main(void) {
-  static Model model;
   const char *wrong = counts_open();
   if (wrong != NULL) end(kExitSetup, wrong);
+  Model *model = memory(sizeof *model);
   start();
   for (;;) {
     uint8_t what;
@@ -248,20 +248,20 @@ int main(void) {
       uint8_t count = (uint8_t)sent_files();
       answer(0, 1);
       give(&count, 1);
-    } else if (what == 'L' && model.library.run == NULL) {
-      load(&model, length);
-    } else if (model.library.run == NULL) {
+    } else if (what == 'L' && model->library.run == NULL) {
+      load(model, length);
+    } else if (model->library.run == NULL) {
       end(kExitSession, "no library is loaded");
     } else if (what == 'W') {
-      set_weights(&model, length);
+      set_weights(model, length);
     } else if (what == 'R') {
-      run_once(&model, length);
+      run_once(model, length);
     } else if (what == 'T') {
-      time_runs(&model, length);
+      time_runs(model, length);
     } else if (what == 'C' && length == 0) {
-      show_counts(&model);
+      show_counts(model);
     } else if (what == 'P' && length == 0) {
-      count_steps(&model);
+      count_steps(model);
     } else {
       end(kExitSession, "a packet of no known kind");
     }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,13 +60,16 @@ static void tell_have(const Kept *kept) {
   tell(kFile, body, sizeof body);
 }
 
+static int has_half(const Receiver *receiver) {
+  if (receiver->count == 0) return 0;
+  const Kept *last = &receiver->kept[receiver->count - 1];
+  return last->have != last->bytes;
+}
+
 static const char *name_file(Receiver *receiver) {
   uint64_t bytes = 0;
   if (receiver->count == kFilesMax) return refuse(receiver, "one file too many");
-  if (receiver->count > 0) {
-    const Kept *last = &receiver->kept[receiver->count - 1];
-    if (last->have != last->bytes) return refuse(receiver, "half a file");
-  }
+  if (has_half(receiver)) return refuse(receiver, "half a file");
   for (int i = 0; i < 8; i++) bytes |= (uint64_t)receiver->body[kDigest + i] << 8 * i;
   if (bytes == 0 || bytes > (uint64_t)receiver->store.most) {
     return refuse(receiver, "a file of an impossible size");
@@ -111,26 +115,23 @@ static const char *receive(Receiver *receiver) {
     if (frame.kind == kPiece) wrong = add_piece(receiver, frame.bytes);
     if (wrong != NULL) return wrong;
     if (frame.kind != kGo) continue;
-    const Kept *last = &receiver->kept[receiver->count - 1];
-    return receiver->count > 0 && last->have != last->bytes
-               ? refuse(receiver, "half a file")
-               : NULL;
+    return has_half(receiver) ? refuse(receiver, "half a file") : NULL;
   }
 }
 
 int files_receive(const Options *options, Files *files) {
-  static Receiver receiver;
-  receiver.options = options;
-  const char *wrong = store_open(&receiver.store, options->cache, options->cache_mb);
+  Receiver *receiver = calloc(1, sizeof *receiver);
+  if (receiver == NULL) return kExitSetup;
+  receiver->options = options;
+  const char *wrong = store_open(&receiver->store, options->cache, options->cache_mb);
   if (wrong == NULL) {
     tell(kFile, "", 0);
-    wrong = receive(&receiver);
+    wrong = receive(receiver);
+    close(receiver->store.folder);
   }
-  if (wrong != NULL) {
-    tell(kOver, wrong, strlen(wrong));
-    return kExitSession;
-  }
-  files->count = receiver.count;
-  for (int i = 0; i < receiver.count; i++) files->open[i] = receiver.kept[i].file;
-  return -1;
+  if (wrong != NULL) tell(kOver, wrong, strlen(wrong));
+  files->count = receiver->count;
+  for (int i = 0; i < receiver->count; i++) files->open[i] = receiver->kept[i].file;
+  free(receiver);
+  return wrong == NULL ? -1 : kExitSession;
 }

@@ -153,8 +153,11 @@ const char *store_begin(Store *store, const uint8_t digest[kDigest], int64_t byt
   if (kept->file < 0) return errno == ENOSPC || errno == EDQUOT ? kFull : kBroken;
   // A part of the whole size was left before it was hashed: all of it comes again.
   if (fstat(kept->file, &info) == 0 && info.st_size < bytes) kept->have = info.st_size;
-  if (kept->have == 0 && ftruncate(kept->file, 0) != 0) return kBroken;
-  return make_room(store, bytes - kept->have);
+  const char *wrong = kept->have == 0 && ftruncate(kept->file, 0) != 0
+                          ? kBroken
+                          : make_room(store, bytes - kept->have);
+  if (wrong != NULL) close(kept->file);
+  return wrong;
 }
 
 // Gives a part whose hash is right its name; its file is then open to read only.
