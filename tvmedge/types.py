@@ -105,6 +105,18 @@ class CpuKernel:
     bytes_to_gpu: int | None
 
 
+@dataclass(frozen=True)
+class KernelCost:
+    """What a call of a kernel costs: ``operations`` of arithmetic by element (a multiply-add is
+    two), ``moved_bytes`` of all tensors that it reads or writes, each once; None where only a run
+    knows. ``rule`` scheduled it, "" where none did."""
+
+    name: str
+    rule: str
+    operations: int | None
+    moved_bytes: int | None
+
+
 class DeviceKind(str, Enum):
     """What a bundle's kernels run on."""
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tvmedge.types import CpuKernel, DeviceKind, FixedInput, Form, Precision, Signature
+from tvmedge.types import (
+    CpuKernel,
+    DeviceKind,
+    FixedInput,
+    Form,
+    KernelCost,
+    Precision,
+    Signature,
+)
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 """Major.minor. A reader takes its own major only; a higher minor may add keys
 and files that an older reader of the same major can do without."""
 
@@ -53,7 +61,8 @@ class CodeInfo:
     ``vm_because`` says why the form is no library. A run takes ``activation_bytes`` on one
     thread for all but inputs, weights and results; no plan could do with less than
     ``activation_bound``; None where only a run knows (all since 1.2). ``precision`` is what kernels
-    store float32 in, ``on_cpu`` lists those that a GPU has no rule for (both since 1.4).
+    store float32 in, ``on_cpu`` lists those that a GPU has no rule for (both since 1.4). ``kernels`` says what a call of each costs
+    (since 1.5).
     """
 
     file: str
@@ -67,6 +76,7 @@ class CodeInfo:
     activation_bound: int | None = None
     precision: Precision = Precision.FP32
     on_cpu: tuple[CpuKernel, ...] = ()
+    kernels: tuple[KernelCost, ...] = ()
 
     @property
     def archive(self) -> bool:

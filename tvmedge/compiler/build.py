@@ -28,7 +28,13 @@ from tvmedge.compiler.passes.host_kernels import HostKernels
 from tvmedge.compiler.passes.lift_weights import Lifted, lift_weights
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
 from tvmedge.compiler.passes.small_on_stack import tir_pipeline
-from tvmedge.compiler.pipelines import cpu_kernels, gpu_kernels, run_phases, vm_lowering
+from tvmedge.compiler.pipelines import (
+    PLAIN_KERNELS,
+    cpu_kernels,
+    gpu_kernels,
+    run_phases,
+    vm_lowering,
+)
 from tvmedge.resources import disk_errors
 from tvmedge.scheduling.gpu_items import GpuWatch
 from tvmedge.scheduling.gpu_limits import require_fits, spills
@@ -72,7 +78,14 @@ def schedule(
     and after; ``recorded`` knows kernels that were tuned, and which of several an operator is to
     have.
     """
-    observe = dump.write if dump else None
+    plain: list[tvm.IRModule] = []
+
+    def observe(name: str, module: tvm.IRModule) -> None:
+        if name == PLAIN_KERNELS:
+            plain.append(module)
+        if dump:
+            dump.write(name, module)
+
     numerics = numerics or Numerics()
     winograd = numerics.winograd
     with tvm.target.Target(spec.tvm_target), tvm.transform.PassContext(opt_level=3):
@@ -84,9 +97,10 @@ def schedule(
         beside = HostKernels(tvm.target.Target(spec.tvm_target))
         if spec.accelerator is not None:
             module = beside(module)
-        lifted = replace(lift_weights(module), on_cpu=tuple(beside.found.values()))
-        if observe:
-            observe("lift_weights", lifted.module)
+        lifted = replace(
+            lift_weights(module), on_cpu=tuple(beside.found.values()), plain=plain[0]
+        )
+        observe("lift_weights", lifted.module)
     return lifted
 
 

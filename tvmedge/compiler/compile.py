@@ -21,6 +21,7 @@ from tvmedge.bundle import (
 from tvmedge.compiler.build import schedule
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.forms import FormChoice, code_of
+from tvmedge.compiler.kernel_costs import kernel_costs
 from tvmedge.compiler.notice import notice
 from tvmedge.compiler.passes.lift_weights import Lifted
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
@@ -42,7 +43,7 @@ from tvmedge.scheduling.engine import Choice
 from tvmedge.scheduling.recorded import Applied, Recorded
 from tvmedge.targeting import TargetSpec
 from tvmedge.tensors import ImageOptions, read_inputs
-from tvmedge.types import DeviceKind, Numerics, Precision, Signature, Winograd
+from tvmedge.types import DeviceKind, KernelCost, Numerics, Precision, Signature, Winograd
 from tvmedge.versions import require_tvm, tvmedge_version
 
 log = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ def compile_frontend(
     dump = IrDump(options.dump_ir / spec.name) if options.dump_ir else None
     model = imported.model
     with failures_named(model, f"compiled for {spec.name}"):
-        lifted, applied = _scheduled(imported.module, spec, dump, options)
+        lifted, applied, kernels = _scheduled(imported.module, spec, dump, options)
         code = code_of(lifted, (model.name, imported.signature), spec, options.form, dump)
         check = _check(imported, vectors, spec, options.precision)
     return BundleContents(
@@ -160,6 +161,7 @@ def compile_frontend(
             activation_bound=code.memory.lower_bound,
             precision=options.precision,
             on_cpu=lifted.on_cpu,
+            kernels=kernels,
         ),
         check=check,
         versions=_versions(),
@@ -217,7 +219,7 @@ def _require_fixed(imported: ImportedModel, spec: TargetSpec, options: CompileOp
 
 def _scheduled(
     module: tvm.IRModule, spec: TargetSpec, dump: IrDump | None, options: CompileOptions
-) -> tuple[Lifted, Applied]:
+) -> tuple[Lifted, Applied, tuple[KernelCost, ...]]:
     recorded = Recorded(options.records, spec)
     choices: dict[str, Choice] = {}
     numerics = Numerics(options.winograd, options.precision)
@@ -229,7 +231,8 @@ def _scheduled(
     applied = recorded.applied(choices)
     if options.applied:
         options.applied(applied)
-    return lifted, applied
+    assert lifted.plain is not None
+    return lifted, applied, kernel_costs(lifted.plain, lifted.module, choices)
 
 
 def _versions() -> Mapping[str, str]:

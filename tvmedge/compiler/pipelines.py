@@ -53,6 +53,10 @@ Pass = Callable[[tvm.IRModule], tvm.IRModule]
 Observer = Callable[[str, tvm.IRModule], None]
 
 
+PLAIN_KERNELS = "fuse"
+"""The phase after which kernels are all there and none is scheduled."""
+
+
 @dataclass(frozen=True)
 class Phase:
     """A named step of a pipeline."""
@@ -103,7 +107,7 @@ def unscheduled_kernels(
             ),
         ),
         Phase(
-            "fuse",
+            PLAIN_KERNELS,
             (transform.FuseOps(), transform.FuseTIR(), transform.DeadCodeElimination()),
         ),
     )
