@@ -87,6 +87,15 @@ class KernelCounts:
     counts: Counts
 
 
+@dataclass(frozen=True)
+class CallTimes:
+    """Milliseconds that calls of kernels took: ``kernels`` in their order in a run, and of each
+    run its calls' times."""
+
+    kernels: tuple[str, ...]
+    runs: tuple[tuple[float, ...], ...]
+
+
 class Form(str, Enum):
     """What the code is: TVM's Relax VM enters ``VM`` at function ``main``; ``LIBRARY``
     (of bundles since 1.2) is freestanding C and needs no runtime."""

@@ -113,7 +113,7 @@ def test_runs_are_repeated_until_the_median_is_sure(
         (["--max-latency-ms", "1e6", "--max-memory-mb", "1e6", "--max-size-mb", "1"], 0, "kept"),
         (["--max-latency-ms", "1e-9"], 3, "NOT KEPT"),
         (["--max-size-mb", "1e-9"], 3, "NOT KEPT"),
-        (["--max-energy-mj", "1e9"], 3, "not measured (no provider of energy figures yet)"),
+        (["--max-energy-mj", "1e9", "--no-energy"], 3, "not measured (it was not asked for)"),
     ],
     ids=["kept", "latency", "size", "energy"],
 )

@@ -18,7 +18,7 @@ from tvmedge.bundle.tensorfile import ALIGNMENT
 from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError, TrustError
 from tvmedge.shapes import resolve
-from tvmedge.types import TensorSpec
+from tvmedge.types import CallTimes, TensorSpec
 
 _LIBRARY = "model.so"
 _CODES = (
@@ -31,6 +31,7 @@ _CODES = (
 )
 _POOL_BYTES = 4096
 _DIGEST = ctypes.c_ubyte * 32
+_DONE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
 
 
 class LibraryModel:
@@ -50,6 +51,7 @@ class LibraryModel:
         assert info is not None
         signature = bundle.manifest.signature
         self._bundle = bundle
+        self._prefix = info.prefix
         self._functions = _load(bundle.code())
         self._inputs = {spec.name: _zeros(spec) for spec in signature.inputs}
         self._outputs = {spec.name: _zeros(spec) for spec in signature.outputs}
@@ -85,6 +87,31 @@ class LibraryModel:
             self._run(*self._arguments)
             samples.append((time.perf_counter_ns() - started) / 1e6)
         return tuple(samples)
+
+    def time_kernels(self, repetitions: int) -> CallTimes:
+        """Milliseconds of every call of a kernel; what hears of their ends is not counted, but for
+        the way from C to Python, less than a microsecond."""
+        began, spans = 0, list[int]()
+        kernels: list[str] = []
+
+        def done(_context: None, _call: int, kernel: bytes) -> None:
+            nonlocal began
+            spans.append(time.perf_counter_ns() - began)
+            kernels.append(kernel.decode(errors="replace"))
+            began = time.perf_counter_ns()
+
+        profiled = self._functions[f"{self._prefix}_run_profiled"]
+        heard = _DONE(done)
+        profiled.argtypes = [ctypes.c_void_p, ctypes.c_void_p, _DONE, ctypes.c_void_p]
+        runs: list[tuple[float, ...]] = []
+        for _ in range(repetitions + 1):
+            spans.clear()
+            kernels.clear()
+            began = time.perf_counter_ns()
+            if code := profiled(*self._arguments, heard, None):
+                raise BoardError(f"the library refused its arguments: {_described(code)}")
+            runs.append(tuple(span / 1e6 for span in spans))
+        return CallTimes(tuple(kernels), tuple(runs[1:]))
 
     def _started_pool(self, info: LibraryInfo) -> int:
         """A pool of as many threads as were asked for, else of one a fast core; none (NULL)

@@ -9,18 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from tvmedge.boards.kernel_times import collected, decoded
 from tvmedge.boards.library import asked_threads
 from tvmedge.boards.sent import WEIGHTS_SENT
 from tvmedge.bundle import Bundle
 from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError
 from tvmedge.shapes import resolve
-from tvmedge.types import Counts, KernelCounts, TensorSpec
+from tvmedge.types import CallTimes, Counts, KernelCounts, TensorSpec
 
 _LENGTH = struct.Struct("<Q")
 _HEAD = struct.Struct("<HHHHQ")
 _COUNTS = struct.Struct("<QQQ")
 _STEP = struct.Struct("<QQQH")
+_PEAK = struct.Struct("<QQ")
 _LOST = "the connection was closed"
 
 
@@ -82,6 +84,17 @@ class LibraryBoard:
         """Milliseconds of each of ``repetitions`` runs, timed on the board."""
         content = self._ask(b"T", [struct.pack("<I", repetitions)])
         return tuple(float(sample) for sample in np.frombuffer(content, "<f8"))
+
+    def time_kernels(self, repetitions: int) -> CallTimes:
+        """Milliseconds of every call of a kernel, timed on the board."""
+        self._ask(b"O", [])
+        return collected(decoded(self._ask(b"O", [])) for _ in range(repetitions))
+
+    def peak_kib(self) -> int | None:
+        """The most memory of the board's server that was ever resident, beyond what was before it
+        loaded the model; None where the board does not tell."""
+        peak, before = _PEAK.unpack(self._ask(b"M", []))
+        return peak - before if peak else None
 
     def last_counts(self) -> tuple[KernelCounts, ...]:
         """What the last run executed, of the whole model; zeros where nobody counts."""

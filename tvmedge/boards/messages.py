@@ -66,6 +66,12 @@ class CountKernels(msgspec.Struct, frozen=True, tag=True):
     """Run the model once on its present inputs, and count what each kernel executes."""
 
 
+class TimeKernels(msgspec.Struct, frozen=True, tag=True):
+    """Run the model so often on its present inputs, and time each call of a kernel."""
+
+    repetitions: int
+
+
 class Peak(msgspec.Struct, frozen=True, tag=True):
     """Tell how much memory loading and running the model took."""
 
@@ -97,6 +103,13 @@ class Counted(msgspec.Struct, frozen=True, tag=True):
     counts: tuple[KernelCounts, ...]
 
 
+class KernelTimes(msgspec.Struct, frozen=True, tag=True):
+    """The kernels in the order of their calls; the frame's tensor ``ms`` is [run, call], float64,
+    in milliseconds."""
+
+    kernels: tuple[str, ...]
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """The job failed; ``message`` is one line. ``exit_code`` is the error's own."""
 
@@ -104,8 +117,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     exit_code: int
 
 
-Job = Open | Run | Time | LastCounts | CountKernels | Peak | Close
-Reply = Done | Times | PeakMemory | Counted | Failed
+Job = Open | Run | Time | TimeKernels | LastCounts | CountKernels | Peak | Close
+Reply = Done | Times | KernelTimes | PeakMemory | Counted | Failed
 JOBS: msgspec.json.Decoder[Job] = msgspec.json.Decoder(Job)
 REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 Message = TypeVar("Message")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tvmedge.boards.kernel_times import collected
 from tvmedge.boards.places import Place, copied, fetched, overwrite
 from tvmedge.boards.runtime import CPU, OPENCL, POOLED, global_function
 from tvmedge.bundle import Bundle
@@ -14,7 +15,7 @@ from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError, InputError
 from tvmedge.shapes import resolve
 from tvmedge.tensors.sizes import bind_sizes, default_sizes, resolved
-from tvmedge.types import DeviceKind, Precision
+from tvmedge.types import CallTimes, DeviceKind, Precision
 
 _MAIN = "main"
 _MISFIT = "match_cast error"  # how TVM's VM says that a shape is not the one it must be
@@ -34,11 +35,9 @@ class Model:
             place.require_half()
         # The VM's tensors are views of the bundle's mapped file.
         self._bundle = bundle
-        self._vm = place.load_bundle(bundle)["vm_load_executable"]()
-        # Kernels run on the first device, shapes are computed on the CPU.
-        gpu = bundle.manifest.target.device is DeviceKind.OPENCL
-        devices = (OPENCL, 0, POOLED) if gpu else ()
-        self._vm["vm_initialization"](*devices, CPU, 0, POOLED)
+        self._code = place.load_bundle(bundle)
+        self._vm = self._machine()
+        self._before_kib = place.peak_kib()
         self._weights = place.weights(bundle)
         place.noted(self._vm)
         self._inputs: dict[str, Any] = {}
@@ -101,6 +100,37 @@ class Model:
         seconds = np.frombuffer(bytes(evaluator(_MAIN)), "<f8")
         return tuple(float(value) * 1e3 for value in seconds)
 
+    def time_kernels(self, repetitions: int) -> CallTimes:
+        """Milliseconds of every call of the VM, timed where it runs."""
+        # A machine of its own: one that is watched stays so.
+        watched = self._machine()
+        self._place.bind(watched, _MAIN, self._arguments())
+        taken = self._place.watch(watched)
+        run = watched["invoke_stateful"]
+        run(_MAIN)
+        taken()
+
+        def once() -> list[tuple[str, float]]:
+            run(_MAIN)
+            return taken()
+
+        return collected(once() for _ in range(repetitions))
+
+    def peak_kib(self) -> int | None:
+        """The most memory of the board's server that was ever resident, beyond what was before
+        weights came; None where it does not tell."""
+        peak, before = self._place.peak_kib(), self._before_kib
+        return None if peak is None or before is None else peak - before
+
+    def _machine(self) -> Any:
+        """A VM for the model's code."""
+        machine = self._code["vm_load_executable"]()
+        # Kernels run on the first device, shapes are computed on the CPU.
+        gpu = self._bundle.manifest.target.device is DeviceKind.OPENCL
+        devices = (OPENCL, 0, POOLED) if gpu else ()
+        machine["vm_initialization"](*devices, CPU, 0, POOLED)
+        return machine
+
     def _resize(self, sizes: dict[str, int]) -> None:
         """Bind zeros of the inputs' shapes with these sizes of the open dimensions."""
         for open_spec in self._signature.inputs:
@@ -112,8 +142,10 @@ class Model:
         self._bind()
 
     def _bind(self) -> None:
-        tensors = [*self._inputs.values(), *self._weights]
-        self._place.bind(self._vm, _MAIN, tensors)
+        self._place.bind(self._vm, _MAIN, self._arguments())
+
+    def _arguments(self) -> list[Any]:
+        return [*self._inputs.values(), *self._weights]
 
     def _outputs(self) -> dict[str, np.ndarray]:
         specs = self._signature.outputs

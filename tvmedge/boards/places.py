@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from tvmedge.boards.kernel_times import Stopwatch, decoded
 from tvmedge.boards.messages import LocalPlace, PipePlace, TcpPlace
-from tvmedge.boards.runtime import Function, device_at, global_function
+from tvmedge.boards.runtime import CPU, OPENCL, Function, device_at, global_function
 from tvmedge.boards.sent import WEIGHTS_SENT
 from tvmedge.bundle import Bundle
-from tvmedge.errors import BoardError
+from tvmedge.errors import BoardError, InputError
 from tvmedge.types import DeviceKind
 
 _LIBRARY = "model.so"
@@ -47,6 +48,13 @@ class Place(Protocol):
 
     def require_half(self) -> None:
         """Raises BoardError if the OpenCL device has no float16."""
+
+    def watch(self, vm: Any) -> Callable[[], list[tuple[str, float]]]:
+        """Time what ``vm`` calls from now on; the result gives what was heard since it was last
+        asked: names and milliseconds. Raises InputError where that cannot be had."""
+
+    def peak_kib(self) -> int | None:
+        """The most memory ever resident of a board's server; None where nobody tells."""
 
     def close(self) -> None:
         """Give up the connection, if there is one."""
@@ -119,6 +127,19 @@ class Local:
         """Of this machine's first device."""
         _require_half(global_function(_HAS_HALF))
 
+    def watch(self, vm: Any) -> Callable[[], list[tuple[str, float]]]:
+        """A function of ours hears of every call."""
+        import tvm_ffi
+
+        sync = global_function("runtime.Device_StreamSync")
+        stopwatch = Stopwatch(None if self._on_cpu else lambda: sync(self.device, 0))
+        vm["set_instrument"](tvm_ffi.convert(stopwatch))
+        return stopwatch.taken
+
+    def peak_kib(self) -> int | None:
+        """This process's is known otherwise."""
+        return None
+
     def close(self) -> None:
         """Nothing to give up."""
 
@@ -130,6 +151,7 @@ class Remote:
         """Raises BoardError if it has no device of that kind."""
         self.session = session
         self._loaded = 0
+        self._on_cpu = kind is DeviceKind.CPU
         if kind is DeviceKind.OPENCL:
             _require_opencl(session)
         self.device = device_at(kind, session)
@@ -185,6 +207,22 @@ class Remote:
     def require_half(self) -> None:
         """Of the board's first device. Older servers do not say: kernels fail to build there."""
         _require_half(_optional(self.session, _HAS_HALF))
+
+    def watch(self, vm: Any) -> Callable[[], list[tuple[str, float]]]:
+        """Our server hears of every call on the board."""
+        times = _optional(self.session, "tvmedge.server.times")
+        if times is None:
+            raise InputError(
+                "A stock TVM RPC server does not tell kernels apart: leave --per-op out, or reach "
+                "the board by ssh."
+            )
+        vm["set_instrument"]("tvmedge.server.timer", CPU if self._on_cpu else OPENCL)
+        return lambda: decoded(bytes(times()))
+
+    def peak_kib(self) -> int | None:
+        """A stock server does not tell."""
+        peak = _optional(self.session, "tvmedge.server.peak_kib")
+        return None if peak is None else int(peak())
 
     def close(self) -> None:
         """Tell the server to end the session."""

@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tvmedge.boards.messages import (
     REPLIES,
@@ -40,12 +42,15 @@ class WorkerProcess:
     ``last_kernel`` is the kernel that a board ran then, as far as it said.
     """
 
-    def __init__(self, threads: int | None) -> None:
+    def __init__(
+        self, threads: int | None, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         with disk_errors(Path(tempfile.gettempdir())):
             self.folder = Path(tempfile.mkdtemp(prefix="tvmedge-session-"))
         self.report = self.folder / "report"
         self._stderr = self.folder / "stderr"
-        environment = os.environ | {"TMPDIR": str(self.folder), FOLDER_VARIABLE: str(self.folder)}
+        folder = str(self.folder)
+        environment = os.environ | variables | {"TMPDIR": folder, FOLDER_VARIABLE: folder}
         if threads is not None:
             environment["TVM_NUM_THREADS"] = str(threads)
         try:
@@ -72,6 +77,11 @@ class WorkerProcess:
         self._words: str | None = None
         self._ended = False
         self.last_kernel = ""
+
+    @property
+    def number(self) -> int:
+        """Its process number."""
+        return self._process.pid
 
     def ask(
         self, job: Job, pieces: list[bytes | memoryview], limit: int, seconds: float

@@ -31,6 +31,7 @@ from tvmedge.boards.messages import (
     Done,
     Failed,
     Job,
+    KernelTimes,
     LastCounts,
     LocalPlace,
     Open,
@@ -41,6 +42,7 @@ from tvmedge.boards.messages import (
     Run,
     TcpPlace,
     Time,
+    TimeKernels,
     Times,
 )
 from tvmedge.boards.process import WorkerProcess
@@ -64,7 +66,7 @@ from tvmedge.errors import (
 from tvmedge.shapes import resolve
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.tensors.sizes import bind_sizes, fits, resolved
-from tvmedge.types import Counts, KernelCounts, TensorSpec
+from tvmedge.types import CallTimes, Counts, KernelCounts, TensorSpec
 from tvmedge.versions import require_tvm
 
 _log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ _log = logging.getLogger(__name__)
 _PACKET_LIMIT = 1 << 30
 _READY_S = 20.0
 _LEAST_OPEN_S = 30.0
+_MOST_CALLS = 1 << 16
 _ERRORS: dict[int, Callable[[str], TvmEdgeError]] = {
     ExitCode.USAGE: InputError,
     ExitCode.TRUST: TrustError,
@@ -86,7 +89,8 @@ class SessionOptions:
     least 30), ``target`` the board to emulate (None: the bundle's own), ``limits`` what a
     session beyond this process may use, ``places`` what an emulated one sees of this machine,
     ``wait_s`` the longest to wait for a board of a gateway, in its queue as ``priority`` (0 to 9,
-    as far as the gateway lets us) says; ``keys`` are for that (None: where they usually lie)."""
+    as far as the gateway lets us) says; ``keys`` are for that (None: where they usually lie);
+    ``environment`` what its processes here find beside our own."""
 
     threads: int | None = None
     timeout_s: float = 60.0
@@ -96,6 +100,7 @@ class SessionOptions:
     wait_s: float = 3600.0
     priority: int = 0
     keys: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_session(
@@ -130,7 +135,7 @@ class Session:
         )
         threads = options.threads if address.kind is BoardKind.LOCAL else None
         _require_fits(address, bundle, options)
-        self._process = WorkerProcess(threads)
+        self._process = WorkerProcess(threads, options.environment)
         try:
             command = _board_command(address, bundle, options, self._process.folder)
             place = self._place(bundle, command, options)
@@ -178,9 +183,32 @@ class Session:
         assert isinstance(reply, Times)
         return reply.milliseconds
 
+    def time_kernels(self, repetitions: int) -> CallTimes:
+        """Milliseconds of every call of a kernel in each of ``repetitions`` runs, timed on the
+        board. Inputs and a first run are as for ``time``.
+
+        Raises:
+            InputError: no repetition, or a board that does not tell kernels apart.
+            BoardError: the model crashed or hung, or the board failed.
+        """
+        if repetitions < 1:
+            raise InputError(f"The number of repetitions must be 1 or more, not {repetitions}.")
+        seconds = self._timeout_s * (repetitions + 1)
+        most = repetitions * _MOST_CALLS * 8
+        reply, tensors = self._ask(TimeKernels(repetitions), "running", seconds, None, most)
+        assert isinstance(reply, KernelTimes)
+        try:
+            times = tensorfile.decode(tensors)["ms"]
+        except (MalformedError, KeyError) as error:
+            raise BoardError(f"Board '{self._address}' sent unusable times: {error}.") from error
+        if times.shape != (repetitions, len(reply.kernels)) or times.dtype != np.float64:
+            raise BoardError(f"Board '{self._address}' sent times of other calls than it made.")
+        return CallTimes(reply.kernels, tuple(tuple(run) for run in times.tolist()))
+
     def peak_memory_kib(self) -> int | None:
         """How much loading and running took at most so far, beyond what was resident before, in
-        KiB; None where nobody measures it: on every board but this machine.
+        KiB: of this machine's process, or of the board's server. None where nobody tells, as on
+        stock servers and without an operating system.
 
         Raises:
             BoardError: the board failed.
@@ -188,6 +216,11 @@ class Session:
         reply, _ = self._ask(Peak(), "measuring", self._timeout_s)
         assert isinstance(reply, PeakMemory)
         return reply.kib
+
+    @property
+    def process(self) -> int:
+        """The number of the process that runs the model, or talks to the board that does."""
+        return self._process.number
 
     @property
     def counts_packets(self) -> bool:
@@ -279,7 +312,7 @@ class Session:
             raise BoardError(
                 f"{board} failed while {doing} the model: {message}{_advice(message)}."
             )
-        assert isinstance(reply, Done | Times | PeakMemory | Counted)
+        assert isinstance(reply, Done | Times | KernelTimes | PeakMemory | Counted)
         return reply, tensors
 
     def _lost(self, ending: str, doing: str) -> BoardError:

@@ -14,6 +14,8 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+
 from tvmedge.boards.library import LibraryModel
 from tvmedge.boards.library_board import LibraryBoard
 from tvmedge.boards.messages import (
@@ -24,6 +26,8 @@ from tvmedge.boards.messages import (
     CountKernels,
     Done,
     Failed,
+    Job,
+    KernelTimes,
     LastCounts,
     LocalPlace,
     Open,
@@ -31,9 +35,9 @@ from tvmedge.boards.messages import (
     PeakMemory,
     PipePlace,
     Reply,
-    Run,
     TcpPlace,
     Time,
+    TimeKernels,
     Times,
 )
 from tvmedge.boards.model import Model
@@ -58,11 +62,10 @@ class Worker:
     def __init__(self) -> None:
         self._place: Place | None = None
         self._model: Model | LibraryModel | LibraryBoard | None = None
+        self._here = True
         self._before_kib: int | None = None
 
-    def answer(
-        self, job: Open | Run | Time | Peak | LastCounts | CountKernels, tensors: memoryview
-    ) -> tuple[Reply, list[bytes | memoryview]]:
+    def answer(self, job: Job, tensors: memoryview) -> tuple[Reply, list[bytes | memoryview]]:
         """Do one job: the reply and the tensors that go with it."""
         if isinstance(job, Open):
             self._open(job)
@@ -71,9 +74,11 @@ class Worker:
             raise BoardError("no model is loaded")
         if isinstance(job, Time):
             return Times(self._model.time(job.repetitions)), []
+        if isinstance(job, TimeKernels):
+            found = self._model.time_kernels(job.repetitions)
+            return KernelTimes(found.kernels), tensorfile.encode({"ms": np.array(found.runs)})
         if isinstance(job, Peak):
-            known = self._before_kib is not None
-            return PeakMemory(peak_kib() - (self._before_kib or 0) if known else None), []
+            return PeakMemory(self._peak_kib()), []
         if isinstance(job, LastCounts | CountKernels):
             if not isinstance(self._model, LibraryBoard):
                 raise BoardError("nobody counts here")
@@ -91,12 +96,19 @@ class Worker:
             self._place.close()
             self._place = None
 
+    def _peak_kib(self) -> int | None:
+        if self._here:
+            return None if self._before_kib is None else peak_kib() - self._before_kib
+        assert not isinstance(self._model, LibraryModel | None)
+        return self._model.peak_kib()
+
     def _open(self, job: Open) -> None:
         if isinstance(job.place, PipePlace):
             # The session ends a hung board by signalling the relay, and then wants our answer.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         bundle = read_bundle(Path(job.bundle))
-        if isinstance(job.place, LocalPlace):
+        self._here = isinstance(job.place, LocalPlace)
+        if self._here:
             self._before_kib = restarted_peak_kib()
         if bundle.manifest.code.form is Form.LIBRARY:
             self._model = _library(bundle, job.place)

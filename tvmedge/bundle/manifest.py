@@ -61,8 +61,8 @@ class CodeInfo:
     ``vm_because`` says why the form is no library. A run takes ``activation_bytes`` on one
     thread for all but inputs, weights and results; no plan could do with less than
     ``activation_bound``; None where only a run knows (all since 1.2). ``precision`` is what kernels
-    store float32 in, ``on_cpu`` lists those that a GPU has no rule for (both since 1.4). ``kernels`` says what a call of each costs
-    (since 1.5).
+    store float32 in, ``on_cpu`` lists those that a GPU has no rule for (both since 1.4).
+    ``kernels`` says what a call of each costs (since 1.5).
     """
 
     file: str

@@ -22,7 +22,7 @@ class BoardOptions:
 
     board: str = "local"
     "local, emulated, ssh://[USER@]HOST[:PORT], adb://SERIAL, gateway://HOST:PORT/POOL, "
-    "tvm://HOST:PORT[/KEY] (open)."
+    "tvm://HOST:PORT[/KEY] (open); run and profile take several, with commas between."
     threads: int | None = None
     "Threads for kernels; default: TVM_NUM_THREADS, or one a core."
     timeout: float = 120.0
@@ -41,6 +41,12 @@ class BoardOptions:
         from tvmedge.boards.address import parse_address
 
         return parse_address(self.board)
+
+    def addresses(self) -> tuple[BoardAddress, ...]:
+        """All boards that ``--board`` names, with commas between."""
+        from tvmedge.boards.many import parse_addresses
+
+        return parse_addresses(self.board)
 
     def session(self) -> SessionOptions:
         """The options of its session."""

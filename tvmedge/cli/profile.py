@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-import statistics
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tvmedge.cli.board_options import BoardOptions
 from tvmedge.cli.output import Output
-from tvmedge.cli.packets import packets_document, say_packets
-from tvmedge.cli.run import check_document, say_check
+from tvmedge.cli.packets import say_packets
+from tvmedge.cli.per_op import say_per_op
+from tvmedge.cli.run import say_check
 from tvmedge.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tvmedge.boards.many import Outcome
     from tvmedge.profiling.budgets import Budgets, Verdict
+    from tvmedge.profiling.latency import Profile, Wanted
     from tvmedge.profiling.repeat import Repetition
 
 
@@ -65,16 +67,42 @@ class BudgetOptions:
         return Budgets(self.latency, self.memory, self.size, self.energy)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class WantedOptions:
+    """What else to measure, and where to write it."""
+
+    per_op: Annotated[bool, Parameter(negative=())] = False
+    "Where the time goes, kernel by kernel."
+    report: Path | None = None
+    "Write an HTML page: runs, kernels, their timeline, memory over time."
+    trace: Path | None = None
+    "Write the kernels' timeline for Perfetto or chrome://tracing, as JSON."
+    no_energy: Annotated[bool, Parameter(name="--no-energy", negative=())] = False
+    "Leave the board's meters alone, which take two seconds of runs."
+
+    def wanted(self) -> Wanted:
+        """The profile's own form."""
+        from tvmedge.profiling.latency import Wanted
+
+        return Wanted(
+            per_op=self.per_op or self.report is not None or self.trace is not None,
+            memory_over_time=self.report is not None or self.trace is not None,
+            energy=not self.no_energy,
+        )
+
+
 def profile(
     bundle: Path,
     /,
     *,
     repetition: RepetitionOptions | None = None,
     budget: BudgetOptions | None = None,
+    wanted: WantedOptions | None = None,
     board: BoardOptions | None = None,
     output: Output | None = None,
 ) -> int:
-    """Measure a bundle's cold start, latency and memory; packets on an emulated Hexagon.
+    """Measure a bundle's cold start, latency, memory and energy, on one board or on several.
 
     Parameters
     ----------
@@ -82,67 +110,122 @@ def profile(
         The bundle's file.
     """
     output = (output or Output()).start()
-    board = board or BoardOptions()
+    board, wanted = board or BoardOptions(), wanted or WantedOptions()
 
+    from tvmedge.boards.many import on_boards
+    from tvmedge.cli.boards_screen import BoardsScreen
+    from tvmedge.cli.profile_document import profile_document
     from tvmedge.profiling.budgets import judge
     from tvmedge.profiling.latency import profile_bundle
 
     how = (repetition or RepetitionOptions()).repetition()
-    result = profile_bundle(bundle, how, board.address(), board.session())
-    verdicts = judge(result, (budget or BudgetOptions()).budgets())
-    manifest = result.bundle.manifest
-    latency = latency_document(result.latency.samples_ms)
-    unsure = "" if result.settled or result.emulated else ", not settled"
-    memory = f"; memory {result.memory_kib / 1024:.1f} MB" if result.memory_kib is not None else ""
+    budgets, extras = (budget or BudgetOptions()).budgets(), wanted.wanted()
+    boards, session = board.addresses(), board.session()
+    if len(boards) == 1:
+        found = profile_bundle(bundle, how, boards[0], session, extras)
+        verdicts = judge(found, budgets)
+        _say_profile(output, found, verdicts)
+        _write(output, wanted, [found], {})
+        output.document("profile", profile_document(found, verdicts))
+        return _code(found, verdicts)
+    with BoardsScreen(boards, _brief, output.say) as screen:
+        outcomes = on_boards(
+            boards, lambda one: profile_bundle(bundle, how, one, session, extras), screen
+        )
+    codes, documents = [], []
+    for one in outcomes:
+        if one.result is None:
+            assert one.error is not None
+            codes.append(int(one.error.exit_code))
+            output.say(f"{one.board} was lost: {one.error}")
+            documents.append({"board": str(one.board), "lost": str(one.error)})
+            continue
+        verdicts = judge(one.result, budgets)
+        codes.append(_code(one.result, verdicts))
+        _say_profile(output, one.result, verdicts)
+        documents.append(profile_document(one.result, verdicts))
+    done = [one.result for one in outcomes if one.result is not None]
+    _write(output, wanted, done, _lost(outcomes))
+    output.document("profile", {"bundle": str(bundle), "boards": documents})
+    return max(codes)
+
+
+def _lost(outcomes: Sequence[Outcome[Profile]]) -> dict[str, str]:
+    return {str(one.board): f"lost: {one.error}" for one in outcomes if one.error is not None}
+
+
+def _code(found: Profile, verdicts: Sequence[Verdict]) -> int:
+    kept = all(verdict.ok for verdict in verdicts)
+    return ExitCode.OK if found.check.ok and kept else ExitCode.CHECK
+
+
+def _write(
+    output: Output, wanted: WantedOptions, profiles: Sequence[Profile], lost: dict[str, str]
+) -> None:
+    from tvmedge.profiling.report import report
+    from tvmedge.profiling.trace import trace
+    from tvmedge.resources import atomic_path
+
+    if wanted.report is not None:
+        with atomic_path(wanted.report) as temporary:
+            temporary.write_text(report(profiles, lost), encoding="utf-8")
+        output.say(f"written: {wanted.report}")
+    if wanted.trace is not None:
+        with atomic_path(wanted.trace) as temporary:
+            temporary.write_text(json.dumps(trace(profiles)), encoding="utf-8")
+        output.say(f"written: {wanted.trace}")
+
+
+def _brief(found: Profile) -> str:
+    from tvmedge.profiling.statistics import percentile
+
+    checked = "check passed" if found.check.ok else "check FAILED"
+    return f"p50 {percentile(found.latency.samples_ms, 50):.3f} ms, {checked}"
+
+
+def _say_profile(output: Output, found: Profile, verdicts: Sequence[Verdict]) -> None:
+    from tvmedge.cli.profile_document import latency_document
+    from tvmedge.profiling.sensors.energy import Energy
+
+    manifest = found.bundle.manifest
+    latency = latency_document(found.latency.samples_ms)
+    unsure = "" if found.settled or found.emulated else ", not settled"
+    with_emulator = ", the emulator's own included" if found.emulated else ""
+    memory = (
+        f"; memory {found.memory_kib / 1024:.1f} MB{with_emulator}"
+        if found.memory_kib is not None
+        else ""
+    )
     output.say(
-        f"{manifest.model.name} for {manifest.target.name} on {result.board}: "
+        f"{manifest.model.name} for {manifest.target.name} on {found.board}: "
         f"p50 {latency['p50_ms']:.3f} ms, p90 {latency['p90_ms']:.3f} ms, p99 "
         f"{latency['p99_ms']:.3f} ms, fastest {latency['min_ms']:.3f} ms over "
         f"{latency['repetitions']} runs{unsure}; cold start "
-        f"{result.latency.cold_start_ms:.0f} ms{memory}"
+        f"{found.latency.cold_start_ms:.0f} ms{memory}"
     )
-    if result.emulated:
+    if found.emulated:
         output.say("An emulator's times say nothing about the device.")
-    if result.packets:
-        say_packets(output, result.packets)
-    say_check(output, result.check)
+    planned = manifest.code.activation_bytes
+    if planned is not None:
+        output.say(f"planned activations {planned / 2**20:.2f} MB")
+    energy = found.energy
+    if isinstance(energy, Energy):
+        output.say(
+            f"energy {energy.millijoules:.3f} mJ a run ({energy.provider}: {energy.scope}, idle "
+            f"included, {energy.runs} runs)"
+        )
+    else:
+        output.say(f"energy not measured: {energy.why}")
+    for flag in found.noise.flags:
+        output.say(f"Warning: unsteady: {flag}.")
+    if found.noise.unknown:
+        output.say(f"noise not looked at: {found.noise.unknown}")
+    if found.per_op is not None:
+        say_per_op(output, found.per_op, latency["p50_ms"], emulated=found.emulated)
+    elif found.packets:
+        say_packets(output, found.packets)
+    say_check(output, found.check)
     _say_verdicts(output, verdicts)
-    output.document(
-        "profile",
-        {
-            "bundle": str(bundle),
-            "model": manifest.model.name,
-            "target": manifest.target.name,
-            "board": str(result.board),
-            "emulated": result.emulated,
-            "cold_start_ms": result.latency.cold_start_ms,
-            "latency": {**latency, "settled": result.settled},
-            "memory_kib": result.memory_kib,
-            "planned_activation_bytes": manifest.code.activation_bytes,
-            "packets": packets_document(result.packets) if result.packets else None,
-            "check": check_document(result.check),
-            "budgets": [{**dataclasses.asdict(one), "ok": one.ok} for one in verdicts],
-        },
-    )
-    kept = all(verdict.ok for verdict in verdicts)
-    return ExitCode.OK if result.check.ok and kept else ExitCode.CHECK
-
-
-def latency_document(samples: tuple[float, ...]) -> dict[str, Any]:
-    """Samples in ms, and what they say."""
-    from tvmedge.profiling.statistics import median_interval, percentile
-
-    interval = median_interval(samples)
-    known = len(samples) >= 6
-    return {
-        **{f"p{percent}_ms": percentile(samples, percent) for percent in (50, 90, 99)},
-        "p50_interval_ms": [interval.low, interval.high] if known else None,
-        "min_ms": min(samples),
-        "max_ms": max(samples),
-        "mean_ms": statistics.fmean(samples),
-        "repetitions": len(samples),
-        "samples_ms": list(samples),
-    }
 
 
 def _say_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:

@@ -11,11 +11,15 @@ from cyclopts import Parameter
 from tvmedge.cli.board_options import BoardOptions
 from tvmedge.cli.output import Output
 from tvmedge.cli.packets import counts_document, say_counts
-from tvmedge.errors import ExitCode
+from tvmedge.errors import ExitCode, InputError
 from tvmedge.tensors import Channels, ImageOptions, Layout, Resize
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tvmedge.boards.address import BoardAddress
     from tvmedge.boards.check import CheckReport
+    from tvmedge.boards.run import RunReport
 
 
 @Parameter(name="*")
@@ -72,7 +76,7 @@ def run(
     board: BoardOptions | None = None,
     output: Output | None = None,
 ) -> int:
-    """Run a bundle here or on a board, and check its results.
+    """Run a bundle here, on a board or on several, and check its results.
 
     Parameters
     ----------
@@ -91,24 +95,71 @@ def run(
         image=(image or ImageFlags()).options(),
         seed=options.seed,
     )
-    report = run_bundle(bundle, request, board.address(), board.session())
+    boards, session = board.addresses(), board.session()
+    if len(boards) == 1:
+        report = run_bundle(bundle, request, boards[0], session)
+        output.document("run", _said(output, bundle, str(boards[0]), report))
+        if options.output:
+            output.say(f"written: {options.output}")
+        return _code(report)
+    if options.output:
+        raise InputError("--output takes the results of one board: run them one after the other.")
+    return _run_all(output, bundle, boards, lambda one: run_bundle(bundle, request, one, session))
+
+
+def _run_all(
+    output: Output,
+    bundle: Path,
+    boards: tuple[BoardAddress, ...],
+    job: Callable[[BoardAddress], RunReport],
+) -> int:
+    from tvmedge.boards.many import on_boards
+    from tvmedge.cli.boards_screen import BoardsScreen
+
+    with BoardsScreen(boards, _brief, output.say) as screen:
+        outcomes = on_boards(boards, job, screen)
+    codes: list[int] = []
+    documents: list[dict[str, Any]] = []
+    for one in outcomes:
+        if one.result is None:
+            assert one.error is not None
+            codes.append(int(one.error.exit_code))
+            output.say(f"{one.board} was lost: {one.error}")
+            documents.append({"board": str(one.board), "lost": str(one.error)})
+        else:
+            codes.append(_code(one.result))
+            output.say(f"{one.board}:")
+            documents.append(_said(output, bundle, str(one.board), one.result))
+    output.document("run", {"bundle": str(bundle), "boards": documents})
+    return max(codes)
+
+
+def _brief(report: RunReport) -> str:
+    if report.check is None:
+        return "done"
+    return "check passed" if report.check.ok else "check FAILED"
+
+
+def _code(report: RunReport) -> int:
+    return ExitCode.CHECK if report.check and not report.check.ok else ExitCode.OK
+
+
+def _said(output: Output, bundle: Path, board: str, report: RunReport) -> dict[str, Any]:
+    """Lines for people; the same as JSON."""
     for name, array in (report.outputs or {}).items():
         output.say(f"{name}: {'x'.join(map(str, array.shape)) or 'scalar'} {array.dtype}")
-    if options.output:
-        output.say(f"written: {options.output}")
     if report.check:
         say_check(output, report.check)
     if report.counts:
         say_counts(output, report.counts)
-    document: dict[str, Any] = {"bundle": str(bundle), "board": board.board}
+    document: dict[str, Any] = {"bundle": str(bundle), "board": board}
     document["packets"] = counts_document(report.counts) if report.counts else None
     document["outputs"] = [
         {"name": name, "shape": list(array.shape), "dtype": array.dtype.name}
         for name, array in (report.outputs or {}).items()
     ]
     document["check"] = check_document(report.check) if report.check else None
-    output.document("run", document)
-    return ExitCode.CHECK if report.check and not report.check.ok else ExitCode.OK
+    return document
 
 
 def say_check(output: Output, report: CheckReport) -> None:

@@ -97,9 +97,7 @@ def schedule(
         beside = HostKernels(tvm.target.Target(spec.tvm_target))
         if spec.accelerator is not None:
             module = beside(module)
-        lifted = replace(
-            lift_weights(module), on_cpu=tuple(beside.found.values()), plain=plain[0]
-        )
+        lifted = replace(lift_weights(module), on_cpu=tuple(beside.found.values()), plain=plain[0])
         observe("lift_weights", lifted.module)
     return lifted
 

@@ -57,28 +57,28 @@ def kernel_costs(
 def operations(statement: tirx.Stmt) -> float:
     """Additions, products, quotients, maxima and calls of functions, by element; what addresses
     and conditions take is not counted. Infinite where only a run knows how many."""
-    if isinstance(statement, tirx.BufferStore):
-        return _of_value(statement.value)
-    if isinstance(statement, tirx.Bind):
-        return _of_value(statement.value) if _is_data(statement.value) else 0.0
     if isinstance(statement, tirx.AllocBuffer):
         return 0.0
+    if isinstance(statement, tirx.BufferStore | tirx.Bind):
+        counted = isinstance(statement, tirx.BufferStore) or _is_data(statement.value)
+        return _of_value(statement.value) if counted else 0.0
     if isinstance(statement, tirx.For):
         inside = operations(statement.body)
         if isinstance(statement.extent, tirx.IntImm):
             return int(statement.extent) * inside
         return math.inf if inside else 0.0
+    return _of_parts(statement)
+
+
+def _of_parts(statement: tirx.Stmt) -> float:
+    if isinstance(statement, tirx.SeqStmt):
+        return sum(map(operations, statement.seq))
     if isinstance(statement, tirx.IfThenElse):
         sides = (statement.then_case, statement.else_case)
         return max(operations(side) for side in sides if side is not None)
-    if isinstance(statement, tirx.SeqStmt):
-        return sum(map(operations, statement.seq))
     if isinstance(statement, s_tir.SBlockRealize):
-        # What sums begin with costs nothing.
-        return operations(statement.block.body)
-    if isinstance(statement, tirx.AttrStmt):
-        return operations(statement.body)
-    return math.inf
+        return operations(statement.block.body)  # what sums begin with costs nothing
+    return operations(statement.body) if isinstance(statement, tirx.AttrStmt) else math.inf
 
 
 def _of_value(value: Any) -> float:

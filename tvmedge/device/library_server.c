@@ -11,6 +11,8 @@
 //   'T' repetitions:u32                                             run so often; ms of each, f64
 //   'C'     answered by what the last 'R' executed (Counts of counts.h), zeros where nobody counts
 //   'P'     run; answered by what each kernel executed, in their order: Counts, bytes:u16, its name
+//   'O'     run; answered by what each kernel took, in their order: ms:f64, bytes:u16, its name
+//   'M'     answered by the most memory that was ever resident, in KiB, and that before 'L': u64 each
 #define PROGRAM "tvmedge-library-server"
 #include "counts.h"
 #include "packets.h"
@@ -31,17 +33,20 @@ typedef struct {
   void *workspace;
   Counts counts;  // of the last run
   Note note;
+  uint64_t before_kib;
 } Model;
 
 typedef struct {
   const char *name;
   Counts counts;
+  double ms;
 } Step;
 
 typedef struct {
   Step *steps;
   size_t count, room;
   Counts last;
+  double last_ms;
 } Steps;
 
 // Hears of each kernel that has run: the next one does.
@@ -196,40 +201,61 @@ static void show_counts(const Model *model) {
   give(&model->counts, sizeof model->counts);
 }
 
-// Hears of each kernel that has run.
-static void note_step(void *context, int call, const char *kernel) {
-  (void)call;
-  Counts now = counts_now();
-  Steps *all = context;
+static Step *next_step(Steps *all, const char *kernel) {
   if (all->count == all->room) {
     all->room = all->room * 2 + 64;
     all->steps = realloc(all->steps, all->room * sizeof *all->steps);
     if (all->steps == NULL) end(kExitSetup, "out of memory");
   }
-  all->steps[all->count++] = (Step){kernel, counts_difference(now, all->last)};
+  Step *step = &all->steps[all->count++];
+  *step = (Step){.name = kernel};
+  return step;
+}
+
+// Hear of each kernel that has run.
+static void note_counts(void *context, int call, const char *kernel) {
+  (void)call;
+  Counts now = counts_now();
+  Steps *all = context;
+  next_step(all, kernel)->counts = counts_difference(now, all->last);
   all->last = counts_now();
 }
 
-static void count_steps(Model *model) {
+static void note_time(void *context, int call, const char *kernel) {
+  (void)call;
+  double now = system_ms();
+  Steps *all = context;
+  next_step(all, kernel)->ms = now - all->last_ms;
+  all->last_ms = system_ms();
+}
+
+// Runs the model and tells of its kernels: what each took, or what it executed.
+static void tell_steps(Model *model, int timed) {
   if (model->library.run_profiled == NULL) {
     refuse("the library has no kernels to count");
     return;
   }
   counts_restart();
-  Steps all = {NULL, 0, 0, counts_now()};
-  if (model->library.run_profiled(model->io, model->workspace, note_step, &all) != 0) {
+  Steps all = {.last = counts_now(), .last_ms = system_ms()};
+  Done note = timed ? note_time : note_counts;
+  if (model->library.run_profiled(model->io, model->workspace, note, &all) != 0) {
     refuse("the library refused its arguments");
     free(all.steps);
     return;
   }
-  uint64_t bytes = 0;
+  uint64_t bytes = 0, each = timed ? sizeof(double) : sizeof(Counts);
   for (size_t i = 0; i < all.count; i++) {
-    bytes += sizeof(Counts) + sizeof(uint16_t) + strnlen(all.steps[i].name, UINT16_MAX);
+    bytes += each + sizeof(uint16_t) + strnlen(all.steps[i].name, UINT16_MAX);
   }
   answer(0, bytes);
   for (size_t i = 0; i < all.count; i++) {
-    uint16_t length = (uint16_t)strnlen(all.steps[i].name, UINT16_MAX);
-    give(&all.steps[i].counts, sizeof(Counts));
+    Step *step = &all.steps[i];
+    uint16_t length = (uint16_t)strnlen(step->name, UINT16_MAX);
+    if (timed) {
+      give(&step->ms, sizeof step->ms);
+    } else {
+      give(&step->counts, sizeof step->counts);
+    }
     give(&length, sizeof length);
     give(all.steps[i].name, length);
   }
@@ -241,6 +267,7 @@ int main(void) {
   if (wrong != NULL) end(kExitSetup, wrong);
   Model *model = memory(sizeof *model);
   start();
+  model->before_kib = system_peak_kib();
   for (;;) {
     uint8_t what;
     uint64_t length = next(&what);
@@ -260,8 +287,12 @@ int main(void) {
       time_runs(model, length);
     } else if (what == 'C' && length == 0) {
       show_counts(model);
-    } else if (what == 'P' && length == 0) {
-      count_steps(model);
+    } else if ((what == 'P' || what == 'O') && length == 0) {
+      tell_steps(model, what == 'O');
+    } else if (what == 'M' && length == 0) {
+      uint64_t kib[2] = {system_peak_kib(), model->before_kib};
+      answer(0, sizeof kib);
+      give(kib, sizeof kib);
     } else {
       end(kExitSession, "a packet of no known kind");
     }

@@ -15,6 +15,7 @@
 #include "server_ffi.h"
 #include "server_log.h"
 #include "server_sent.h"
+#include "server_times.h"
 #include "server_workspace.h"
 
 enum {
@@ -72,6 +73,10 @@ static int serve(const SessionPlan *plan, Workspace *workspace) {
   Channel channel;
   if (plan->key != NULL && handshake(plan->in, plan->key) != 0) return kExitSession;
   if (workspace_register(workspace) != 0 || sent_register(workspace) != 0) return kExitSetup;
+  if (times_register() != 0) {
+    ffi_log_raised("cannot register the timer of kernels");
+    return kExitSetup;
+  }
   if (channel_open(&channel, plan->in, plan->out, plan->packet_limit, plan->stall_ms) != 0) {
     server_log("out of memory");
     return kExitSetup;

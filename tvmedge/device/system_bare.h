@@ -46,6 +46,8 @@ static inline double system_ms(void) {
   return (double)sys_semihost_elapsed() * 1e3 / (double)sys_semihost_tickfreq();
 }
 
+static inline uint64_t system_peak_kib(void) { return 0; }  // nobody tells
+
 static inline int system_cores(int threads) {
   (void)threads;
   return 1;

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tvmedge.profiling.latency import Profile
+from tvmedge.profiling.sensors.energy import Energy
 from tvmedge.profiling.statistics import percentile
 
 _EMULATED = "an emulator's times are not the device's"
-_ELSEWHERE = "only --board local measures it so far"
+_UNTOLD = "the board does not tell"
+_TOO_MUCH = "it includes the emulator's own"
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,19 @@ def judge(profile: Profile, budgets: Budgets) -> tuple[Verdict, ...]:
     """Every budget that is given, against what was measured."""
     size = profile.bundle.path.stat().st_size / 2**20
     latency = None if profile.emulated else percentile(profile.latency.samples_ms, 50)
-    memory = profile.memory_kib / 1024 if profile.memory_kib is not None else None
+    told = profile.memory_kib is not None and not profile.emulated
+    memory = (profile.memory_kib or 0) / 1024 if told else None
+    no_memory = _TOO_MUCH if profile.emulated else _UNTOLD
+    energy, why_not = None, ""
+    if isinstance(profile.energy, Energy):
+        energy = profile.energy.millijoules
+    else:
+        why_not = profile.energy.why
     found = (
         _verdict("latency p50", "ms", budgets.latency_ms, latency, _EMULATED),
-        _verdict("memory", "MB", budgets.memory_mb, memory, _ELSEWHERE),
+        _verdict("memory", "MB", budgets.memory_mb, memory, no_memory),
         _verdict("bundle size", "MB", budgets.size_mb, size, ""),
-        _verdict("energy", "mJ", budgets.energy_mj, None, "no provider of energy figures yet"),
+        _verdict("energy", "mJ", budgets.energy_mj, energy, why_not),
     )
     return tuple(verdict for verdict in found if verdict is not None)
 

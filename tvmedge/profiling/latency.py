@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tvmedge.boards.address import LOCAL, BoardAddress, BoardKind
 from tvmedge.boards.check import CheckReport, check
-from tvmedge.boards.session import SessionOptions, open_session
+from tvmedge.boards.session import Session, SessionOptions, open_session
 from tvmedge.bundle import Bundle, read_bundle
+from tvmedge.profiling.instructions import counts_instructions, kernel_instructions
+from tvmedge.profiling.memory import MemoryWatch, Resident
 from tvmedge.profiling.packets import PacketProfile, packet_profile
-from tvmedge.profiling.repeat import Repetition, sample
+from tvmedge.profiling.per_op import PerOp, per_op
+from tvmedge.profiling.repeat import Repetition, Samples, sample
+from tvmedge.profiling.roofline import Roofline, measured_roofline, stated_roofline
+from tvmedge.profiling.sensors.energy import Energy, NotMeasured, measure_energy
+from tvmedge.profiling.sensors.noise import Noise, noise, state
+from tvmedge.profiling.sensors.reading import Reader, open_reader
+from tvmedge.profiling.statistics import percentile
+from tvmedge.targeting import target, target_names
 from tvmedge.types import Latency
+
+_KERNEL_RUNS = 20
+_KERNEL_SECONDS = 2.0
+_NO_SENSORS = {
+    BoardKind.EMULATED: "an emulator's clocks, heat and energy are not the device's",
+    BoardKind.TVM: "a TVM RPC server tells nothing of its board: reach it by ssh",
+    BoardKind.GATEWAY: "a gateway does not tell its boards' clocks, heat and energy",
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure beside latency and memory: kernels, memory over time (of this machine's
+    process), energy where the board has a meter. The board's files are read under ``root``."""
+
+    per_op: bool = False
+    memory_over_time: bool = False
+    energy: bool = True
+    root: Path = Path("/")
 
 
 @dataclass(frozen=True)
@@ -27,7 +57,11 @@ class Profile:
     settled: bool
     memory_kib: int | None
     check: CheckReport
+    energy: Energy | NotMeasured
+    noise: Noise
     packets: PacketProfile | None = None
+    per_op: PerOp | None = None
+    memory: tuple[Resident, ...] = ()
 
     @property
     def emulated(self) -> bool:
@@ -40,6 +74,7 @@ def profile_bundle(
     repetition: Repetition | None = None,
     address: BoardAddress = LOCAL,
     options: SessionOptions | None = None,
+    wanted: Wanted | None = None,
 ) -> Profile:
     """Time a bundle on its own check input, and check the result.
 
@@ -51,16 +86,91 @@ def profile_bundle(
         InputError, TrustError, ToolError, BoardError: as ``run_bundle``.
     """
     started = time.perf_counter()
-    how = repetition or Repetition()
+    how, wanted, options = (
+        repetition or Repetition(),
+        wanted or Wanted(),
+        options or SessionOptions(),
+    )
     bundle = read_bundle(path, weights=False)
-    with open_session(address, bundle, options) as session:
+    with contextlib.ExitStack() as open_:
+        session = open_.enter_context(open_session(address, bundle, options))
+        watch = None
+        if wanted.memory_over_time and address.kind is BoardKind.LOCAL:
+            watch = open_.enter_context(MemoryWatch(session.process))
         checked = check(session, bundle)
         cold_ms = (time.perf_counter() - started) * 1e3
+        reader = open_.enter_context(open_reader(address, wanted.root))
         counted = session.counts_packets
-        packets = packet_profile(session.kernel_counts()) if counted else None
+        counts = session.kernel_counts() if counted else ()
         if counted and how.runs is None:
             how = replace(how, runs=1)
-        samples = sample(session.time, how)
+        samples, seen = _sampled(session, how, address, reader)
         memory = session.peak_memory_kib()
-    latency = Latency(cold_ms, samples.milliseconds)
-    return Profile(bundle, address, latency, samples.settled, memory, checked, packets)
+        median = percentile(samples.milliseconds, 50)
+        kernels = None
+        if wanted.per_op:
+            few = 1 if counted else max(3, min(_KERNEL_RUNS, int(_KERNEL_SECONDS * 1e3 / median)))
+            times = session.time_kernels(few)
+            if counts_instructions(address, bundle, options) and not counted:
+                counts = kernel_instructions(address, bundle, options)
+            kernels = per_op(
+                times, bundle.manifest.code, _roofline(bundle, address, options), counts
+            )
+        energy = _energy(session, address, reader, median) if wanted.energy else _UNASKED
+    return Profile(
+        bundle,
+        address,
+        Latency(cold_ms, samples.milliseconds),
+        samples.settled,
+        memory,
+        checked,
+        energy,
+        seen,
+        packet_profile(counts) if counted else None,
+        kernels,
+        watch.points if watch else (),
+    )
+
+
+_UNASKED = NotMeasured("it was not asked for")
+
+
+def _sampled(
+    session: Session, how: Repetition, address: BoardAddress, reader: Reader | None
+) -> tuple[Samples, Noise]:
+    """Times of runs, and whether the board stayed the same."""
+    if reader is None:
+        samples = sample(session.time, how)
+        return samples, noise(None, None, samples.milliseconds, _NO_SENSORS[address.kind])
+    before = state(reader.read())
+    samples = sample(session.time, how)
+    return samples, noise(before, state(reader.read()), samples.milliseconds)
+
+
+def _energy(
+    session: Session, address: BoardAddress, reader: Reader | None, milliseconds: float
+) -> Energy | NotMeasured:
+    if reader is None:
+        return NotMeasured(_NO_SENSORS[address.kind])
+    return measure_energy(reader, session.time, milliseconds)
+
+
+def _roofline(bundle: Bundle, address: BoardAddress, options: SessionOptions) -> Roofline:
+    """Of the threads that the model runs on, here as measured, elsewhere as the target's file
+    states."""
+    if address.kind is BoardKind.EMULATED:
+        return Roofline(None, None, "an emulator's times are not the device's")
+    info = bundle.manifest.target
+    library = bundle.manifest.code.library
+    most = library.threads if library else None
+    if address.kind is BoardKind.LOCAL and bundle.manifest.target.device.value == "cpu":
+        asked = options.threads or _asked() or len(os.sched_getaffinity(0))
+        return measured_roofline(min(asked, most) if most else asked)
+    if info.name not in target_names():
+        return Roofline(None, None, f"there is no target {info.name} here")
+    return stated_roofline(target(info.name), info.device, options.threads or most)
+
+
+def _asked() -> int | None:
+    text = os.environ.get("TVM_NUM_THREADS", "")
+    return max(1, int(text)) if text.isdecimal() else None

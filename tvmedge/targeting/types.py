@@ -133,7 +133,8 @@ class BoardFacts:
 
     ``clusters`` maps a core's name to its facts, ``ram_mib`` is the smallest and
     largest variant sold, ``weights_in_flash`` says that a model's weights are read from flash
-    memory, of which there is little, and ``sources`` maps the dotted name of every other
+    memory, of which there is little, ``memory_gbs`` the most that its RAM gives, in 10**9 bytes a
+    second, and ``sources`` maps the dotted name of every other
     value here ("clusters.cortex-a72.mhz") to the document it comes from.
     """
 
@@ -146,6 +147,7 @@ class BoardFacts:
     gpu: GpuFacts | None = None
     dsp: DspFacts | None = None
     weights_in_flash: bool | None = None
+    memory_gbs: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from tvmedge.profiling.page import ticks
 from tvmedge.tuning.standing import Point
 
 _WIDTH, _HEIGHT = 420, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 10, 34
-_TICKS = 5
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def step_chart(title: str, curve: Sequence[Point], untuned: float, axis: Axis) -
     path.append(f"H{x(end):.1f}")
     parts = [
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title, True)}">',
-        *(_tick_y(y(share), f"{share:.2f}") for share in _ticks(bottom, top)),
-        *(_tick_x(x(value), f"{value:g}") for value in _ticks(0, end)),
+        *(_tick_y(y(share), f"{share:.2f}") for share in ticks(bottom, top)),
+        *(_tick_x(x(value), f"{value:g}") for value in ticks(0, end)),
         f'<line class="untuned" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(1):.1f}" '
         f'y2="{y(1):.1f}"/>',
         f'<path class="best" d="{"".join(path)}"/>',
@@ -67,12 +67,3 @@ def _rounded(low: float, high: float) -> tuple[float, float]:
     """Bounds around two shares that leave room, in twentieths."""
     bottom, top = math.floor(low * 20 - 0.2) / 20, math.ceil(high * 20 + 0.2) / 20
     return max(bottom, 0.0), top
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Some round values between two."""
-    raw = (high - low) / _TICKS
-    size = 10.0 ** math.floor(math.log10(raw))
-    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw)
-    first = math.ceil(low / step - 1e-9)
-    return [round(n * step, 10) for n in range(first, math.floor(high / step + 1e-9) + 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from tvmedge.profiling.page import page
 from tvmedge.resources import atomic_path
 from tvmedge.tuning.charts import Axis, step_chart
 from tvmedge.tuning.events import Began, Event
@@ -12,19 +13,9 @@ from tvmedge.tuning.standing import Point, Standing, TaskStanding
 
 _EVERY_S = 30.0
 _STYLE = """
-:root { color-scheme: light dark; --line: #0969da; --soft: #8884; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2em auto; padding: 0 1em; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; }
-th, td { text-align: right; padding: 3px 8px; border-bottom: 1px solid var(--soft); }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
-svg { width: 100%; height: auto; }
-svg text { font-size: 11px; fill: currentColor; }
-svg .y, svg .label { text-anchor: end; } svg .x { text-anchor: middle; }
-.grid { stroke: var(--soft); } .untuned { stroke: currentColor; stroke-dasharray: 4 4; }
+.untuned { stroke: currentColor; stroke-dasharray: 4 4; }
 .best { fill: none; stroke: var(--line); stroke-width: 2; }
-details { margin: 6px 0; } summary { cursor: pointer; overflow-wrap: anywhere; }
-code { font-size: 12px; }
 """
 
 
@@ -68,14 +59,12 @@ def report(session: Standing) -> str:
     began = session.began
     if began is None:
         raise ValueError("the session did not begin")
-    title = escape(f"{began.model} for {began.target}, tuned")
+    title = f"{began.model} for {began.target}, tuned"
     tasks = sorted(session.tasks.values(), key=lambda task: -task.won)
-    return "\n".join(
+    return page(
+        title,
+        _STYLE,
         [
-            '<!doctype html><html lang="en"><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width">',
-            f"<title>{title}</title><style>{_STYLE}</style>",
-            f"<h1>{title}</h1>",
             *_facts(began, session),
             "<h2>The model</h2>",
             "<p>The cost of all kernels, each as often as it is called, as a share of what it was "
@@ -86,8 +75,7 @@ def report(session: Standing) -> str:
             _table(session, tasks, began.unit),
             *(_details(task, session.seconds) for task in tasks),
             *_notes(began, session),
-            "</html>",
-        ]
+        ],
     )
 
 

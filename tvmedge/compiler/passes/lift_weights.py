@@ -30,8 +30,8 @@ MIN_BYTES = 4096
 @dataclass(frozen=True)
 class Lifted:
     """``weights`` maps argument name to tensor, in the order of the arguments
-    that follow the model's inputs; ``on_cpu`` are kernels that do not run on the target's GPU; ``plain`` is
-    the module with its kernels before they were scheduled, None where nobody kept it."""
+    that follow the model's inputs; ``on_cpu`` are kernels that do not run on the target's GPU;
+    ``plain`` is the module with its kernels before they were scheduled, if somebody kept it."""
 
     module: tvm.IRModule
     weights: dict[str, npt.NDArray[np.generic]]
