@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -188,11 +187,3 @@ def test_energy_of_a_board_is_what_its_meter_says(
     found = profile_bundle(nets["host", Form.LIBRARY], FEW, wanted=Wanted(root=tmp_path)).energy
     assert getattr(found, "provider", found) == "hwmon"
     assert found.millijoules == pytest.approx(3000 * found.seconds / found.runs)  # type: ignore[union-attr]
-
-
-def test_a_library_without_kernels_is_not_told_apart(make_library: Callable[[str], Path]) -> None:
-    with (
-        open_session(parse_address("emulated"), make_library(PI)) as session,
-        pytest.raises(BoardError, match="no kernels to count"),
-    ):
-        session.time_kernels(1)

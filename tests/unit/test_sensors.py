@@ -109,13 +109,13 @@ def test_counted_energy_is_that_of_the_runs(sysfs: Sysfs) -> None:
     reader, made = sysfs(RAPL), list[int]()
 
     def run(count: int) -> None:
-        made.append(count)
-        sysfs({"class/powercap/intel-rapl:0/energy_uj": str(1000 + 2000 * (count + 1))})
+        made.append(count + 1)
+        sysfs({"class/powercap/intel-rapl:0/energy_uj": str(1000 + 2000 * sum(made))})
 
     found = measure_energy(reader, run, milliseconds=1.0, seconds=0.02)
     assert isinstance(found, Energy)
     assert found.millijoules == pytest.approx(2.0)
-    assert found.runs == made[0] + 1 == 21
+    assert found.runs == sum(made) > 5
 
 
 def test_a_counter_that_began_again_counts_on() -> None:
@@ -133,10 +133,10 @@ def test_power_is_summed_over_the_time(sysfs: Sysfs) -> None:
             return inner.read()
 
     def run(count: int) -> None:
-        for _ in range(9):  # the first is before the runs
+        for _ in range(3):
             assert reads.acquire(timeout=60)
 
-    found = measure_energy(Noted(), run, 100.0, seconds=0.6)
+    found = measure_energy(Noted(), run, 100.0, seconds=0.4)
     assert isinstance(found, Energy) and found.provider == "hwmon"
     assert found.millijoules == pytest.approx(5000 * found.seconds / found.runs)
 

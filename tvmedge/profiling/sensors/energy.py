@@ -19,6 +19,7 @@ from tvmedge.profiling.sensors.reading import Reader, Reading
 _SECONDS = 2.0
 _EVERY_S = 0.05
 _FEWEST = 5
+_AT_ONCE = 5000
 _RAIL = re.compile(r"CH\d+\(T=\d+\)\[([^\]]*)\],\s*(\d+)")
 
 
@@ -78,19 +79,35 @@ def measure_energy(
     first = meter(reader.read())
     if isinstance(first, NotMeasured):
         return first
-    count = max(_FEWEST, int(seconds * 1e3 / max(milliseconds, 1e-3)))
+
+    def all_runs() -> tuple[int, float]:
+        return _repeated(run, milliseconds, seconds)
+
     if first.counts is None:
-        return _integrated(reader, run, count, first)
-    started = time.monotonic()
-    run(count)
+        return _integrated(reader, all_runs, first)
+    count, taken = all_runs()
     last = meter(reader.read())
-    taken = time.monotonic() - started
     if isinstance(last, NotMeasured) or last.counts is None:
         return NotMeasured(f"{first.provider} was gone after the runs")
     total = counted(first, last)
     if not total:
         return NotMeasured(f"{first.provider} did not count anything in {taken:.1f} s")
-    return Energy(total / 1e3 / (count + 1), first.provider, first.scope, count + 1, taken)
+    return Energy(total / 1e3 / count, first.provider, first.scope, count, taken)
+
+
+def _repeated(
+    run: Callable[[int], object], milliseconds: float, seconds: float
+) -> tuple[int, float]:
+    """Run for so long: how many runs that were, the one before each request among them, and the
+    seconds that they took."""
+    each = max(1, min(_AT_ONCE, int(seconds * 1e3 / 4 / max(milliseconds, 1e-6))))
+    count, started = 0, time.monotonic()
+    while True:
+        run(each)
+        count += each + 1
+        taken = time.monotonic() - started
+        if taken >= seconds and count > _FEWEST:
+            return count, taken
 
 
 def counted(first: Meter, last: Meter) -> int:
@@ -105,7 +122,7 @@ def counted(first: Meter, last: Meter) -> int:
 
 
 def _integrated(
-    reader: Reader, run: Callable[[int], object], count: int, first: Meter
+    reader: Reader, run: Callable[[], tuple[int, float]], first: Meter
 ) -> Energy | NotMeasured:
     """Power is read while runs go on, and summed over their time."""
     points: list[tuple[float, float]] = []
@@ -124,10 +141,8 @@ def _integrated(
 
     thread = threading.Thread(target=watch)
     thread.start()
-    started = time.monotonic()
     try:
-        run(count)
-        taken = time.monotonic() - started
+        count, taken = run()
     finally:
         over.set()
         thread.join()
@@ -140,8 +155,8 @@ def _integrated(
         for (earlier, one), (later, two) in itertools.pairwise(points)
     )
     watched = points[-1][0] - points[0][0]
-    millijoules = microjoules / watched * taken / 1e3 / (count + 1)
-    return Energy(millijoules, first.provider, first.scope, count + 1, taken)
+    millijoules = microjoules / watched * taken / 1e3 / count
+    return Energy(millijoules, first.provider, first.scope, count, taken)
 
 
 def _powercap(reading: Reading) -> Meter | None:
