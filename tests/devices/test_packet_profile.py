@@ -64,15 +64,6 @@ def test_packets_are_shown_with_what_they_ignore(
     assert counted == pytest.approx(packets["packets"], rel=0.02)
 
 
-def test_a_library_without_kernels_says_so(make_library: Callable[[str], Path]) -> None:
-    hexagon()
-    with (
-        open_session(parse_address("emulated"), make_library("hexagon-v67")) as session,
-        pytest.raises(BoardError, match="no kernels to count"),
-    ):
-        session.kernel_counts()
-
-
 def test_elsewhere_nobody_counts(make_library: Callable[[str], Path]) -> None:
     with open_session(parse_address("local"), make_library("host")) as session:
         assert not session.counts_packets

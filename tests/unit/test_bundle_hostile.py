@@ -74,7 +74,13 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "'1.-1' is not of the form 1.0": lambda m: m.update(schema_version="1.-1"),
     "states no schema version": lambda m: m.pop("schema_version"),
     "unknown key 'modle' (nearest: model": lambda m: m.update(modle=1),
-    "unknown key 'code.kernels' (nearest: kernels_": lambda m: m["code"].update(kernels=1),
+    "unknown key 'code.kernel_totals' (nearest: kernels_": lambda m: m["code"].update(
+        kernel_totals=1
+    ),
+    "$.code.kernels": lambda m: m["code"].update(kernels=1),
+    "costs an impossible": lambda m: m["code"].update(
+        kernels=[{"name": "k", "rule": "", "operations": -1, "moved_bytes": None}]
+    ),
     "unknown key 'files.mode'": lambda m: m["files"][0].update(mode=1),
     "`target`": lambda m: m.pop("target"),
     "$.code.kernels_total": lambda m: m["code"].update(kernels_total=True),

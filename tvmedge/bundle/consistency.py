@@ -45,6 +45,9 @@ def check_manifest(manifest: Manifest) -> None:
         _check_library(code.library)
     if not 0 <= code.kernels_tuned <= code.kernels_total:
         raise MalformedError("its numbers of kernels contradict each other")
+    for cost in code.kernels:
+        if min(cost.operations or 0, cost.moved_bytes or 0) < 0:
+            raise MalformedError(f"its kernel {cost.name!r} costs an impossible number")
     if not (math.isfinite(check.tolerance) and check.tolerance >= 0):
         raise MalformedError(f"its tolerance {check.tolerance} is not a finite number >= 0")
     if check.simulated is not None and not 0 <= check.simulated < math.inf:
