@@ -47,7 +47,7 @@ def test_targets_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["targets", "--json"]) == 0
     captured = capsys.readouterr()
     document = json.loads(captured.out)
-    assert document["verb"] == "targets" and document["schema_version"] == "1.0"
+    assert document["verb"] == "targets" and document["schema_version"] == "1.1"
     assert [t["name"] for t in document["targets"]] == list(target_names())
     assert "raspberry-pi-4b" in captured.err  # the list for people goes elsewhere
     notes = dict(line.split(None, 1) for line in captured.err.splitlines())
