@@ -16,7 +16,7 @@ from tvmedge.types import Form, TensorSpec
 if TYPE_CHECKING:
     import numpy as np
 
-    from tvmedge.bundle.manifest import LibraryInfo, Manifest
+    from tvmedge.bundle.manifest import CodeInfo, LibraryInfo, Manifest
 
 INPUT = "input:"
 OUTPUT = "output:"
@@ -43,11 +43,7 @@ def check_manifest(manifest: Manifest) -> None:
         raise MalformedError("its code's form and what it says of a library contradict each other")
     if code.library is not None:
         _check_library(code.library)
-    if not 0 <= code.kernels_tuned <= code.kernels_total:
-        raise MalformedError("its numbers of kernels contradict each other")
-    for cost in code.kernels:
-        if min(cost.operations or 0, cost.moved_bytes or 0) < 0:
-            raise MalformedError(f"its kernel {cost.name!r} costs an impossible number")
+    _check_kernels(code)
     if not (math.isfinite(check.tolerance) and check.tolerance >= 0):
         raise MalformedError(f"its tolerance {check.tolerance} is not a finite number >= 0")
     if check.simulated is not None and not 0 <= check.simulated < math.inf:
@@ -69,6 +65,14 @@ def check_manifest(manifest: Manifest) -> None:
         if given.value is not None and len(given.value) != math.prod(given.shape):
             raise MalformedError(f"its fixed input {given.name!r} has another size than its value")
     _unique("weight", code.weights)
+
+
+def _check_kernels(code: CodeInfo) -> None:
+    if not 0 <= code.kernels_tuned <= code.kernels_total:
+        raise MalformedError("its numbers of kernels contradict each other")
+    for cost in code.kernels:
+        if min(cost.operations or 0, cost.moved_bytes or 0) < 0:
+            raise MalformedError(f"its kernel {cost.name!r} costs an impossible number")
 
 
 def _check_library(library: LibraryInfo) -> None:
