@@ -13,7 +13,7 @@ from tests.tuning.test_report import EVENTS
 from tvmedge.tuning.report import report
 from tvmedge.tuning.standing import standing
 
-_OVERLAPS = """
+OVERLAPS = """
 (() => {
   const found = [];
   for (const svg of document.querySelectorAll('svg')) {
@@ -48,7 +48,7 @@ def test_the_report_is_drawn(browser: Browser, file: Path, width: int) -> None:
         assert page.requests == [file.as_uri()]
         assert page.ask("document.title") == "net for host, tuned"
         assert page.ask("document.documentElement.scrollWidth") <= width
-        assert page.ask(_OVERLAPS) == []
+        assert page.ask(OVERLAPS) == []
         assert page.ask("document.querySelectorAll('svg').length") == 6
         for curve in (".best", ".untuned"):
             assert _smallest(page, curve) > 50  # pixels
