@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _NORMAL_95 = 1.959964
+LEVEL = 0.01
+"""Below this, chance is an unlikely cause."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Difference:
     @property
     def significant(self) -> bool:
         """Whether chance is an unlikely cause: below 1 %, and 1 is no ratio of the interval's."""
-        return self.p_value < 0.01 and not self.interval.low <= 1 <= self.interval.high
+        return self.p_value < LEVEL and not self.interval.low <= 1 <= self.interval.high
 
 
 def percentile(samples: Sequence[float], percent: int) -> float:
@@ -64,3 +66,14 @@ def difference(a: Sequence[float], b: Sequence[float], seed: int = 0) -> Differe
     ratio = float(np.median(second) / np.median(first))
     p_value = float(stats.mannwhitneyu(first, second).pvalue)
     return Difference(ratio, Interval(float(low), float(high)), p_value)
+
+
+def holm(p_values: Mapping[str, float]) -> set[str]:
+    """Of several tests those that are significant together, at ``LEVEL`` for the whole family
+    (Holm, A simple sequentially rejective multiple test procedure, 1979)."""
+    sure: set[str] = set()
+    for place, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        if p_values[name] >= LEVEL / (len(p_values) - place):
+            break
+        sure.add(name)
+    return sure
