@@ -82,8 +82,7 @@ def _describe() -> Mapping[str, Any]:
 
 
 def _line(cell: Cell, found: Mapping[str, Any]) -> str:
-    scale = 1 if cell.subject.startswith(MODEL) else 1e6
-    costs = ", ".join(f"{n}: {cost * scale:.4g}" for n, cost in found["checkpoints"].items())
+    costs = ", ".join(f"{n}: {share:.4g}" for n, share in found["checkpoints"].items())
     return f"{cell}: {costs}; {found['rate']:.2f} trials/s, load {found['load']}"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from tvmedge.tuning.workers import Failure
 
 _PDEATHSIG = 1  # prctl: the signal to get when the parent dies
+_YIELDS = 15  # niceness of who has no core of its own: times may be taken on the only one
 
 
 def _serve(connection: Connection[Any, Any]) -> None:
@@ -35,6 +36,8 @@ def _main(connection: str, cores: str) -> None:
     ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
     if cores:
         os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
+    else:
+        os.nice(_YIELDS)
     _serve(Connection(int(connection)))
 
 

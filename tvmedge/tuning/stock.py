@@ -44,8 +44,11 @@ class StockTrial:
     scheduled: tirx.PrimFunc
 
 
-def tune_stock(func: tirx.PrimFunc, spec: TargetSpec, trials: int, seed: int) -> list[StockTrial]:
-    """Search schedules of an unscheduled kernel for one thread of this machine."""
+def tune_stock(
+    func: tirx.PrimFunc, spec: TargetSpec, trials: int, seed: int, timeout_s: float = _TIMEOUT_S
+) -> list[StockTrial]:
+    """Search schedules of an unscheduled kernel for one thread of this machine; a build or a
+    measurement may take ``timeout_s``."""
     found: list[StockTrial] = []
     began = time.monotonic()
 
@@ -77,12 +80,12 @@ def tune_stock(func: tirx.PrimFunc, spec: TargetSpec, trials: int, seed: int) ->
             num_trials_per_iter=_BATCH,
             builder=ms.builder.LocalBuilder(
                 max_workers=2,
-                timeout_sec=_TIMEOUT_S,
+                timeout_sec=timeout_s,
                 f_build=_BUILD,
                 f_export=_EXPORT,
                 initializer=_register,
             ),
-            runner=ms.runner.LocalRunner(timeout_sec=_TIMEOUT_S),
+            runner=ms.runner.LocalRunner(timeout_sec=timeout_s),
             measure_callbacks=list(callbacks),
             num_tuning_cores=1,
             seed=seed,
@@ -116,8 +119,8 @@ def compare(
         before = untuned.get(task.key)
         if own <= 0 or before is None:
             continue
-        left -= own
         found = tune_stock(task.func, spec, own, seed)
+        left -= len(found)  # a small space ends before that
         best = min((one for one in found if one.cost is not None), key=_cost, default=None)
         stock = None if best is None else _measured(best.scheduled, spec, source)
         yield Compared(task, len(found), before, stock)

@@ -46,7 +46,8 @@ class Worker:
     """One process, started at its first job and again after it died. Not for two threads."""
 
     def __init__(self, cores: Sequence[int] = ()) -> None:
-        """``cores``: the processors that it stays on; none leaves that to the system."""
+        """``cores``: the processors that it stays on; none leaves that to the system, and others
+        who want one first."""
         self._cores = ",".join(map(str, cores))
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None

@@ -22,6 +22,7 @@ CONTESTANTS = (OURS, STOCK, RANDOM)
 MODEL = "model "  # begins the name of what is a whole model, not a kernel
 SEEDS = 3
 FULL, SHORT = 256, 64
+_AT_ONCE = 0.02  # seconds in which the trials of a batch are told
 _SECONDS_A_TRIAL = {OURS: 1.0, RANDOM: 1.0, STOCK: 5.0}  # on a busy machine, before any is known
 
 
@@ -48,7 +49,7 @@ class Cell:
 class Curve:
     """``best[i]``, the cost after trial i (None before any was measured), and ``seconds[i]`` since
     the search began. ``checkpoints``, the cost after so many trials, are measured by the same
-    timer for all; of a model, in shares of its untuned kernels."""
+    timer for all, beside our untuned schedule and in shares of it."""
 
     best: list[float | None]
     seconds: list[float]
@@ -137,8 +138,8 @@ def expected(cell: Cell, known: Mapping[Cell, Mapping[str, Any]]) -> float:
 
 
 def rate(seconds: list[float]) -> float:
-    """Trials a second after the first batch, whose trials are known within a second."""
-    later = [when for when in seconds if when > seconds[0] + 1]
+    """Trials a second after what is known at first: of ours one, of MetaSchedule's a batch."""
+    later = [when for when in seconds if when > seconds[0] + _AT_ONCE]
     return len(later) / (later[-1] - seconds[0]) if later else 0.0
 
 

@@ -12,16 +12,19 @@ from tvm import tirx
 from scripts.bench.tuning.cells import OURS, STOCK, Curve
 from tvmedge.records.store import open_store
 from tvmedge.targeting import TargetSpec
-from tvmedge.tuning.build import compiled
+from tvmedge.targeting.core import core_of
+from tvmedge.tuning.build import Job, as_text, build, compiled
 from tvmedge.tuning.costs.source import CandidateError
 from tvmedge.tuning.costs.wall_time import WallTime
 from tvmedge.tuning.events import Event, Tried
 from tvmedge.tuning.search import Strategy
 from tvmedge.tuning.session import How, Limits, Session
+from tvmedge.tuning.space import Space
 from tvmedge.tuning.stock import tune_stock
 from tvmedge.tuning.tasks import Task, Tasks
 
 CHECKPOINTS = (16, 32, 64, 128, 256)
+_PATIENCE_S = 3600.0  # of MetaSchedule, whose long searches are stopped while others time
 
 
 def search(contestant: str, task: Task, spec: TargetSpec, trials: int, seed: int) -> Curve:
@@ -43,16 +46,17 @@ def search(contestant: str, task: Task, spec: TargetSpec, trials: int, seed: int
     ):
         Session(("bench", Tasks((task,), {})), spec, source, store, how, listen).run()
     best = [event.best for event in tried]
+    untuned = best[0] if best else None
     reached = {
-        str(n): cost
+        str(n): cost / untuned
         for n in CHECKPOINTS
-        if n <= trials and (cost := best[min(n, len(best)) - 1]) is not None
+        if untuned and n <= trials and (cost := best[min(n, len(best)) - 1]) is not None
     }
     return Curve(best, [event.seconds for event in tried], reached)
 
 
 def _stock(task: Task, spec: TargetSpec, trials: int, seed: int) -> Curve:
-    found = tune_stock(task.func, spec, trials, seed)
+    found = tune_stock(task.func, spec, trials, seed, _PATIENCE_S)
     best: list[float | None] = []
     leaders: list[tirx.PrimFunc | None] = []
     for one in found:
@@ -63,20 +67,23 @@ def _stock(task: Task, spec: TargetSpec, trials: int, seed: int) -> Curve:
     reached = {
         str(n): leaders[min(n, len(leaders)) - 1] for n in CHECKPOINTS if n <= trials and leaders
     }
-    return Curve(best, [one.seconds for one in found], _measured(reached.items(), spec))
+    return Curve(best, [one.seconds for one in found], _measured(task, reached.items(), spec))
 
 
 def _measured(
-    kernels: Iterable[tuple[str, tirx.PrimFunc | None]], spec: TargetSpec
+    task: Task, kernels: Iterable[tuple[str, tirx.PrimFunc | None]], spec: TargetSpec
 ) -> dict[str, float]:
+    """Kernels in shares of the untuned one of ours, with which the source compares them."""
     found: dict[str, float] = {}
+    first = Job(as_text(task.func), spec, Space(task.func, core_of(spec)).defaults[0])
     with WallTime() as source, tvm.target.Target(dict(spec.tvm)):
+        untuned = source.measure(build(first).code).value
         for name, kernel in kernels:
             if kernel is None:
                 continue
             try:
                 code = compiled(kernel, spec, spec)
-                found[name] = min(source.measure(code).value for _ in range(3))
+                found[name] = min(source.measure(code).value for _ in range(3)) / untuned
             except CandidateError:
                 continue
     return found

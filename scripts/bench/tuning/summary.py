@@ -12,14 +12,12 @@ Cells = Mapping[Cell, Mapping[str, Any]]
 
 
 def summary(cells: Cells, wanted: Sequence[Cell]) -> dict[str, Any]:
-    """Each subject's searches as shares of its untuned cost (the median of what our searches
-    measured first), who won by how much, trials a second, and which cells are there."""
+    """Each subject's searches, who won by how much, trials a second, and which cells are there."""
     subjects: dict[str, list[dict[str, Any]]] = {}
     for subject in dict.fromkeys(cell.subject for cell in wanted):
         mine = {cell: cells[cell] for cell in sorted(cells) if cell.subject == subject}
-        whole = 1.0 if subject.startswith(MODEL) else _untuned(mine)
-        if mine and whole:
-            subjects[subject] = [_row(cell, found, whole) for cell, found in mine.items()]
+        if mine:
+            subjects[subject] = [_row(cell, found) for cell, found in mine.items()]
     longest: dict[tuple[str, str, int], int] = {}
     for cell in cells:
         place = (cell.subject, cell.contestant, cell.seed)
@@ -42,16 +40,10 @@ def summary(cells: Cells, wanted: Sequence[Cell]) -> dict[str, Any]:
     }
 
 
-def _row(cell: Cell, found: Mapping[str, Any], whole: float) -> dict[str, Any]:
-    shares = {n: round(cost / whole, 4) for n, cost in found["checkpoints"].items()}
+def _row(cell: Cell, found: Mapping[str, Any]) -> dict[str, Any]:
+    shares = {n: round(share, 4) for n, share in found["checkpoints"].items()}
     row = {"contestant": cell.contestant, "seed": cell.seed, "trials": cell.trials}
     return row | {"of_untuned": shares, "rate": found["rate"], "load": found["load"]}
-
-
-def _untuned(mine: Cells) -> float | None:
-    """Trial 0 of our searches, whatever the strategy."""
-    found = [f["best"][0] for c, f in mine.items() if c.contestant != STOCK and f["best"]]
-    return _middle([cost for cost in found if cost is not None])
 
 
 def _early(subjects: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tvmedge.boards.kernel_board import KernelBoard
 from tvmedge.tuning.costs.candidate import SYMBOL, BuiltCandidate
 from tvmedge.tuning.costs.pool import BoardPool
 from tvmedge.tuning.costs.source import Cost
+from tvmedge.tuning.costs.timed import fastest
 
 _SAMPLE_S = 200e-6  # calls timed together take so long, at least
 _SECONDS = 0.05  # that a candidate is run for
@@ -50,9 +50,7 @@ class BoardTime:
     def measure(self, candidate: BuiltCandidate) -> Cost:
         """Seconds of one call."""
         library = candidate.library(*self._linked)
-        samples = self._boards.run(lambda board: self._samples(board, candidate, library))
-        low, _, high = statistics.quantiles(samples, n=4)
-        return Cost(min(samples), self.unit, high - low)
+        return fastest(self._boards.run(lambda board: self._samples(board, candidate, library)))
 
     def _samples(
         self, board: KernelBoard, candidate: BuiltCandidate, library: bytes

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -18,8 +16,9 @@ from tvmedge.boards.places import Local, copied
 from tvmedge.boards.runtime import OPENCL, global_function, load_runtime
 from tvmedge.dtypes import carrier
 from tvmedge.tuning.costs.candidate import SYMBOL, Argument, BuiltCandidate
-from tvmedge.tuning.costs.source import CandidateError, Cost
-from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, measuring_core
+from tvmedge.tuning.costs.source import Cost
+from tvmedge.tuning.costs.timed import TimedHere, fastest
+from tvmedge.tuning.workers import Worker
 from tvmedge.types import DeviceKind
 
 _SECONDS = 0.05  # that a candidate is run for
@@ -27,45 +26,20 @@ _SAMPLES = range(5, 41)
 _LIMIT_S = 120.0  # drivers build kernels at their first run
 
 
-class DeviceTime:
-    """The fastest of many calls, in a process of its own: what all kernels of a call took on the
-    device, not what lies between them.
+class DeviceTime(TimedHere):
+    """The fastest of many calls: what all kernels of a call took on the device, not what lies
+    between them.
 
     Calls follow each other on the same tensors: what fits into a cache stays there.
     """
 
     name = "device-time local"
-    unit = "s"
     blind = "the time between kernels, and caches that are cold in a whole model"
-    deterministic = False
-    slots = 1
 
-    def __init__(self, core: int | None = None) -> None:
-        """``core``: the processor that drives the device (and is it, for PoCL); the last one by
-        default."""
-        self._worker = Worker([measuring_core() if core is None else core])
-
-    def measure(self, candidate: BuiltCandidate) -> Cost:
-        """Seconds of one call; errors as in ``CostSource``."""
-        try:
-            samples = self._worker.call(
-                _samples, candidate.library(), candidate.arguments, seconds=_LIMIT_S
-            )
-        except (WorkerDiedError, WorkError) as error:
-            raise CandidateError(str(error)) from error
-        low, _, high = statistics.quantiles(samples, n=4)
-        return Cost(min(samples), self.unit, high - low)
-
-    def __enter__(self) -> DeviceTime:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._worker.close()
+    def cost(self, candidate: BuiltCandidate, worker: Worker) -> Cost:
+        """That of the fastest call."""
+        what = candidate.library(), candidate.arguments
+        return fastest(worker.call(_samples, *what, seconds=_LIMIT_S))
 
 
 @contextmanager

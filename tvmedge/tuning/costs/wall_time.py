@@ -1,13 +1,17 @@
-"""The time that a kernel takes on this machine."""
+"""The time that a kernel takes on this machine, beside another that runs at the same clock.
+
+A core's clock changes while one searches: AVX-512 code here took 1.12 times as long for seconds on
+end. So every candidate takes turns with the first one of its kernel, which tells how fast the core
+is: the cost is the ratio of their fastest calls, times what the first one took when it was new.
+"""
 
 from __future__ import annotations
 
 import ctypes
-import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +20,9 @@ from tvmedge.boards.library import aligned
 from tvmedge.device.build_timer import build_timer
 from tvmedge.tuning.costs.candidate import SYMBOL, Argument, BuiltCandidate
 from tvmedge.tuning.costs.source import CandidateError, Cost
+from tvmedge.tuning.costs.timed import TimedHere, fastest
 from tvmedge.tuning.loaded import loaded
-from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, measuring_core
+from tvmedge.tuning.workers import Worker
 
 _MOST_ARGUMENTS = 32  # of time_calls.c
 _SAMPLE_S = 200e-6  # calls timed together take so long, at least
@@ -26,70 +31,98 @@ _SAMPLES = range(5, 61)
 _LIMIT_S = 20.0
 
 
-class WallTime:
-    """The fastest of many calls, in a process of its own on one core of this machine.
+@dataclass(frozen=True)
+class _Code:
+    """A kernel's library and the bytes of the scratch that it takes."""
+
+    library: bytes
+    scratch: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Gauge:
+    """What all candidates of a kernel are compared with: ``code`` took ``seconds`` at first."""
+
+    code: _Code
+    seconds: float
+
+
+class WallTime(TimedHere):
+    """The fastest of many calls, in turns with the first candidate that took the same tensors.
 
     Calls follow each other on the same tensors: what fits into a cache stays there.
     """
 
     name = "wall-time local"
-    unit = "s"
     blind = "caches that are cold in a whole model"
-    deterministic = False
-    slots = 1
 
     def __init__(self, core: int | None = None) -> None:
         """``core``: the processor to measure on, the last one by default."""
-        self._worker = Worker([measuring_core() if core is None else core])
+        super().__init__(core)
+        self._gauges: dict[tuple[Argument, ...], _Gauge] = {}
 
-    def measure(self, candidate: BuiltCandidate) -> Cost:
-        """Seconds of one call; errors as in ``CostSource``."""
+    def cost(self, candidate: BuiltCandidate, worker: Worker) -> Cost:
+        """Of a call at the clock that the kernel's first candidate met."""
         if len(candidate.arguments) + len(candidate.scratch) > _MOST_ARGUMENTS:
             raise CandidateError(f"takes more than {_MOST_ARGUMENTS} tensors")
-        what = candidate.library(), candidate.arguments, candidate.scratch
-        try:
-            samples = self._worker.call(_samples, str(build_timer()), *what, seconds=_LIMIT_S)
-        except (WorkerDiedError, WorkError) as error:
-            raise CandidateError(str(error)) from error
-        low, _, high = statistics.quantiles(samples, n=4)
-        return Cost(min(samples), self.unit, high - low)
-
-    def __enter__(self) -> WallTime:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._worker.close()
+        code = _Code(candidate.library(), candidate.scratch)
+        gauge = self._gauges.get(candidate.arguments)
+        beside = code if gauge is None else gauge.code
+        what = str(build_timer()), candidate.arguments, code, beside
+        own, others = worker.call(_in_turns, *what, seconds=_LIMIT_S)
+        if gauge is None:
+            gauge = self._gauges[candidate.arguments] = _Gauge(code, min(others))
+        return fastest([gauge.seconds / min(others) * seconds for seconds in own])
 
 
-def _samples(
-    timer: str, library: bytes, arguments: tuple[Argument, ...], scratch: tuple[int, ...]
-) -> list[float]:
-    """Seconds of one call, each the mean of some that follow each other. In the worker."""
-    memory = [*_tensors(arguments), *(aligned(size) for size in scratch)]
+def _in_turns(
+    timer: str, arguments: tuple[Argument, ...], code: _Code, beside: _Code
+) -> tuple[list[float], list[float]]:
+    """Seconds of one call of each code, in samples that alternate. In the worker."""
+    tensors = _tensors(arguments)
+    with (
+        loaded(code.library) as made,
+        loaded(beside.library) as other,
+    ):
+        one, two = (
+            _calls(_timer(timer), library, [*tensors, *map(aligned, each.scratch)])
+            for library, each in ((made, code), (other, beside))
+        )
+        return _timed(one, two)
+
+
+def _calls(
+    run: ctypes._NamedFuncPointer, made: ctypes.CDLL, memory: list[npt.NDArray[np.uint8]]
+) -> Callable[[int], float]:
+    """What gives the mean seconds of a number of calls."""
     given = (ctypes.c_void_p * len(memory))(*(array.ctypes.data for array in memory))
-    run = _timer(timer)
-    with loaded(library) as made:
-        kernel = ctypes.cast(made[SYMBOL], ctypes.c_void_p)
-        return _timed(lambda calls: float(run(kernel, given, len(memory), calls)) * 1e-9 / calls)
+    kernel = ctypes.cast(made[SYMBOL], ctypes.c_void_p)
+    return lambda calls: float(run(kernel, given, len(memory), calls)) * 1e-9 / calls
 
 
-def _timed(seconds: Callable[[int], float]) -> list[float]:
-    """Samples of ``seconds``, which gives the mean of a number of calls: many of what is quick,
-    few of what is slow."""
-    seconds(1)  # pages and caches
-    once = seconds(1)
-    calls = max(1, round(_SAMPLE_S / max(once, 1e-9)))
+def _timed(
+    one: Callable[[int], float], two: Callable[[int], float]
+) -> tuple[list[float], list[float]]:
+    """Samples of what gives the mean of a number of calls, in turns: of many calls where they are
+    quick, few samples where they are slow."""
+    once = _once(one)
+    calls, beside = _enough(once), _enough(_once(two))
     count = min(max(round(_SECONDS / (once * calls)), _SAMPLES.start), _SAMPLES.stop - 1)
     deadline = time.monotonic() + _LIMIT_S / 4
-    samples = [once] if calls == 1 else []
-    while len(samples) < count and (len(samples) < 2 or time.monotonic() < deadline):
-        samples.append(seconds(calls))
+    samples: tuple[list[float], list[float]] = ([], [])
+    while len(samples[0]) < count and (len(samples[0]) < 2 or time.monotonic() < deadline):
+        samples[0].append(one(calls))
+        samples[1].append(two(beside))
     return samples
+
+
+def _once(seconds: Callable[[int], float]) -> float:
+    seconds(1)  # pages and caches
+    return max(seconds(1), 1e-9)
+
+
+def _enough(once: float) -> int:
+    return max(1, round(_SAMPLE_S / once))
 
 
 @lru_cache(1)

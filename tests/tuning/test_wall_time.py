@@ -1,0 +1,67 @@
+"""What a candidate costs where the clock changes while one searches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tuning.kernels import written
+from tvmedge.targeting import target
+from tvmedge.tuning.costs.candidate import BuiltCandidate
+from tvmedge.tuning.costs.source import CandidateError
+from tvmedge.tuning.costs.wall_time import WallTime
+from tvmedge.tuning.workers import Worker
+
+Made = Callable[[str], BuiltCandidate]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return lambda source: written(source, target("host"), tmp_path)
+
+
+class _Clock(Worker):
+    """Samples as a core would give them that is so much slower."""
+
+    def __init__(self, seconds: dict[bytes, float]) -> None:
+        super().__init__()
+        self._costs = seconds
+        self.slower = 1.0
+
+    def call(self, work: Any, *args: Any, seconds: float) -> Any:
+        *_, code, beside = args
+        return tuple(
+            [self._costs[one.library] * self.slower * noise for noise in (1.5, 1.0, 1.1, 1.0)]
+            for one in (code, beside)
+        )
+
+
+def test_a_slower_clock_is_none_of_a_candidates_doing(made: Made) -> None:
+    first, better = made("x[0] = 1;"), made("x[1] = 1;")
+    clock = _Clock({first.library(): 3.0, better.library(): 2.0})
+    with WallTime() as source:
+        assert source.cost(first, clock).value == 3.0
+        clock.slower = 1.7
+        assert source.cost(better, clock).value == pytest.approx(2.0)
+        assert source.cost(better, clock).spread > 0
+        assert source.cost(first, clock).value == pytest.approx(3.0)
+
+
+def test_it_times_what_it_runs_and_goes_on_after_a_crash(made: Made) -> None:
+    loop = "for (int i = 0; i < {}; i++) x[0] += 1;"
+    quick, slow = made(loop.format(1000)), made(loop.format(100_000))
+    with WallTime() as source:
+        with pytest.raises(CandidateError, match="crashed"):  # what is broken is no gauge
+            source.measure(made("*(volatile int *)0 = 1;"))
+        assert 0 < source.measure(quick).value < source.measure(slow).value < 1
+
+
+def test_nothing_is_left_of_a_source_that_ended(made: Made) -> None:
+    with WallTime() as source:
+        source.measure(made("x[0] = 1;"))
+        process = source._worker._process
+        assert process is not None
+    assert process.poll() is not None
