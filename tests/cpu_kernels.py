@@ -20,8 +20,8 @@ from tvmedge.targeting.core import Core
 Array = NDArray[Any]
 
 CORES = {
-    "avx512": Core(16, 32, memory_operand=True),
-    "avx2": Core(8, 16),
+    "avx512": Core(16, 32, memory_operand=True, fetches=True),
+    "avx2": Core(8, 16, fetches=True),
     "neon": Core(4, 32, lane_operand=True),
     "armv7": Core(4, 16),
 }

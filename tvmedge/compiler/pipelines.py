@@ -27,6 +27,7 @@ from tvmedge.compiler.passes.narrow_halves import NarrowHalves
 from tvmedge.compiler.passes.native_extremes import NativeExtremes
 from tvmedge.compiler.passes.pack_dots import PackDots
 from tvmedge.compiler.passes.pack_products import PackProducts
+from tvmedge.compiler.passes.prefetch_weights import PrefetchWeights
 from tvmedge.compiler.passes.quantised import StayInteger
 from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
@@ -117,7 +118,7 @@ def after_schedule(core: Core) -> tuple[Pass, ...]:
     """What is done to kernels once they are scheduled, each by itself."""
     if core.items:
         return (GuardOnce(),)
-    return (SmallSerial(core), NativeExtremes(core))
+    return (SmallSerial(core), NativeExtremes(core), PrefetchWeights())
 
 
 def cpu_kernels(

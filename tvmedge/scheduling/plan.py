@@ -22,6 +22,10 @@ HALVES = "tvmedge.halves"
 # The annotation of a block that moves channels: how many stay together.
 RUN = "tvmedge.run"
 
+# The annotation of a loop in a turn of which a convolution's weights may be fetched so many blocks
+# ahead, its tiles being of so many rows and columns.
+AHEAD = "tvmedge.ahead"
+
 # The annotation of a block that drops those sums that were formed beyond the result.
 CUT = "tvmedge.cut"
 
