@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -16,8 +18,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tvmedge.boards.address import BoardAddress, parse_address
+from tvmedge.boards.gateway import pipe
 from tvmedge.boards.gateway.keys import VARIABLE
+from tvmedge.boards.gateway.wire import (
+    ANSWERS,
+    PROTOCOL,
+    Ask,
+    Attach,
+    Attached,
+    Granted,
+    Queued,
+    Serves,
+    Welcome,
+)
+from tvmedge.boards.relay.endings import session_ending
+from tvmedge.boards.relay.frames import FrameReader
 from tvmedge.gateway.authority import enroll
 
 SOON_S = 60.0
@@ -117,3 +135,80 @@ def eventually(seen: Callable[[], object], what: str) -> None:
 def local_pool(count: int, name: str = "pool") -> str:
     """Boards that are sessions on this machine."""
     return "".join(f'[pools.{name}.b{n}]\nboard = "local"\n' for n in range(count))
+
+
+class Guest:
+    """A client that speaks by hand, over a connection that the gateway has let in."""
+
+    def __init__(self, gateway: Gateway, client: str = "alice") -> None:
+        self.secure = pipe.connect(str(gateway.keys(client)), "127.0.0.1", gateway.port)
+        welcome = self.hear()
+        assert isinstance(welcome, Welcome) and welcome.client == client
+
+    def __enter__(self) -> Guest:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.secure.close()
+
+    def hear(self) -> Any:
+        return ANSWERS.decode(pipe.receive(self.secure, SOON_S))
+
+    def say(self, message: msgspec.Struct) -> None:
+        pipe.send(self.secure, msgspec.json.encode(message))
+
+    def ask(self, **changes: Any) -> Any:
+        """Ask for a board of "pool"; the first answer."""
+        usual: dict[str, Any] = {"pool": "pool", "target": "host", "serves": Serves.LIBRARY}
+        self.say(Ask(PROTOCOL, **(usual | changes)))
+        return self.hear()
+
+    def hear_until(self, wanted: Callable[[Any], bool]) -> Any:
+        """The first answer that is wanted; the gateway says something all the time."""
+        deadline = time.monotonic() + SOON_S
+        while not wanted(answer := self.hear()):
+            assert time.monotonic() < deadline, answer
+        return answer
+
+    def granted(self, **changes: Any) -> Granted:
+        """Ask and wait for a board."""
+        answer = self.ask(**changes)
+        if not isinstance(answer, Granted):
+            answer = self.hear_until(lambda heard: isinstance(heard, Granted))
+        return answer
+
+    def left(self, place: int) -> Queued:
+        """Wait until this is the place in the queue."""
+        return self.hear_until(lambda heard: isinstance(heard, Queued) and heard.place == place)
+
+    def attach(self, lease: str) -> Any:
+        self.say(Attach(lease))
+        return self.hear()
+
+    def rest(self) -> bytes:
+        """All that comes until the gateway closes."""
+        self.secure.settimeout(SOON_S)
+        found = b""
+        with contextlib.suppress(ConnectionResetError, ssl.SSLError):
+            while chunk := self.secure.recv(1 << 16):
+                found += chunk
+        return found
+
+
+@contextmanager
+def session_of(gateway: Gateway, client: str = "alice", **changes: Any) -> Iterator[Guest]:
+    """A session that has begun."""
+    with Guest(gateway, client) as waiting:
+        lease = waiting.granted(**changes).lease
+    with Guest(gateway, client) as guest:
+        assert isinstance(guest.attach(lease), Attached)
+        yield guest
+
+
+def ending_of(told: bytes) -> str:
+    """How a session ended, of all that its client got."""
+    line, _, frames = told.partition(b"\n")
+    assert line == b"tvmedge-session 1"
+    *_, (kind, body) = FrameReader().feed(frames)
+    assert kind == b"X", told
+    return session_ending(body.decode())

@@ -138,11 +138,11 @@ class Dispatcher:
     async def run(self, lease: Lease) -> None:
         """Carry a session to its end; its board is free again then."""
         assert lease.tunnel is not None
-        ending = Ending("was ended with the gateway", True, 0, 0)
+        ending = Ending("was ended with the gateway")
         try:
             ending = await lease.tunnel.run(lease.command)
         finally:
-            if not ending.started:
+            if ending.failed:
                 self._evict(lease.slot, ending.reason)
             self._end(lease, ending.reason, sent=ending.sent, received=ending.received)
 

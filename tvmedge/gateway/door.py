@@ -89,8 +89,9 @@ class Door(TCPServer):
         except _Timeouts:
             self._audit.record(Event.REFUSED, peer=peer, reason="no handshake in time")
             return None
-        except StreamClosedError as error:
-            self._audit.record(Event.REFUSED, peer=peer, reason=_handshake(error.real_error))
+        except OSError as error:
+            why = _handshake(getattr(error, "real_error", None) or error)
+            self._audit.record(Event.REFUSED, peer=peer, reason=why)
             return None
         finally:
             self._strangers -= 1
@@ -191,7 +192,7 @@ async def _say(stream: IOStream, message: msgspec.Struct) -> None:
         raise StreamClosedError from error
 
 
-def _handshake(error: BaseException | None) -> str:
+def _handshake(error: BaseException) -> str:
     """Why a handshake failed, in few words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate: {error.verify_message}"

@@ -35,7 +35,7 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
         TrustError: the gateway's keys are damaged.
     """
     # It logs every stranger's handshake that fails, which the audit log does.
-    logging.getLogger("tornado").setLevel(logging.CRITICAL)
+    logging.getLogger("tornado.general").setLevel(logging.CRITICAL)
     context = server_context(config.folder)
     with _alone(config.folder), State(config.folder) as state:
         asyncio.run(_serve(config, context, state, say))

@@ -8,6 +8,7 @@ import fcntl
 import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,13 +29,13 @@ _WORDS = 4096
 
 @dataclass(frozen=True)
 class Ending:
-    """How a session ended: ``reason`` completes 'the board ...'. It ``started`` when the board
-    had said its first word; ``sent`` and ``received`` are bytes from and to the client."""
+    """How a session ended: ``reason`` completes 'the board ...'; ``sent`` and ``received`` are
+    bytes from and to the client. A board that started no session ``failed``."""
 
     reason: str
-    started: bool
-    sent: int
-    received: int
+    sent: int = 0
+    received: int = 0
+    failed: bool = False
 
 
 class Tunnel:
@@ -44,8 +45,9 @@ class Tunnel:
         self._client = client
         self._limit = limit_bytes
         self._sent = self._received = 0
-        self._started = self._told = False
+        self._started = self._told = self._failed = False
         self._reason = ""
+        self._writing = 0.0
         self._heard = {"client": time.monotonic(), "board": time.monotonic()}
         self._carrying: asyncio.Future[list[None]] | None = None
 
@@ -61,7 +63,9 @@ class Tunnel:
             self._carrying.cancel()
 
     def look_at_clock(self) -> None:
-        """End it where one side is silent."""
+        """End it where one side is silent, or the client takes nothing."""
+        if self._writing and time.monotonic() > self._writing + _SILENCE_S:
+            self.stop("ended: the client reads no more")
         for who, heard in self._heard.items():
             if time.monotonic() > heard + _SILENCE_S and not self._client.closed():
                 self.stop(f"was ended (the {who} was silent for {_SILENCE_S:g} s)")
@@ -86,7 +90,7 @@ class Tunnel:
         except OSError as error:
             for stream in (self._board_in, from_board, errors):
                 stream.close()
-            return Ending(f"cannot be reached: {command[0]}: {error.strerror}", False, 0, 0)
+            return Ending(f"cannot be reached: {command[0]}: {error.strerror}", failed=True)
         finally:
             for end in (theirs_in, theirs_out, theirs_err):
                 os.close(end)
@@ -103,7 +107,7 @@ class Tunnel:
             self._reason += f" (it said: {said})"
         await self._tell_end()
         await _let_read(self._client)
-        return Ending(self._reason, self._started, self._sent, self._received)
+        return Ending(self._reason, self._sent, self._received, self._failed)
 
     async def _carry(self, to_board: PipeIOStream, from_board: PipeIOStream) -> None:
         ways = [
@@ -151,6 +155,7 @@ class Tunnel:
         except StreamClosedError:
             if self._client.closed():
                 self._over("ended: the client went away")
+            self._failed = not self._started
             self._over("ended without a word" if self._started else "started no session")
 
     async def _first_line(self, board: PipeIOStream) -> None:
@@ -170,12 +175,13 @@ class Tunnel:
         raise FrameError("it printed 64 KiB of other text")
 
     async def _send(self, data: bytes) -> None:
+        # No wait_for here: in Python 3.11 it loses a cancellation that comes as the write is done.
+        self._writing = time.monotonic()
         try:
-            await asyncio.wait_for(self._client.write(data), _SILENCE_S)
+            await self._client.write(data)
         except StreamClosedError:
             self._board_in.close()
-        except (TimeoutError, asyncio.TimeoutError):
-            self._over("ended: the client reads no more")
+        self._writing = 0.0
 
     def _count(self, sent: int = 0, received: int = 0) -> None:
         self._sent += sent
@@ -210,14 +216,18 @@ async def _let_read(client: IOStream) -> None:
     with contextlib.suppress(OSError, ValueError):  # what TLS wants to read is no matter
         client.socket.unwrap()  # type: ignore[attr-defined]
         return
-    with contextlib.suppress(OSError, StreamClosedError, TimeoutError, asyncio.TimeoutError):
+    with contextlib.suppress(OSError):
         socket.socket.shutdown(client.socket, socket.SHUT_WR)
-        await asyncio.wait_for(_discarded(client), _GRACE_S)
-
-
-async def _discarded(client: IOStream) -> None:
-    while True:
-        await client.read_bytes(_PIPE_BYTES >> 4, partial=True)
+    deadline = time.monotonic() + _GRACE_S
+    while not client.closed() and time.monotonic() < deadline:
+        try:
+            # Past the stream, which a cancelled read leaves in the middle of that.
+            if not client.socket.recv(_PIPE_BYTES >> 4):
+                return
+        except ssl.SSLWantReadError:
+            await asyncio.sleep(0.02)
+        except OSError:
+            return
 
 
 async def _last_words(errors: PipeIOStream) -> str:
