@@ -48,6 +48,7 @@ class _File:
     listen: str = "127.0.0.1:7443"
     status: str = "127.0.0.1:7480"
     health_seconds: _Count = 60
+    claim_seconds: _Count = 20
     audit_megabytes: _Count = 16
     limits: ClientLimits = field(default_factory=ClientLimits)
     clients: Mapping[str, ClientLimits] = field(default_factory=dict)
@@ -70,13 +71,16 @@ class PoolBoard:
 @dataclass(frozen=True)
 class Config:
     """A gateway: ``folder`` holds its authority, state and log; ``listen`` is where it hears
-    clients, ``status`` where this machine sees the page; ``session`` what any session may use."""
+    clients, ``status`` where this machine sees the page; a board that is free is tried every
+    ``health_seconds``, a lease without a session is lost after ``claim_seconds``; ``session`` is
+    what any session may use."""
 
     path: Path
     folder: Path
     listen: tuple[str, int]
     status: tuple[str, int]
     health_seconds: int
+    claim_seconds: int
     audit_bytes: int
     limits: ClientLimits
     clients: Mapping[str, ClientLimits]
@@ -124,6 +128,7 @@ def read_config(path: Path) -> Config:
         listen=_place(path, "listen", file.listen),
         status=status,
         health_seconds=file.health_seconds,
+        claim_seconds=file.claim_seconds,
         audit_bytes=file.audit_megabytes << 20,
         limits=file.limits,
         clients=file.clients,

@@ -23,8 +23,6 @@ from tvmedge.gateway.rack import Health, Lease, Slot, Ticket
 from tvmedge.gateway.state import State, TicketRow
 from tvmedge.gateway.tunnel import Ending, Tunnel
 
-CLAIM_S = 20.0
-"""How long a lease waits for its session."""
 AWAY_S = 30.0
 """How long a place is kept for who lost the connection."""
 _BLOCK_S = 3.0
@@ -165,7 +163,7 @@ class Dispatcher:
                     seconds = round(lease.expires - lease.since)
                     lease.tunnel.stop(f"was ended (the lease of {seconds} s is over)")
             elif lease.ready and now > lease.claim_by:
-                self._end(lease, f"not used within {CLAIM_S:g} s")
+                self._end(lease, f"not used within {self._config.claim_seconds} s")
         for ticket in list(self.tickets):
             if ticket.away and now > ticket.away + AWAY_S:
                 self._forget(ticket, "went away")
@@ -220,7 +218,7 @@ class Dispatcher:
         self.tickets.remove(ticket)
         slot.become(Health.LENT)
         seconds = self._config.limits_of(ticket.client).lease_seconds
-        lease = Lease(token, ticket, slot, now + seconds, now + CLAIM_S)
+        lease = Lease(token, ticket, slot, now + seconds, now + self._config.claim_seconds)
         self.leases[token] = lease
         self._start(self._prepare(lease))
 
@@ -247,7 +245,11 @@ class Dispatcher:
     def _grant(self, lease: Lease) -> None:
         now, board, lease.ready = time.monotonic(), lease.slot.board, True
         seconds = self._config.limits_of(lease.client).lease_seconds
-        lease.since, lease.expires, lease.claim_by = now, now + seconds, now + CLAIM_S
+        lease.since, lease.expires, lease.claim_by = (
+            now,
+            now + seconds,
+            now + self._config.claim_seconds,
+        )
         emulated = board.address.kind is BoardKind.EMULATED
         lease.ticket.decide(Granted(lease.token, str(board), seconds, emulated))
         self._audit.record(Event.GRANTED, **self._named(lease))
@@ -344,7 +346,14 @@ class Dispatcher:
             ticket = Ticket(TicketRow(0, kept.ticket, kept.client, kept.ask), ask, away=now)
             seconds = self._config.limits_of(kept.client).lease_seconds
             slot.become(Health.LENT)
-            lease = Lease(kept.token, ticket, slot, now + seconds, now + CLAIM_S, ready=True)
+            lease = Lease(
+                kept.token,
+                ticket,
+                slot,
+                now + seconds,
+                now + self._config.claim_seconds,
+                ready=True,
+            )
             self.leases[kept.token] = lease
             emulated = slot.board.address.kind is BoardKind.EMULATED
             ticket.outcome = Granted(kept.token, kept.board, seconds, emulated)

@@ -19,6 +19,7 @@ from tornado.tcpserver import TCPServer
 from tvmedge.boards.gateway.pipe import MESSAGE_LIMIT
 from tvmedge.boards.gateway.wire import (
     ALIVE_S,
+    NOT_JSON,
     PROTOCOL,
     REQUESTS,
     Ask,
@@ -179,7 +180,7 @@ async def _heard(stream: IOStream, seconds: float | None) -> Ask | Attach | Look
         return REQUESTS.decode(content)
     except _Timeouts as error:
         raise RefusalError(Reason.SILENT, "no request came in time") from error
-    except msgspec.MsgspecError as error:
+    except NOT_JSON as error:
         raise RefusalError(Reason.MALFORMED, f"what came is no request: {error}") from error
 
 

@@ -11,7 +11,6 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
 from tvmedge.gateway.dispatch import Dispatcher
-from tvmedge.gateway.fair import order
 from tvmedge.versions import tvmedge_version
 
 _SCHEMA = "1.0"
@@ -27,6 +26,8 @@ _HEADERS = {
 def status(dispatcher: Dispatcher) -> dict[str, Any]:
     """What is there at this moment; seconds are since then, but for ``left_s``."""
     now = time.monotonic()
+    places = [(ticket, dispatcher.queued(ticket).place) for ticket in dispatcher.tickets]
+    waiting = sorted(places, key=lambda one: (one[0].ask.pool, one[1]))
     leases = list(dispatcher.leases.values())
     return {
         "schema_version": _SCHEMA,
@@ -60,14 +61,14 @@ def status(dispatcher: Dispatcher) -> dict[str, Any]:
         "queue": [
             {
                 "pool": ticket.ask.pool,
-                "place": dispatcher.queued(ticket).place,
+                "place": place,
                 "client": ticket.client,
                 "target": ticket.ask.target,
                 "priority": ticket.priority,
                 "state": "away" if ticket.away else "waiting",
                 "seconds": round(now - ticket.since),
             }
-            for ticket in order(dispatcher.tickets, {})
+            for ticket, place in waiting
         ],
     }
 

@@ -19,6 +19,7 @@ from tvmedge.boards.gateway.keys import keys_for
 from tvmedge.boards.gateway.wire import (
     ALIVE_S,
     ANSWERS,
+    NOT_JSON,
     PROTOCOL,
     Ask,
     Attached,
@@ -183,7 +184,7 @@ def _welcome(address: BoardAddress, secure: SSLSocket) -> None:
 def _answer(address: BoardAddress, secure: SSLSocket) -> _Answer:
     try:
         answer = ANSWERS.decode(pipe.receive(secure, _SILENT_S))
-    except msgspec.MsgspecError as error:
+    except NOT_JSON as error:
         raise pipe.GatewayError("does not speak as a gateway") from error
     if isinstance(answer, Refused):
         if answer.reason is Reason.STOPPED:

@@ -136,6 +136,8 @@ class Refused(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True)
     message: str
 
 
+NOT_JSON = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding raises: no UTF-8, and brackets in brackets, are errors of their own."""
 REQUESTS: msgspec.json.Decoder[Ask | Attach | Look | Leave] = msgspec.json.Decoder(
     Ask | Attach | Look | Leave
 )
