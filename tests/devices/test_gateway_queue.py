@@ -138,7 +138,7 @@ def test_who_waits_for_a_gateway_that_starts_again_gets_a_board(tmp_path: Path) 
             gateway.end(signal.SIGKILL)
         gateway.start()
         client.join(60)
-        assert (got and got[0][-1] == next(iter(gateway.log("granted")[-1:]))["lease"]) or got
+        assert got[0][-1].startswith(gateway.log("granted")[-1]["lease"])
 
 
 @pytest.mark.parametrize("stage", ["waiting", "granted", "running"])
