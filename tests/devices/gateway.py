@@ -114,9 +114,15 @@ class Gateway:
 @contextmanager
 def serving(folder: Path, boards: str) -> Iterator[Gateway]:
     """A gateway that runs, and has printed nothing but where when it ends."""
-    gateway = Gateway(folder, boards).start()
-    try:
+    with running(Gateway(folder, boards)) as gateway:
         yield gateway
+
+
+@contextmanager
+def running(gateway: Gateway) -> Iterator[Gateway]:
+    """See ``serving``."""
+    try:
+        yield gateway.start()
     finally:
         assert gateway.process is not None
         if gateway.process.poll() is None:
