@@ -53,6 +53,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--trials", type=int, default=100, help="of a whole model")
     parser.add_argument("--target", default="hexagon-v67")
     parser.add_argument("--input", action="append", default=[], help="NAME:SHAPE, of a file")
+    parser.add_argument("--store", type=Path, help="keep the records here, for bench_hexagon.py")
     parser.add_argument("--out", type=Path, default=RESULTS, help="result file")
     options = parser.parse_args(arguments)
     rows: dict[str, dict[str, Any]] = {}
@@ -61,7 +62,7 @@ def main(arguments: list[str]) -> int:
         rows = {f"{row['model']} {row['target']}": row for row in kept}
     for name in options.models:
         model, flags = _found(name, options.input)
-        row = session(model, flags, target(options.target), options.trials)
+        row = session(model, flags, target(options.target), options.trials, options.store)
         print(json.dumps({key: value for key, value in row.items() if key != "curve"}), flush=True)
         rows[f"{row['model']} {row['target']}"] = row
         _write(options.out, list(rows.values()))
@@ -76,7 +77,9 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
         temporary.write_text(f'{head[:-1]}, "sessions": [\n  {lines}\n]}}\n', encoding="utf-8")
 
 
-def session(model: Model, flags: Sequence[str], spec: TargetSpec, trials: int) -> dict[str, Any]:
+def session(
+    model: Model, flags: Sequence[str], spec: TargetSpec, trials: int, kept: Path | None = None
+) -> dict[str, Any]:
     """A model tuned; the ``curve`` is [trial, seconds, packets of all kernels at their best]."""
     given = parse_inputs(flags)
     curve = Curve()
@@ -85,7 +88,7 @@ def session(model: Model, flags: Sequence[str], spec: TargetSpec, trials: int) -
     )
     with contextlib.ExitStack() as opened:
         folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="tvmedge-tune-"))
-        store = opened.enter_context(open_store(str(Path(folder) / "store"), create=True))
+        store = opened.enter_context(open_store(str(kept or Path(folder) / "store"), create=True))
         source = opened.enter_context(boardless(CostKind.PACKETS, spec))
         result = tune_model(model, spec, source, store, options)
         row: dict[str, Any] = {"model": model.name, "target": spec.name, "source": source.name}

@@ -15,6 +15,7 @@ from tvmedge.compiler.kernels.dots import Dots, depthwise_fours, dot_conv
 from tvmedge.compiler.kernels.fixed_point import scaled
 from tvmedge.compiler.kernels.float_codes import quantised
 from tvmedge.compiler.kernels.fours import interleaved, max_fours, sum_fours
+from tvmedge.compiler.kernels.moves import concat
 from tvmedge.compiler.kernels.window import Cover, Window
 from tvmedge.scheduling.plan import KERNEL
 
@@ -164,12 +165,8 @@ def joined(first: int, second: int, size: int) -> Case:
     rng = np.random.default_rng(size)
     left, right = (_bytes(rng, 1, blocks, size, size, BLOCK) for blocks in (first, second))
     x, y = _placeholder(left), _placeholder(right)
-    result = te.compute(
-        (1, first + second, size, size, BLOCK),
-        lambda n, c, h, w, i: tirx.if_then_else(
-            c < first, x[n, c, h, w, i], y[n, c - first, h, w, i]
-        ),
-    )
+    shape = (1, first + second, size, size, BLOCK)
+    result = concat([x, y], shape, [first * BLOCK, second * BLOCK])
     expected = np.concatenate([left, right], axis=1)
     return Case(te.create_prim_func([x, y, result]), [left, right], expected)
 

@@ -34,6 +34,22 @@ def moved(x: T.Buffer((256,), "uint8"), y: T.Buffer((256,), "uint8")) -> None:
 
 
 @T.prim_func(private=True)  # type: ignore[untyped-decorator]
+def of_either(x: T.Buffer((256,), "uint8"), y: T.Buffer((1024,), "uint8")) -> None:
+    for i in range(4):
+        y[T.Ramp(i * 128, 1, 128)] = T.if_then_else(
+            i < 2, x[T.Ramp(0, 1, 128)], x[T.Ramp(128, 1, 128)]
+        )
+
+
+@T.prim_func(private=True)  # type: ignore[untyped-decorator]
+def piece_of_either(x: T.Buffer((256,), "uint8"), y: T.Buffer((1024,), "uint8")) -> None:
+    for i in range(4):
+        y[T.Ramp(i * 128, 1, 32)] = T.if_then_else(
+            i < 2, x[T.Ramp(0, 1, 32)], x[T.Ramp(128, 1, 32)]
+        )
+
+
+@T.prim_func(private=True)  # type: ignore[untyped-decorator]
 def of_numbers(x: T.Buffer((256,), "int32"), y: T.Buffer((256,), "int32")) -> None:
     y[T.Ramp(32, 1, 32)] = x[T.Ramp(0, 1, 32)]
 
@@ -55,6 +71,8 @@ def _instructions(function: tirx.PrimFunc) -> list[str]:
         (filled, ["lvsplatw"]),
         (narrowed, ["vS32b.qpred.ai", "vandvrt", "vror", "vror", "vpackeb", "vpackeh", "vpackeh"]),
         (moved, ["vS32b.qpred.ai", "vandvrt", "vror", "vror"]),
+        (of_either, ["vassign"]),
+        (piece_of_either, 2 * ["vS32b.qpred.ai", "vandvrt", "vror", "vror"]),
         (of_numbers, []),
     ],
 )

@@ -31,9 +31,10 @@ def gather(
     before, after = blocks
 
     def element(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
-        unit, inside = after.channel(c, i // run)
+        number, rest = _parted(i, run, shape[-1])
+        unit, inside = after.channel(c, number)
         block, lane = before.place(source(unit))
-        return only_where(inside, data[n, block, h, w, lane * run + i % run])
+        return only_where(inside, data[n, block, h, w, lane * run + rest])
 
     return te.compute(shape, element, name="gather", attrs={RUN: run})
 
@@ -47,14 +48,21 @@ def concat(parts: Sequence[te.Tensor], shape: Shape5, counts: Sequence[int]) -> 
     starts = [0, *ends[:-1]]
 
     def element(n: tirx.Var, c: tirx.Var, h: tirx.Var, w: tirx.Var, i: tirx.Var) -> tvm.ir.Expr:
-        unit = c * (block // run) + i // run
+        number, rest = _parted(i, run, block)
+        unit = c * (block // run) + number
         result = None
         for part, start, end in reversed(list(zip(parts, starts, ends, strict=True))):
             place = Blocks(end - start, 1, block // run).place(unit - start // run)
-            value = part[n, place[0], h, w, place[1] * run + i % run]
+            value = part[n, place[0], h, w, place[1] * run + rest]
             result = (
                 value if result is None else tirx.if_then_else(unit < end // run, value, result)
             )
         return only_where(None if ends[-1] % block == 0 else unit < ends[-1] // run, result)
 
     return te.compute(shape, element, name="concat", attrs={RUN: run})
+
+
+def _parted(lane: tirx.Var, run: int, block: int) -> tuple[Index, Index]:
+    """Which run of a block a lane is in, and where in it: conditions on whole blocks do not
+    depend on lanes."""
+    return (0, lane) if run == block else (lane // run, lane % run)

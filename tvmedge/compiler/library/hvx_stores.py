@@ -51,15 +51,31 @@ def _kept(statement: tirx.Stmt) -> tirx.Stmt | None:
 
 
 def _whole(value: tvm.ir.Expr) -> tvm.ir.Expr | None:
-    if isinstance(value, TensorLoad) and isinstance(value.indices[0], tirx.Ramp):
+    if _is_copy(value):
         return hvx("vassign", tirx.reinterpret(NUMBERS, value))
     if isinstance(value, tirx.Broadcast) and isinstance(value.value, tirx.IntImm):
         return _everywhere(int(value.value))
     return None
 
 
+def _is_copy(value: tvm.ir.Expr) -> bool:
+    """Whether ``value`` is loaded from one place, or from one of several."""
+    if isinstance(value, TensorLoad):
+        return isinstance(value.indices[0], tirx.Ramp)
+    return _chooses(value) and all(_is_copy(part) for part in value.args[1:])
+
+
+def _chooses(value: tvm.ir.Expr) -> bool:
+    name = str(getattr(value.op, "name", "")) if isinstance(value, tvm.ir.Call) else ""
+    return name.endswith(".if_then_else")
+
+
 def _piece(buffer: tirx.Buffer, at: tvm.ir.Expr, value: tvm.ir.Expr) -> tirx.Stmt | None:
     """32 bytes at a multiple of 32, as part of the vector around them."""
+    if _chooses(value):
+        condition, *values = value.args
+        either = [_piece(buffer, at, part) for part in values]
+        return None if None in either else tirx.IfThenElse(condition, *either)
     place = _within(at)
     if isinstance(value, tirx.Broadcast) and isinstance(value.value, tirx.IntImm):
         turned = _everywhere(int(value.value))
