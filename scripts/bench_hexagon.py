@@ -155,7 +155,7 @@ def packets_of(entry: ModelEntry, spec: TargetSpec, records: str) -> int:
     """What one inference takes."""
     with tempfile.TemporaryDirectory() as folder:
         bundle = _compiled(entry, spec, records, Path(folder))
-        options = SessionOptions(timeout_s=HOUR)
+        options = SessionOptions(timeout_s=HOUR, target=spec)
         with open_session(parse_address("emulated"), bundle, options) as session:
             session.run(plausible(entry))
             return session.last_counts().packets
