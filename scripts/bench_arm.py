@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from scripts import fetch_models, machine, model_list, model_samples
+from scripts.arm import page
 from scripts.arm.convert import to_ncnn
 from scripts.arm.count import Counted, Tensors, count_bundle, count_peer
 from scripts.arm.python import arm_python
@@ -154,13 +155,6 @@ CONTESTANTS: dict[str, Callable[[model_list.ModelEntry, Path, Tensors, Path], Co
 }
 
 
-def _ratio(row: dict[str, Any]) -> float | None:
-    """Our instructions over those of the best peer that computes the model."""
-    counts = {n: cell["instructions"] for n, cell in row.items() if "failed" not in cell}
-    ours = counts.pop("tvmedge", None)
-    return ours / min(counts.values()) if ours and counts else None
-
-
 def _line(name: str, row: dict[str, Any]) -> str:
     cells = [
         f"{contestant} {cell['failed'][:60]}"
@@ -168,12 +162,12 @@ def _line(name: str, row: dict[str, Any]) -> str:
         else f"{contestant} {cell['instructions'] / 1e6:10.3f} M"
         for contestant, cell in row.items()
     ]
-    ratio = _ratio(row)
+    ratio = page.ratio(row)
     return "  ".join([f"{name:28}", *cells, f"ratio {ratio:.2f}" if ratio else ""])
 
 
 def _summary(rows: dict[str, Any]) -> str:
-    ratios = [ratio for row in rows.values() if (ratio := _ratio(row))]
+    ratios = [ratio for row in rows.values() if (ratio := page.ratio(row))]
     mean = math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else math.nan
     return (
         f"{len(ratios)} models, geometric mean of our instructions over the best peer's "

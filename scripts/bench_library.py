@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts import machine, model_list
 from scripts.bench import results, tables
 from scripts.bench.contestants.base import Source
-from scripts.bench.duel import Pace, duel
+from scripts.bench.duel import Pace, duel, worst_error
 from scripts.bench.forms import form, our_sources
 from scripts.bench.models import KIND_OF, OTHER
 from scripts.bench.shipped.measure import first_results
@@ -110,12 +110,12 @@ def _measured(record: results.Record, part: str, given: Source) -> Any:
         return record[_SIZES]
     if part == _FIRST:
         forms = {name: form(name, given) for name in RUNTIMES}
-        record[_FIRST] = first_results(forms, given.inputs)
+        record[_FIRST] = first_results(forms, given.inputs, worst_error(given.model))
         return record[_FIRST]
     forms = {name: form(name, given) for name in RACERS}
     record["forms"] = {name: made.row() for name, made in forms.items()}
     record["load"][part] = round(os.getloadavg()[0], 1)
-    record["runs"][part] = duel(forms, given.inputs, int(part), PACE)
+    record["runs"][part] = duel(forms, given.inputs, int(part), PACE, worst_error(given.model))
     return tables.line(record, int(part))
 
 

@@ -19,11 +19,18 @@ import numpy as np
 from scripts.bench.contestants import CONTESTANTS
 from scripts.bench.contestants.base import Array
 from scripts.bench.forms import Form
+from tvmedge.model.load import load
+from tvmedge.model.tolerance import tolerance
 from tvmedge.tensors import max_normalised_error
 
 _ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = "onnxruntime"
-WORST_ERROR = 1e-3  # more and a contestant did not compute the model
+_WORST_ERROR = 1e-3  # more and a contestant did not compute the model
+
+
+def worst_error(model: Path) -> float:
+    """What a contestant may be off by: more where the precision of ``model`` allows more."""
+    return max(_WORST_ERROR, tolerance(load(model)))
 
 
 @dataclass(frozen=True)
@@ -104,9 +111,14 @@ class Entrant:
 
 
 def duel(
-    forms: Mapping[str, Form], inputs: Path, threads: int, pace: Pace | None = None
+    forms: Mapping[str, Form],
+    inputs: Path,
+    threads: int,
+    pace: Pace | None = None,
+    allowed: float = _WORST_ERROR,
 ) -> dict[str, Any]:
-    """A row for each contestant with a form; outputs are compared with onnxruntime's."""
+    """A row for each contestant with a form; outputs that are off from onnxruntime's by more than
+    ``allowed`` are wrong."""
     pace = pace or Pace()
     with contextlib.ExitStack() as stack:
         entrants = {}
@@ -115,11 +127,13 @@ def duel(
                 # One after the other: a cold start is timed while nobody else works.
                 entrants[name] = stack.enter_context(_entrant(name, form.path, inputs, threads))
                 entrants[name].start(pace.first_s)
-        reference = entrants[REFERENCE].outputs
+        reference = entrants[REFERENCE]
         for entrant in entrants.values():
-            if not entrant.failed:
-                entrant.error = error_of(entrant.outputs, reference)
-                if not entrant.error <= WORST_ERROR:
+            if reference.failed:
+                entrant.failed = entrant.failed or f"not checked: {REFERENCE} gives no result"
+            elif not entrant.failed:
+                entrant.error = error_of(entrant.outputs, reference.outputs)
+                if not entrant.error <= allowed:
                     entrant.failed = f"wrong: its error is {entrant.error:.1e}"
         race([entrant for entrant in entrants.values() if not entrant.failed], pace)
         return {name: entrant.row() for name, entrant in entrants.items()}

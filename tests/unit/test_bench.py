@@ -15,6 +15,7 @@ from onnx import parser
 
 from scripts import fetch_models
 from scripts.bench import duel, forms, page, results, sources, tables
+from scripts.bench.contestants.onnx_runtime import OnnxRuntime
 from scripts.bench.environments import Environment
 from scripts.bench.forms import Form, form
 from scripts.model_list import ModelEntry, ModelInput
@@ -165,6 +166,39 @@ def test_contestants_run_beside_one_that_cannot(entry: ModelEntry, tmp_path: Pat
     row = rows["onnxruntime"]
     assert row["error"] == 0 and row["runs"] > 5 and row["cold_ms"] > 0
     assert 0 < row["p10_ms"] <= row["median_ms"] <= row["p90_ms"]
+
+
+def test_nobody_is_right_where_the_reference_fails(entry: ModelEntry, tmp_path: Path) -> None:
+    given = sources.source(entry)
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    forms = {"openvino": Form(failed="not here"), "onnxruntime": Form(broken)}
+    forms["tvmedge"] = form("tvmedge", given)
+    rows = duel.duel(forms, given.inputs, 1, duel.Pace(round_ms=1.0))
+    assert rows["tvmedge"] == {"failed": "not checked: onnxruntime gives no result"}
+
+
+def test_onnxruntime_is_timed_though_the_file_declares_a_wrong_rank(tmp_path: Path) -> None:
+    text = """
+    <ir_version: 10, opset_import: ["": 18]>
+    g (float[6] x, int64[k] shape) => (float[a, b] y) { y = Reshape(x, shape) }
+    """
+    onnx.save(parser.parse_model(text), tmp_path / "rank.onnx")
+    contestant = OnnxRuntime(1)
+    contestant.prepare()
+    inputs = {"x": np.arange(6, dtype=np.float32), "shape": np.array([1, 2, 3])}
+    contestant.load(tmp_path / "rank.onnx", inputs)
+    assert contestant.run()[0].shape == (1, 2, 3)
+    assert len(contestant.time(3)) == 3
+
+
+def test_models_of_integers_may_be_off_by_a_step(tmp_path: Path) -> None:
+    head = '<ir_version: 10, opset_import: ["": 18]> g (float[4] x) => (float[4] y)'
+    quantised = "{ q, s, z = DynamicQuantizeLinear(x) y = DequantizeLinear(q, s, z) }"
+    for name, body in {"single": "{ y = Neg(x) }", "steps": quantised}.items():
+        onnx.save(parser.parse_model(head + body), tmp_path / f"{name}.onnx")
+    assert duel.worst_error(tmp_path / "single.onnx") == 1e-3
+    assert duel.worst_error(tmp_path / "steps.onnx") == 0.1
 
 
 def _runs(process: int) -> bool:
