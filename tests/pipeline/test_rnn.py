@@ -128,6 +128,21 @@ def test_not_a_number_and_infinity_are_kept(tmp_path: Path) -> None:
     assert np.isfinite(y[:, :, 1:]).all()
 
 
+@pytest.mark.parametrize("op", ["LSTM", "GRU"])
+def test_states_that_count_for_nothing_become_zero(op: str, tmp_path: Path) -> None:
+    """Halved a few times more, they would be subnormal, which x86 multiplies very slowly."""
+    states = ("initial_h", "initial_c") if op == "LSTM" else ("initial_h",)
+    case = Case(op, steps=1, weights=False, optional=states)
+    proto = case.model()
+    inputs = dict.fromkeys(case.inputs())
+    run = _compile(proto, tmp_path)
+    for state, vanishes in ((1e-25, True), (1e-20, False)):
+        for name, array in case.inputs().items():
+            inputs[name] = np.full_like(array, state if name in states else 0)
+        after = run([inputs[value.name] for value in proto.graph.input])[-1]
+        np.testing.assert_allclose(after, 0 if vanishes else state / 2, rtol=1e-6)
+
+
 def test_time_and_code_do_not_grow_with_the_sequence(tmp_path: Path) -> None:
     sizes = []
     for steps in (10, 1000):

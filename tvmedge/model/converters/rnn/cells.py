@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 from tvm import tirx
 from tvm.tirx.script import builder as T
 
-from tvmedge.model.converters.rnn.hold import hold
+from tvmedge.model.converters.rnn.hold import hold, settled
 from tvmedge.model.converters.rnn.layer import Parts
 from tvmedge.model.converters.rnn.step import Step, Unit
 
@@ -38,9 +38,9 @@ class LstmCell:
             before = hold(at.c[unit.place])
             i = at.activate(0, peephole(i, 0, unit, before))
             f = _one(at) - i if self.couple else at.activate(0, peephole(f, 2, unit, before))
-            c = hold(f * before + i * at.activate(1, new))
+            c = settled(f * before + i * at.activate(1, new))
             o = at.activate(0, peephole(o, 1, unit, c))
-            T.buffer_store(at.new, hold(o * at.activate(2, c)), [unit.place])
+            T.buffer_store(at.new, settled(o * at.activate(2, c)), [unit.place])
             T.buffer_store(at.c, c, [unit.place])
 
         at.product(0, at.h, cell)
@@ -87,7 +87,7 @@ class GruCell:
 
     def _blend(self, at: Step, unit: Unit, z: Any, x: Any) -> None:
         new = (_one(at) - z) * at.activate(1, x) + z * at.h[unit.place]
-        T.buffer_store(at.new, new, [unit.place])
+        T.buffer_store(at.new, settled(new), [unit.place])
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class RnnCell:
 
     def step(self, at: Step) -> None:
         def cell(unit: Unit) -> None:
-            T.buffer_store(at.new, at.activate(0, unit.sums[0]), [unit.place])
+            T.buffer_store(at.new, settled(at.activate(0, unit.sums[0])), [unit.place])
 
         at.product(0, at.h, cell)
 
