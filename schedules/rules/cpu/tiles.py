@@ -35,6 +35,7 @@ OPEN_COLUMNS = 32  # an open number of columns is rounded up to a multiple of it
 FILL = (
     0.75  # cycles in which a vector of weights on its way to the L1 keeps loads waiting (measured)
 )
+ALONE = 0.06  # cycles more that a load takes which one multiply-add has for itself (measured)
 GUARD = 10  # cycles to see whether a sum is inside, and to store it for that (measured)
 WAITED_FOR = 0.2  # of the loads that an item of a GPU could overlap with its multiply-adds
 GUARD_BY_LANE = 1  # the same where what hangs over are vectors of channels (counted on NEON)
@@ -234,7 +235,7 @@ def _bound(core: Core, vectors: int, pixels: int) -> float:
     if core.items:  # a vector of weights or data serves four multiply-adds; others hide most waits
         return (max(sums / PORTS, loads) + WAITED_FOR * loads) / sums
     if core.memory_operand:  # each multiply-add loads, which those of weights then wait for
-        loads += FILL * vectors
+        loads += FILL * vectors + (ALONE * pixels if vectors == 1 else 0)
     return max(sums / PORTS, loads, LATENCY) / sums
 
 
