@@ -42,6 +42,7 @@ CASES: tuple[tuple[str, tuple[int, ...], tuple[int, ...] | None, dict], ...] = (
     ("Conv", (1, 8, 6, 5), (12, 4, 1, 1), {"group": 2}),
     ("Conv", (1, 6, 7, 9), (6, 1, 3, 3), {"pads": [1] * 4, "group": 6}),
     ("Conv", (1, 5, 9, 9), (5, 1, 5, 5), {"pads": [2] * 4, "group": 5, "strides": [2, 2]}),
+    ("ConvTranspose", (1, 5, 4, 3), (5, 6, 3, 3), {"strides": [2, 2], "pads": [1] * 4}),
     ("MaxPool", (1, 6, 9, 7), None, {"kernel_shape": [3, 3], "strides": [2, 2]}),
     ("AveragePool", (1, 6, 9, 7), None, {"kernel_shape": [2, 2], "strides": [2, 2]}),
     ("GlobalAveragePool", (1, 10, 5, 7), None, {}),
@@ -51,6 +52,7 @@ CASES: tuple[tuple[str, tuple[int, ...], tuple[int, ...] | None, dict], ...] = (
     ("Softmax", (3, 101), None, {}),
     ("Softmax", (2, 9, 12), None, {"axis": 1}),
     ("ReduceMean", (3, 5, 21), None, {"keepdims": 0}),
+    ("ReduceMax", (2, 1024), None, {}),
     ("Transpose", (2, 5, 9), None, {"perm": [0, 2, 1]}),
     ("Sigmoid", (3, 7), None, {}),
 )

@@ -21,7 +21,13 @@ pytestmark = pytest.mark.usefixtures("programs")
         ("ReduceMean", (2, 7, 5, 8), {"axes": [1, 2]}, "columns"),
         ("ReduceMax", (3, 50), {"axes": [1]}, "rows"),
         ("ReduceSum", (4, 6, 10), {"axes": [0, 2]}, ""),
-        ("ReduceL2", (1, 3, 9000), {"axes": [1, 2]}, ""),
+        ("ReduceL2", (2, 8192), {"axes": [1]}, "long sums"),
+        ("ReduceL2", (1, 3, 9000), {"axes": [1, 2]}, "rows"),  # no rfactor
+        ("ReduceMean", (1, 40, 60, 8), {"axes": [1, 2]}, "long sums"),
+        ("ReduceMax", (2, 5003), {"axes": [1]}, "long sums"),
+        ("Softmax", (2, 6000), {"axis": -1}, "long sums"),
+        ("Softmax", (1, 4096, 8), {"axis": 1}, "long sums"),
+        ("LayerNormalization", (3, 4099), {}, "long sums"),
     ],
 )
 def test_folds(operator: str, shape: tuple[int, ...], options: dict, rule: str) -> None:

@@ -63,11 +63,19 @@ def test_a_residual_block(tmp_path: Path) -> None:
     close(nodes, {"x": random(1, 8, 12, 12)}, weights)
 
 
-def test_a_transposed_convolution() -> None:
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pads", "extra"), [(2, 2, 0, 0), (4, 2, 1, 0), (3, 2, 1, 1), (3, 1, 0, 0)]
+)
+def test_a_transposed_convolution(kernel: int, stride: int, pads: int, extra: int) -> None:
+    options = {"strides": [stride] * 2, "pads": [pads] * 4, "output_padding": [extra] * 2}
     nodes = [
         helper.make_node("Conv", ["x", "v"], ["p"]),
-        helper.make_node("ConvTranspose", ["p", "w"], ["c"], strides=[2, 2]),
+        helper.make_node("ConvTranspose", ["p", "w", "b"], ["c"], **options),
         helper.make_node("Relu", ["c"], ["y"]),
     ]
-    weights = {"v": random(8, 3, 1, 1, seed=1), "w": random(8, 12, 2, 2, seed=2)}
-    assert len(close(nodes, {"x": random(1, 3, 5, 6)}, weights)) > 2
+    weights = {
+        "v": random(10, 3, 1, 1, seed=1),
+        "w": random(10, 13, kernel, kernel, seed=2),
+        "b": random(13, seed=3),
+    }
+    assert "transposed" in close(nodes, {"x": random(1, 3, 5, 6)}, weights).values()

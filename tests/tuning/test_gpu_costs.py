@@ -11,11 +11,13 @@ from tvm import tirx
 from tvm_ffi import structural_map
 
 from tests.cpu_kernels import random
+from tests.devices.parts import Board, listening
 from tests.onnx_models import model, save, tensor
 from tvmedge.boards.opencl import load_opencl
 from tvmedge.boards.runtime import load_runtime
 from tvmedge.cli import main
 from tvmedge.compiler import pipelines
+from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.errors import TvmEdgeError
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import load
@@ -53,9 +55,11 @@ def _device() -> None:
         pytest.skip(str(error))
 
 
-def _tuned(net: Path, name: str, store: Path, capsys: pytest.CaptureFixture[str]) -> dict:
+def _tuned(
+    net: Path, name: str, store: Path, capsys: pytest.CaptureFixture[str], *options: str
+) -> dict:
     words = ["tune", str(net), "-t", name, "--trials", "3", "--records", str(store), "--json"]
-    assert main(words) == 0
+    assert main([*words, *options]) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -71,6 +75,30 @@ def test_time_on_this_machine_s_device(
     assert main(words) == 0
     assert "by device-time local" in capsys.readouterr().out
     assert main(["run", str(tmp_path / f"net-{HERE}.tvmedge"), "--check"]) == 0
+
+
+@pytest.mark.usefixtures("_device")
+def test_time_on_a_board_s_device(
+    net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = str(cached_board(target(HERE)) / SERVER)
+    with listening(Board("gpu", (server,))) as port:
+        address = f"tvm://127.0.0.1:{port}"
+        found = _tuned(net, HERE, tmp_path / "records.db", capsys, "--board", address)
+    assert found["cost"]["source"] == "device-time tvm"
+    assert 0 < found["best"] <= found["untuned"] < 1
+
+
+def test_boards_without_a_device(
+    net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["tune", str(net), "-t", HERE, "--records", str(tmp_path / "records.db")]
+    server = str(cached_board(target("host")) / SERVER)
+    with listening(Board("cpu", (server,))) as port:
+        assert main([*words, "--board", f"tvm://127.0.0.1:{port}"]) == 4
+    assert "server has no OpenCL runtime: use the folder" in capsys.readouterr().err
+    assert main([*words, "--board", f"tvm://127.0.0.1:{port}"]) == 4
+    assert "No board is left to measure on" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_device")
@@ -139,9 +167,12 @@ def test_a_wrong_candidate_is_found_on_the_device(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--cost", "time"], "Time for mali-g610 cannot be measured on this machine: use --cost"),
+        (["--cost", "time"], "Time for mali-g610 cannot be measured on this machine: give --board"),
         (["--cost", "instructions"], "--cost instructions is for CPUs, and kernels for mali-g610"),
-        (["--cost", "time", "--board", "emulated"], "mali-g610 are not timed on boards yet"),
+        (
+            ["--cost", "time", "--board", "gateway://x:1/p"],
+            "are not timed over a gateway: name its",
+        ),
     ],
 )
 def test_costs_that_a_gpu_has_not(

@@ -71,8 +71,8 @@ from tvmedge.versions import require_tvm
 
 _log = logging.getLogger(__name__)
 
-_PACKET_LIMIT = 1 << 30
-_READY_S = 20.0
+PACKET_LIMIT = 1 << 30
+READY_S = 20.0
 _LEAST_OPEN_S = 30.0
 _MOST_CALLS = 1 << 16
 _ERRORS: dict[int, Callable[[str], TvmEdgeError]] = {
@@ -276,7 +276,7 @@ class Session:
             )
             return TcpPlace(address.host, address.port, address.key, options.threads)
         relayed = relay_command(
-            str(self._process.report), _PACKET_LIMIT, _READY_S, command, sent_files(bundle)
+            str(self._process.report), PACKET_LIMIT, READY_S, command, sent_files(bundle)
         )
         return PipePlace(tuple(relayed), options.threads)
 

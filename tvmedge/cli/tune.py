@@ -179,8 +179,7 @@ def cost_source(cost: CostKind | None, boards: Sequence[str], spec: TargetSpec) 
         ToolError: what the source runs on is missing.
     """
     from tvmedge.boards.address import parse_address
-    from tvmedge.tuning.costs.choose import boardless, here, on_boards, usual
-    from tvmedge.tuning.costs.device_time import DeviceTime
+    from tvmedge.tuning.costs.choose import boardless, here, on_boards, on_devices, usual
     from tvmedge.tuning.costs.wall_time import WallTime
 
     cost = cost or usual(spec)
@@ -193,11 +192,11 @@ def cost_source(cost: CostKind | None, boards: Sequence[str], spec: TargetSpec) 
     if boards:
         return on_boards(spec, [parse_address(board) for board in boards])
     if here(spec):
-        return DeviceTime()
+        return on_devices(spec, [parse_address("local")])
     if spec.accelerator is not None:
         raise InputError(
-            f"Time for {spec.name} cannot be measured on this machine: use --cost model, or tune "
-            "for host-opencl."
+            f"Time for {spec.name} cannot be measured on this machine: give --board, use --cost "
+            "model, or tune for host-opencl."
         )
     if spec.family is not Family.HOST:
         raise InputError(

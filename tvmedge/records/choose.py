@@ -9,7 +9,7 @@ from tvmedge.records.types import Key, Record, Status
 
 # Cost sources by the first word of their names: a clock before what is expected of code, that
 # before what counts it and ranks schedules worse (scripts/results/rank_costs.json).
-_TRUST = ("wall-time", "event-time", "packets", "cycles", "instructions")
+_TRUST = ("wall-time", "device-time", "packets", "cycles", "instructions", "gpu-model")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tvmedge.scheduling.verify import judge
 from tvmedge.targeting import Family, target
 from tvmedge.tuning.build import Job, compiled, scheduled_kernel, unscheduled
 from tvmedge.tuning.costs.candidate import SYMBOL, BuiltCandidate
-from tvmedge.tuning.costs.device_time import on_device
+from tvmedge.tuning.costs.device_board import on_device
 from tvmedge.tuning.costs.packet_board import PacketBoard
 from tvmedge.tuning.loaded import loaded
 

@@ -11,13 +11,14 @@ after:  parallel n, oc / V, h:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.conv import pad_planes
 from tvmedge.schedules.rules.cpu.inner import picked_inner
 from tvmedge.schedules.rules.cpu.tiles import Room, picked_tile, register_tile
-from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, has
+from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, scheduled
 from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import extent
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
@@ -34,12 +35,10 @@ class Transposed:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a blocked transposed convolution of static shape."""
-        if not has(func, "transposed"):
+        found = scheduled(func, "transposed")
+        if found is None:
             return None
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, "transposed")
-        if main is None:
-            return None
+        schedule, main = found
         n, oc, h, ph, w, pw, o, ic, jh, jw, ii = schedule.get_loops(main)
         outs, columns, block = (extent(schedule, loop) for loop in (oc, w, o))
         if outs is None or columns is None or block != core.lanes:
@@ -49,7 +48,7 @@ class Transposed:
         tile = picked_tile(knobs, core, estimate, outs, 1, columns)
         inner = picked_inner(knobs, core, extent(schedule, ii))
         knobs.settle()
-        kernel = _by_phase(schedule, anchor(schedule, main))
+        kernel = by_phase(schedule, anchor(schedule, main), spread)
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         w, w_in = schedule.split(w, [None, tile.columns])
         ii, ii_in, lanes = inner.split(schedule, ii)
@@ -61,10 +60,13 @@ class Transposed:
         return Plan(schedule, str(tile), tile.peak)
 
 
-def _by_phase(schedule: s_tir.Schedule, kernel: Anchored) -> Anchored:
+def by_phase(
+    schedule: s_tir.Schedule, kernel: Anchored, apart: Callable[[s_tir.Schedule, Block], None]
+) -> Anchored:
     """An epilogue over the axes of the sums: oh becomes h, ph, and ow becomes w, pw.
 
-    Where some of a phase is dropped no axes fit, and sums are copied first.
+    Where some of a phase is dropped no axes fit: sums are copied first, and the epilogue comes
+    ``apart`` from them.
     """
     sums, values = (_sizes(schedule, block) for block in (kernel.main, kernel.epilogue))
     _, _, h, ph, _, pw, _ = sums[:7]
@@ -75,7 +77,7 @@ def _by_phase(schedule: s_tir.Schedule, kernel: Anchored) -> Anchored:
         )
     elif len(values) == 5:
         copy = schedule.cache_write(kernel.main, 0, "global")
-        spread(schedule, kernel.epilogue)
+        apart(schedule, kernel.epilogue)
         return replace(kernel, epilogue=copy)
     return kernel
 

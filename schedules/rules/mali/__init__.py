@@ -6,7 +6,9 @@ from tvmedge.schedules.rules.cpu.columns import Columns
 from tvmedge.schedules.rules.cpu.rows import Rows
 from tvmedge.schedules.rules.mali.conv import Conv
 from tvmedge.schedules.rules.mali.last import Last
+from tvmedge.schedules.rules.mali.long_sums import LongSums
 from tvmedge.schedules.rules.mali.product import Product
+from tvmedge.schedules.rules.mali.transposed import Transposed
 from tvmedge.schedules.rules.mali.window import Window
 from tvmedge.schedules.rules.mali.winograd import Winograd
 
@@ -17,6 +19,8 @@ RULES: tuple[Rule, ...] = (
     Winograd(),
     Window(),
     Product(),
+    Transposed(),
+    LongSums(),
     Rows(),
     Columns(),
     Last(),

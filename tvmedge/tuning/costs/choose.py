@@ -16,10 +16,13 @@ from tvmedge.errors import BoardError, InputError
 from tvmedge.targeting import Family, TargetSpec
 from tvmedge.tuning.costs.board_time import BoardTime
 from tvmedge.tuning.costs.cycles import Cycles
+from tvmedge.tuning.costs.device_board import DeviceBoard
+from tvmedge.tuning.costs.device_time import DeviceTime
 from tvmedge.tuning.costs.gpu_model import GpuModel
 from tvmedge.tuning.costs.instructions import Instructions
 from tvmedge.tuning.costs.packets import Packets
 from tvmedge.tuning.costs.source import CostSource
+from tvmedge.tuning.workers import measuring_core
 
 _HERE = "host-opencl"
 LENT_S = 15.0
@@ -79,20 +82,44 @@ def on_boards(spec: TargetSpec, addresses: Sequence[BoardAddress]) -> CostSource
         BoardError: a tracker has no server of that key.
         ToolError: QEMU, the sysroot or zig is not on this machine.
     """
-    if spec.accelerator is not None:
-        raise InputError(
-            f"Kernels for {spec.name} are not timed on boards yet: leave --board out, and use "
-            "--cost model, or --cost time with -t host-opencl."
-        )
-    starts: dict[str, Callable[[], KernelBoard]] = {}
     for address in addresses:
         if addresses.count(address) > 1:
             raise InputError(f"--board {address} is given twice.")
+    if spec.accelerator is not None:
+        return on_devices(spec, addresses)
+    starts: dict[str, Callable[[], KernelBoard]] = {}
+    for address in addresses:
         starts |= _starts(spec, address)
     kinds = sorted({address.key or address.kind.value for address in addresses})
     tensors = any(address.kind is BoardKind.TVM for address in addresses)
     linked = [build_tensor_call(spec.toolchain.triple)] if tensors else []
     return BoardTime(", ".join(kinds), starts, linked)
+
+
+def on_devices(spec: TargetSpec, addresses: Sequence[BoardAddress]) -> DeviceTime:
+    """Time on the OpenCL devices of this machine or of boards, which are asked when needed.
+
+    Raises:
+        InputError: a gateway is among them.
+    """
+    kinds = sorted({address.key or address.kind.value for address in addresses})
+    for address in addresses:
+        if address.kind is BoardKind.GATEWAY:
+            raise InputError(
+                f"--board {address}: kernels of a GPU are not timed over a gateway: name its board "
+                "by ssh:// or tvm://."
+            )
+    starts = {
+        str(address): partial(DeviceBoard, spec, address, _driving(address))
+        for address in addresses
+    }
+    return DeviceTime(", ".join(kinds), starts)
+
+
+def _driving(address: BoardAddress) -> list[int]:
+    """The processors that drive a device (and are it, for PoCL): one of this machine's; any for
+    who only waits."""
+    return [measuring_core()] if address.kind is BoardKind.LOCAL else []
 
 
 def _starts(spec: TargetSpec, address: BoardAddress) -> dict[str, Callable[[], KernelBoard]]:
