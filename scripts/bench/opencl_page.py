@@ -38,7 +38,7 @@ def page(report: Record) -> str:
     timed = [record for record in records if "runs" in record]
     parts = [_INTRODUCTION, *_summary(records), "", "## Code", "", *_code(records)]
     parts += ["", "## Instructions", "", _MIX, "", *_mixes(records)]
-    parts += ["", "## Time", "", "Milliseconds, medians on one core; *first*: seconds.", ""]
+    parts += ["", "## Time", "", _ALONE, ""]
     parts += _times(timed)
     parts += ["", "Left out: " + "; ".join(_failures(records)) + "."] if _failures(records) else []
     return "\n".join(parts) + "\n"
@@ -48,6 +48,12 @@ _MIX = (
     "Sums over a model's kernels, ours / upstream's, of instructions in the LLVM IR that clang "
     "makes for `spir64` at -O2. Loops are not weighed: it shows what kernels consist of, not how "
     "long they run."
+)
+
+
+_ALONE = (
+    "Milliseconds, medians on one core that nothing else ran on (*load* is the machine's other "
+    "core's, too); *first*: seconds."
 )
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from onnx import helper
 
 from scripts import model_list
-from tests.onnx_models import conv_net, save
+from scripts.bench.opencl_code import code_of
+from tests.cpu_kernels import random
+from tests.onnx_models import conv_net, model, save, tensor
 from tvmedge.boards.runtime import global_function
 from tvmedge.bundle import read_bundle
 from tvmedge.cli import main
@@ -55,6 +59,43 @@ def test_sources_are_those_of_one_kernel_each(bundle: Path) -> None:
     assert any(b"vload4" in source and b"vstore4" in source for source in sources)
 
 
+def test_what_multiplies_loads_vectors(tmp_path: Path) -> None:
+    weights = {
+        "a": random(12, 3, 3, 3),
+        "b": random(16, 12, 1, 1),
+        "c": random(16, 1, 3, 3),
+        "d": random(16, 8, 2, 2),
+        "e": random(8, 2, 3, 3),
+        "f": random(8 * 16 * 16, 10),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "a"], ["p"], strides=[2, 2], pads=[1] * 4),
+        helper.make_node("Conv", ["p", "b"], ["q"]),
+        helper.make_node("Conv", ["q", "c"], ["r"], group=16, pads=[1] * 4),
+        helper.make_node("ConvTranspose", ["r", "d"], ["s"], strides=[2, 2]),
+        helper.make_node("Conv", ["s", "e"], ["t"], group=4, pads=[1] * 4),
+        helper.make_node("Flatten", ["t"], ["u"]),
+        helper.make_node("MatMul", ["u", "f"], ["y"]),
+    ]
+    shapes = [tensor("x", [1, 3, 16, 16])], [tensor("y", [1, 10])]
+    net = save(model(nodes, *shapes, weights), tmp_path / "all.onnx")
+    assert main(["compile", str(net), "-t", TARGET, "-o", str(tmp_path)]) == 0
+    found = _multiplying(tmp_path / f"all-{TARGET}.tvmedge")
+    assert len(found) == 6
+    assert all(found.values())
+
+
+def _multiplying(bundle: Path) -> dict[str, bool]:
+    """Of each convolution and product whether what multiplies loads vectors; padding, sums of
+    parts and Winograd's transforms are kernels of their own."""
+    found: dict[str, bool] = {}
+    for name, text in code_of(bundle).kernels.items():
+        whole = name.partition("_kernel")[0]
+        if re.search(r"conv|depthwise|transposed|dense|winograd", whole):
+            found[whole] = found.get(whole, False) or "vload4" in text
+    return found
+
+
 def test_every_mali_is_compiled_for(net: Path, tmp_path: Path) -> None:
     names = [name for name in target_names() if name.startswith("mali-")]
     words = [word for name in names for word in ("-t", name)]
@@ -75,6 +116,8 @@ def test_a_real_model(name: str, model_path: Callable[[str], Path], tmp_path: Pa
     assert main(["compile", str(model_path(name)), "-t", TARGET, "-o", str(tmp_path), *flags]) == 0
     (made,) = tmp_path.glob("*.tvmedge")
     assert main(["run", str(made), "--check"]) == 0
+    found = _multiplying(made)
+    assert found and all(found.values())
 
 
 @pytest.mark.usefixtures("programs")
