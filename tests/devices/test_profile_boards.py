@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.devices.gateway import local_pool, serving
 from tests.devices.test_ssh import Server
 from tests.devices.test_ssh import server as server  # noqa: PLC0414 (a fixture)
 from tests.onnx_models import conv_net, save
 from tvmedge.boards.address import parse_address
+from tvmedge.boards.gateway.keys import VARIABLE
 from tvmedge.boards.session import open_session
 from tvmedge.bundle import Form, read_bundle, write_bundle
 from tvmedge.cli import main
@@ -187,3 +189,23 @@ def test_energy_of_a_board_is_what_its_meter_says(
     found = profile_bundle(nets["host", Form.LIBRARY], FEW, wanted=Wanted(root=tmp_path)).energy
     assert getattr(found, "provider", found) == "hwmon"
     assert found.millijoules == pytest.approx(3000 * found.seconds / found.runs)  # type: ignore[union-attr]
+
+
+def test_a_pool_is_profiled_at_once(
+    nets: dict[tuple[str, Form], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each session gets a board of its own; kernels are told apart through a gateway too."""
+    with serving(tmp_path, local_pool(2)) as gateway:
+        monkeypatch.setenv(VARIABLE, str(gateway.keys("alice")))
+        board = str(gateway.address())
+        arguments = ["--repetitions", "2", "--per-op", "--json", "--board", f"{board},{board}"]
+        assert main(["profile", str(nets["host", Form.LIBRARY]), *arguments]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)["boards"]
+    assert [one["board"] for one in found] == [f"{board} #1", f"{board} #2"]
+    for one in found:
+        assert one["check"]["ok"] and one["per_op"]["kernels"]
+        assert "a gateway does not tell" in one["energy"]["not_measured"]

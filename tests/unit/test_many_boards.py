@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tvmedge.boards.address import BoardAddress, parse_address
-from tvmedge.boards.many import Outcome, on_boards, parse_addresses
+from tvmedge.boards.many import Outcome, names_of, on_boards, parse_addresses
 from tvmedge.cli.boards_screen import BoardsScreen
 from tvmedge.errors import BoardError, InputError
 
@@ -25,10 +25,10 @@ def job(board: BoardAddress) -> str:
 def test_a_lost_board_does_not_spoil_the_others() -> None:
     heard: list[Outcome[str]] = []
     outcomes = on_boards(BOARDS, job, heard.append)
-    assert [one.board for one in outcomes] == list(BOARDS)
+    assert [one.name for one in outcomes] == ["local", "ssh://one", "ssh://two"]
     assert [one.result for one in outcomes] == ["local", None, "ssh://two"]
     assert str(outcomes[1].error) == "it is off"
-    assert {one.board for one in heard} == set(BOARDS)
+    assert {one.name for one in heard} == set(names_of(BOARDS))
 
 
 def test_boards_are_used_at_once() -> None:
@@ -52,6 +52,8 @@ def test_lists_are_read_strictly() -> None:
     assert parse_addresses("local") == (parse_address("local"),)
     with pytest.raises(InputError, match="names 'local' twice"):
         parse_addresses("local,emulated,local")
+    pool = parse_addresses("gateway://host:1/pi,gateway://host:1/pi,local")
+    assert names_of(pool) == ("gateway://host:1/pi #1", "gateway://host:1/pi #2", "local")
     with pytest.raises(InputError, match="There is no board ''"):
         parse_addresses("local,")
     with pytest.raises(InputError, match="65 boards, at most 64"):

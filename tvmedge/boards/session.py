@@ -90,7 +90,8 @@ class SessionOptions:
     session beyond this process may use, ``places`` what an emulated one sees of this machine,
     ``wait_s`` the longest to wait for a board of a gateway, in its queue as ``priority`` (0 to 9,
     as far as the gateway lets us) says; ``keys`` are for that (None: where they usually lie);
-    ``environment`` what its processes here find beside our own."""
+    ``environment`` what its processes here find beside our own; ``started`` hears the number of
+    the process that is to run the model, or to talk to its board, before it does."""
 
     threads: int | None = None
     timeout_s: float = 60.0
@@ -101,6 +102,7 @@ class SessionOptions:
     priority: int = 0
     keys: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    started: Callable[[int], object] | None = None
 
 
 def open_session(
@@ -137,6 +139,8 @@ class Session:
         _require_fits(address, bundle, options)
         self._process = WorkerProcess(threads, options.environment)
         try:
+            if options.started is not None:
+                options.started(self._process.number)
             command = _board_command(address, bundle, options, self._process.folder)
             place = self._place(bundle, command, options)
             seconds = max(options.timeout_s, _LEAST_OPEN_S)
@@ -216,11 +220,6 @@ class Session:
         reply, _ = self._ask(Peak(), "measuring", self._timeout_s)
         assert isinstance(reply, PeakMemory)
         return reply.kib
-
-    @property
-    def process(self) -> int:
-        """The number of the process that runs the model, or talks to the board that does."""
-        return self._process.number
 
     @property
     def counts_packets(self) -> bool:

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from tvmedge.boards.address import BoardAddress
-from tvmedge.boards.many import Outcome
+from tvmedge.boards.many import Outcome, names_of
 
 T = TypeVar("T")
 
@@ -28,11 +28,11 @@ class BoardsScreen(Generic[T]):
         say: Callable[[str], None],
         console: Console | None = None,
     ) -> None:
-        self._boards = boards
+        self._boards = names_of(boards)
         self._told = told
         self._say = say
         self._started = time.monotonic()
-        self._words: dict[BoardAddress, str] = {}
+        self._words: dict[str, str] = {}
         console = console or Console(stderr=True)
         self._live = Live(console=console, get_renderable=self.table, transient=True)
         self._drawn = console.is_terminal
@@ -42,9 +42,9 @@ class BoardsScreen(Generic[T]):
         words = f"lost: {outcome.error}" if outcome.error else ""
         if outcome.result is not None:
             words = self._told(outcome.result)
-        self._words[outcome.board] = words
+        self._words[outcome.name] = words
         if not self._drawn:
-            self._say(f"{outcome.board}: {words}")
+            self._say(f"{outcome.name}: {words}")
 
     def __enter__(self) -> BoardsScreen[T]:
         if self._drawn:
@@ -67,5 +67,5 @@ class BoardsScreen(Generic[T]):
         drawn.add_column("board")
         drawn.add_column("state", overflow="fold")
         for board in self._boards:
-            drawn.add_row(str(board), self._words.get(board, "measuring"))
+            drawn.add_row(board, self._words.get(board, "measuring"))
         return drawn

@@ -137,13 +137,13 @@ def profile(
         if one.result is None:
             assert one.error is not None
             codes.append(int(one.error.exit_code))
-            output.say(f"{one.board} was lost: {one.error}")
-            documents.append({"board": str(one.board), "lost": str(one.error)})
+            output.say(f"{one.name} was lost: {one.error}")
+            documents.append({"board": one.name, "lost": str(one.error)})
             continue
         verdicts = judge(one.result, budgets)
         codes.append(_code(one.result, verdicts))
         _say_profile(output, one.result, verdicts)
-        documents.append(profile_document(one.result, verdicts))
+        documents.append({**profile_document(one.result, verdicts), "board": one.name})
     done = [one.result for one in outcomes if one.result is not None]
     _write(output, wanted, done, _lost(outcomes))
     output.document("profile", {"bundle": str(bundle), "boards": documents})
@@ -151,7 +151,7 @@ def profile(
 
 
 def _lost(outcomes: Sequence[Outcome[Profile]]) -> dict[str, str]:
-    return {str(one.board): f"lost: {one.error}" for one in outcomes if one.error is not None}
+    return {one.name: f"lost: {one.error}" for one in outcomes if one.error is not None}
 
 
 def _code(found: Profile, verdicts: Sequence[Verdict]) -> int:

@@ -124,12 +124,12 @@ def _run_all(
         if one.result is None:
             assert one.error is not None
             codes.append(int(one.error.exit_code))
-            output.say(f"{one.board} was lost: {one.error}")
-            documents.append({"board": str(one.board), "lost": str(one.error)})
+            output.say(f"{one.name} was lost: {one.error}")
+            documents.append({"board": one.name, "lost": str(one.error)})
         else:
             codes.append(_code(one.result))
-            output.say(f"{one.board}:")
-            documents.append(_said(output, bundle, str(one.board), one.result))
+            output.say(f"{one.name}:")
+            documents.append(_said(output, bundle, one.name, one.result))
     output.document("run", {"bundle": str(bundle), "boards": documents})
     return max(codes)
 

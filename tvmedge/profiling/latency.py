@@ -93,10 +93,14 @@ def profile_bundle(
     )
     bundle = read_bundle(path, weights=False)
     with contextlib.ExitStack() as open_:
-        session = open_.enter_context(open_session(address, bundle, options))
-        watch = None
+        watches: list[MemoryWatch] = []
         if wanted.memory_over_time and address.kind is BoardKind.LOCAL:
-            watch = open_.enter_context(MemoryWatch(session.process))
+
+            def watch(process: int) -> None:
+                watches.append(open_.enter_context(MemoryWatch(process)))
+
+            options = replace(options, started=watch)
+        session = open_.enter_context(open_session(address, bundle, options))
         checked = check(session, bundle)
         cold_ms = (time.perf_counter() - started) * 1e3
         reader = open_.enter_context(open_reader(address, wanted.root))
@@ -128,7 +132,7 @@ def profile_bundle(
         seen,
         packet_profile(counts) if counted else None,
         kernels,
-        watch.points if watch else (),
+        watches[0].points if watches else (),
     )
 
 

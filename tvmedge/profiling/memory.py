@@ -57,6 +57,8 @@ class MemoryWatch:
                 pages = int(self._file.read_text().split()[1])
             except (OSError, ValueError, IndexError):
                 return
+            if not pages:  # it has ended
+                return
             self._points.append(Resident(time.monotonic() - started, pages * self._page_kib))
             if len(self._points) > _MOST:
                 self._points, every = self._points[::2], every * 2

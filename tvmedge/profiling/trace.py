@@ -50,7 +50,7 @@ def _events(number: int, profile: Profile) -> list[dict[str, Any]]:
     events += [
         {
             "ph": "C",
-            "name": "resident memory, from the start of loading",
+            "name": "resident memory, from the process's start",
             **where,
             "ts": point.seconds * 1e6,
             "args": {"MB": point.kib / 1024},
