@@ -84,7 +84,7 @@ def test_a_lease_that_nobody_uses_is_lost(tmp_path: Path) -> None:
         assert gateway.status()["boards"][0]["state"] == "lent"
         with Guest(gateway, "bob") as guest:
             guest.granted()
-        assert gateway.log("ended")[0]["reason"] == "not used within 2 s"
+    assert gateway.log("ended")[0]["reason"] == "not used within 2 s"
 
 
 def test_who_waits_longer_than_he_will_is_told_his_place(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_who_waits_for_a_gateway_that_starts_again_gets_a_board(tmp_path: Path) 
             gateway.end(signal.SIGKILL)
         gateway.start()
         client.join(60)
-        assert got[0][-1].startswith(gateway.log("granted")[-1]["lease"])
+    assert got[0][-1].startswith(gateway.log("granted")[-1]["lease"])
 
 
 @pytest.mark.parametrize("stage", ["waiting", "granted", "running"])

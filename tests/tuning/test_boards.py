@@ -207,3 +207,9 @@ def test_no_server_is_a_lost_board(tmp_path: Path) -> None:
             source.measure(written("x[0] += 1;", spec, tmp_path))
     with pytest.raises(InputError, match="twice"):
         on_boards(spec, [address, address])
+
+
+@pytest.mark.parametrize("board", ["ssh://pi", "adb://R58", "gateway://rack:7443/pi"])
+def test_a_board_that_times_no_kernels_yet_is_refused(board: str) -> None:
+    with pytest.raises(InputError, match=r"Kernels are not timed on '.*' yet"):
+        on_boards(target("host"), [parse_address(board)])

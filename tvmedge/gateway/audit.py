@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 import msgspec
 
 from tvmedge.resources import disk_errors
+
+_log = logging.getLogger(__name__)
 
 FILE = "audit.jsonl"
 KEPT = 5
@@ -60,7 +63,7 @@ class Audit:
                 what["more_before"], self._unlisted = self._unlisted, 0
         at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         line = msgspec.json.encode({"at": at, "event": event.value, **what}) + b"\n"
-        self._writer.submit(self._append, line)
+        self._writer.submit(self._append, line).add_done_callback(_complain)
 
     async def close(self) -> None:
         """All that was recorded is on disk."""
@@ -85,3 +88,9 @@ class Audit:
             with contextlib.suppress(FileNotFoundError):
                 older.replace(self._path.with_name(f"{FILE}.{number + 1}"))
         self._path.replace(self._path.with_name(f"{FILE}.1"))
+
+
+def _complain(done: Future[None]) -> None:
+    """A line that could not be written is not lost in silence."""
+    if (error := done.exception()) is not None:
+        _log.error("a line of the audit log is lost: %s", error)

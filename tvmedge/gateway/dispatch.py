@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Coroutine
@@ -22,6 +23,8 @@ from tvmedge.gateway.fair import order
 from tvmedge.gateway.rack import Health, Lease, Slot, Ticket
 from tvmedge.gateway.state import State, TicketRow
 from tvmedge.gateway.tunnel import Ending, Tunnel
+
+_log = logging.getLogger(__name__)
 
 AWAY_S = 30.0
 """How long a place is kept for who lost the connection."""
@@ -126,10 +129,10 @@ class Dispatcher:
         if not lease.command:  # of before a restart
             try:
                 lease.command = await self._command(lease)
-            except TvmEdgeError as error:
-                self._evict(lease.slot, str(error))
+            except Exception as error:
+                self._evict(lease.slot, _why(error))
                 self._end(lease, "its board failed")
-                raise RefusalError(Reason.BOARD, str(error)) from error
+                raise RefusalError(Reason.BOARD, _why(error)) from error
         self._audit.record(Event.ATTACHED, **self._named(lease))
         return lease
 
@@ -231,8 +234,8 @@ class Dispatcher:
             ticket.decide(Refused(Reason.TARGET, str(error).rstrip(".")))
             self._end(lease, f"refused: {error}")
             return
-        except TvmEdgeError as error:
-            self._evict(lease.slot, str(error))
+        except Exception as error:  # whatever it was, the board is not to stay lent
+            self._evict(lease.slot, _why(error))
             del self.leases[lease.token]
             self._state.restore_ticket(ticket.row, lease.token)
             self.tickets.append(ticket)
@@ -268,8 +271,8 @@ class Dispatcher:
         trouble = ""
         try:
             await asyncio.get_running_loop().run_in_executor(self._hands, probe, slot.board)
-        except TvmEdgeError as error:
-            trouble = str(error)
+        except Exception as error:
+            trouble = _why(error)
         slot.checked = time.monotonic()
         if trouble:
             self._evict(slot, trouble)
@@ -366,3 +369,11 @@ class Dispatcher:
     def _named(self, lease: Lease) -> dict[str, str]:
         board = str(lease.slot.board)
         return {"client": lease.client, "board": board, "lease": lease.token[:8]}
+
+
+def _why(error: Exception) -> str:
+    """A sentence about a board's failure."""
+    if isinstance(error, TvmEdgeError):
+        return str(error)
+    _log.error("a board failed in a way that is new", exc_info=error)
+    return f"{type(error).__name__}: {str(error)[:200]}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -31,11 +32,14 @@ from tvmedge.boards.gateway.wire import (
     Refused,
     Welcome,
 )
+from tvmedge.errors import TvmEdgeError
 from tvmedge.gateway.audit import Audit, Event
 from tvmedge.gateway.dispatch import Dispatcher, RefusalError
 from tvmedge.gateway.rack import Ticket
 from tvmedge.gateway.state import State
 from tvmedge.versions import tvmedge_version
+
+_log = logging.getLogger(__name__)
 
 STRANGERS = 128
 """Connections at a time that have not shown a certificate yet; more are closed at once."""
@@ -134,6 +138,9 @@ class Door(TCPServer):
             told = {"client": client, "reason": refused.reason.value, "detail": refused.message}
             self._audit.record(Event.REFUSED, peer=peer, **told)
             await _say(stream, refused)
+        except TvmEdgeError as error:  # the disk is full, say
+            _log.error("%s", error)
+            await _say(stream, Refused(Reason.BOARD, f"it has trouble of its own: {error}"))
 
     async def _begun(self, stream: SSLIOStream, run: Callable[[], Awaitable[None]]) -> None:
         with contextlib.suppress(StreamClosedError):  # the session finds that out, and ends

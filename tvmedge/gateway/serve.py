@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tornado.netutil import bind_sockets
 
-from tvmedge.errors import InputError
+from tvmedge.errors import InputError, ToolError
 from tvmedge.gateway.audit import Audit, Event
 from tvmedge.gateway.authority import server_context
 from tvmedge.gateway.config import Config
@@ -22,6 +22,8 @@ from tvmedge.gateway.dispatch import Dispatcher
 from tvmedge.gateway.door import Door
 from tvmedge.gateway.state import State
 from tvmedge.gateway.status import serve_status
+
+_log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
 
@@ -78,11 +80,14 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     try:
         while not stopping.is_set():
-            dispatcher.look_at_clock()
-            for serial, client in state.revoked().items():
-                if serial not in known:
-                    known.add(serial)
-                    dispatcher.revoked(client)
+            try:
+                dispatcher.look_at_clock()
+                for serial, client in state.revoked().items():
+                    if serial not in known:
+                        known.add(serial)
+                        dispatcher.revoked(client)
+            except ToolError as error:  # a disk that is full now need not stay so
+                _log.error("%s", error)
             with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _TICK_S)
     finally:

@@ -90,7 +90,9 @@ class Tunnel:
         except OSError as error:
             for stream in (self._board_in, from_board, errors):
                 stream.close()
-            return Ending(f"cannot be reached: {command[0]}: {error.strerror}", failed=True)
+            self._reason = f"cannot be reached: {command[0]}: {error.strerror}"
+            await self._tell_end()
+            return Ending(self._reason, failed=True)
         finally:
             for end in (theirs_in, theirs_out, theirs_err):
                 os.close(end)

@@ -145,5 +145,10 @@ def board_command(spec: TargetSpec, address: BoardAddress) -> list[str]:
         return kernel_command(spec)
     if address.kind is BoardKind.LOCAL:
         return [str(build_kernel_server(spec.toolchain.triple))]
+    if address.kind is not BoardKind.TVM:
+        raise InputError(
+            f"Kernels are not timed on '{address}' yet: tune on a board that is local, emulated or "
+            "tvm://HOST:PORT[/KEY]."
+        )
     place = [address.host, str(address.port), address.key]
     return [sys.executable, "-m", rpc_kernels.__name__, *place]
