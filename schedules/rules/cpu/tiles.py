@@ -38,6 +38,7 @@ FILL = (
 ALONE = 0.06  # cycles more that a load takes which one multiply-add has for itself (measured)
 GUARD = 10  # cycles to see whether a sum is inside, and to store it for that (measured)
 WAITED_FOR = 0.2  # of the loads that an item of a GPU could overlap with its multiply-adds
+ALONE = 0.1  # cycles a multiply-add where each loads its own value of data (measured on AVX-512)
 GUARD_BY_LANE = 1  # the same where what hangs over are vectors of channels (counted on NEON)
 ROOMY = 14  # sums beside which what is done to them in the end has registers of its own
 CROWDED = 8  # cycles for each sum more (measured on AVX-512)
@@ -161,7 +162,9 @@ def _costs(
                 bound = _bound(core, vectors, width * height)
                 share = tile.share(outs, rows, columns)
                 bound /= share
-                if share < 1 and room.products:
+                if core.memory_operand and vectors == 1:
+                    bound += ALONE
+                if _asked(core, tile, outs, rows, columns) and room.products:
                     bound += _guard(core) / room.products
                 # Between equals: fewer passes over the weights, then more sums.
                 cost = bound + 0.02 / (width * height) - 0.0005 * sums
@@ -262,6 +265,14 @@ def _crowded(core: Core, vectors: int, pixels: int, reduced: int) -> bool:
     """Whether a tile of short sums leaves no register to what is done to them in the end."""
     short = core.lane_operand and written_out(core, vectors, pixels, reduced)
     return short and vectors * pixels + vectors + pixels > core.accumulators
+
+
+def _asked(core: Core, tile: Tile, outs: int, rows: int, columns: int) -> bool:
+    """Whether every sum of ``tile`` is asked for whether it is inside: where pixels hang over, and
+    on NEON and GPUs where vectors do (else that is one question a vector)."""
+    pixels = tile.cover(rows, columns) != (rows, columns)
+    each = core.lane_operand or core.items > 0
+    return pixels or (each and outs % tile.vectors > 0)
 
 
 def _guard(core: Core) -> int:
