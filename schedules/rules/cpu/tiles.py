@@ -42,6 +42,7 @@ ALONE = 0.1  # cycles a multiply-add where each loads its own value of data (mea
 GUARD_BY_LANE = 1  # the same where what hangs over are vectors of channels (counted on NEON)
 ROOMY = 14  # sums beside which what is done to them in the end has registers of its own
 CROWDED = 8  # cycles for each sum more (measured on AVX-512)
+APART = 0.04  # cycles a multiply-add that tiles of parts of several rows have to win, to be taken
 WORTH_WAKING = 100_000  # operations, about as many cycles, for which threads are woken: 30 us
 MOST_SUMS = 28  # measured on AVX-512: more sums are slower although registers are left
 
@@ -152,7 +153,7 @@ def _costs(
     shared = room.images * outs * rows * columns * room.products >= WORTH_WAKING
     for vectors in _steps(outs, room.vectors):
         for width in widths:
-            for height in heights if width == columns else [1]:
+            for height in heights if width == columns or core.memory_operand else [1]:
                 if not fits(core, vectors, width, height, room.row):
                     break
                 if _crowded(core, vectors, width * height, room.products):
@@ -169,6 +170,7 @@ def _costs(
                 # Between equals: fewer passes over the weights, then more sums.
                 cost = bound + 0.02 / (width * height) - 0.0005 * sums
                 cost += _code(core, vectors, height, width, room)
+                cost += APART if height > 1 and width < columns else 0
                 if core.items:
                     cost *= idle(
                         core, room.images * -(-outs // vectors) * tile.pixels(rows, columns)
