@@ -34,13 +34,10 @@ def test_a_model_runs(
         with open_session(gateway.address(), bundle) as session:
             assert session.run(INPUT)[OUT].tobytes() == expected.tobytes()
             assert len(session.time(3)) == 3
-    events = [(line["event"], line.get("client")) for line in gateway.log()]
-    assert events == [
-        ("started", None),
-        ("readmitted", None),
-        *((event, "alice") for event in ("queued", "granted", "attached", "ended")),
-        ("stopped", None),
-    ]
+    mine = [line["event"] for line in gateway.log() if line.get("client") == "alice"]
+    assert mine == ["queued", "granted", "attached", "ended"]
+    others = {line["event"] for line in gateway.log() if "client" not in line}
+    assert others == {"started", "readmitted", "stopped"}
     assert gateway.log("ended")[0]["reason"].startswith("ended")
 
 
