@@ -38,7 +38,6 @@ FILL = (
 ALONE = 0.06  # cycles more that a load takes which one multiply-add has for itself (measured)
 GUARD = 10  # cycles to see whether a sum is inside, and to store it for that (measured)
 WAITED_FOR = 0.2  # of the loads that an item of a GPU could overlap with its multiply-adds
-ALONE = 0.1  # cycles a multiply-add where each loads its own value of data (measured on AVX-512)
 GUARD_BY_LANE = 1  # the same where what hangs over are vectors of channels (counted on NEON)
 ROOMY = 14  # sums beside which what is done to them in the end has registers of its own
 CROWDED = 8  # cycles for each sum more (measured on AVX-512)
@@ -163,8 +162,6 @@ def _costs(
                 bound = _bound(core, vectors, width * height)
                 share = tile.share(outs, rows, columns)
                 bound /= share
-                if core.memory_operand and vectors == 1:
-                    bound += ALONE
                 if _asked(core, tile, outs, rows, columns) and room.products:
                     bound += _guard(core) / room.products
                 # Between equals: fewer passes over the weights, then more sums.
