@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
-import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +15,7 @@ import pytest
 
 from tests.devices.hosts import hosting
 from tests.devices.parts import SIZE, alive
+from tests.devices.sshd import SSHD, Server, free_port, ssh_server
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.relay.frames import PIECE_LIMIT
 from tvmedge.boards.session import SessionOptions, open_session
@@ -27,102 +24,22 @@ from tvmedge.cli import main
 from tvmedge.device.build_session import build_session
 from tvmedge.errors import BoardError, InputError
 
-SSHD = "/usr/sbin/sshd"
 pytestmark = pytest.mark.skipif(
     not Path(SSHD).exists(), reason="needs an ssh server: apt-get install openssh-server"
 )
 INPUT = {"input/x:0": np.arange(SIZE, dtype="float32")}
 
 
-@dataclass
-class Server:
-    """A server, the home folder that it gives its users, and its process."""
-
-    home: Path
-    process: subprocess.Popen[bytes]
-
-    @property
-    def uploads(self) -> list[Path]:
-        place = self.home / ".cache/tvmedge/boards"
-        return sorted(place.iterdir()) if place.exists() else []
-
-
-def make_key(path: Path) -> str:
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)]
-    subprocess.run(command, check=True)
-    return path.with_suffix(".pub").read_text()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server that lets in one key, and a client that knows it as the host "board"; "changed",
-    "unknown", "stranger", "nobody-there" and "silent" are hosts with troubles of their own."""
+def server() -> Iterator[Server]:
+    """See ``ssh_server``; nothing of it is left."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        home, programs = folder / "home", folder / "bin"
-        home.mkdir()
-        programs.mkdir()
-        host_key, port = make_key(folder / "host"), free_port()
-        (folder / "authorized").write_text(make_key(folder / "user"))
-        make_key(folder / "other")
-        (folder / "known").write_text(f"board {host_key}stranger {host_key}silent {host_key}")
-        (folder / "changed").write_text(f"changed {(folder / 'other.pub').read_text()}")
-        (folder / "none").touch()
-        silent = socket.create_server(("127.0.0.1", 0))
-        (folder / "sshd.conf").write_text(
-            f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\nPidFile none\n"
-            f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
-            f"PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-            f"SetEnv HOME={home} TMPDIR={home}\n"
-        )
-        (folder / "ssh.conf").write_text(
-            "".join(
-                f"Host {host}\n  HostName 127.0.0.1\n  Port {at}\n  IdentityFile {folder}/{key}\n"
-                f"  UserKnownHostsFile {folder}/{known}\n  HostKeyAlias {host}\n"
-                "  IdentitiesOnly yes\n  HostKeyAlgorithms ssh-ed25519\n  ConnectTimeout 3\n"
-                for host, at, key, known in (
-                    ("board", port, "user", "known"),
-                    ("changed", port, "user", "changed"),
-                    ("unknown", port, "user", "none"),
-                    ("stranger", port, "other", "known"),
-                    ("nobody-there", free_port(), "user", "known"),
-                    ("silent", silent.getsockname()[1], "user", "known"),
-                )
-            )
-        )
-        wrapper = programs / "ssh"
-        wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/ssh.conf "$@"\n')
-        wrapper.chmod(0o755)
-        monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
-        Path("/run/sshd").mkdir(exist_ok=True)
-        command = [SSHD, "-D", "-e", "-f", str(folder / "sshd.conf")]
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-            try:
-                _wait_for(port)
-                yield Server(home, process)
-            finally:
-                process.terminate()
-                silent.close()
+        with ssh_server(Path(name)) as running:
+            yield running
         deadline = time.monotonic() + 10
-        while alive(str(folder)) and time.monotonic() < deadline:
+        while alive(name) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert alive(str(folder)) == []
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("the ssh server does not listen")
+        assert alive(name) == []
 
 
 def test_a_model_runs_and_its_programs_are_sent_once(
@@ -224,7 +141,7 @@ def test_a_connection_that_breaks_ends_both_sides(
     hang = np.full(SIZE, 3, "float32")
     options = SessionOptions(timeout_s=60)
     with open_session(parse_address("ssh://board"), make_bundle("trouble", "host"), options) as s:
-        cut = threading.Timer(1, _cut, args=(server,))
+        cut = threading.Timer(1, server.cut)
         cut.start()
         with pytest.raises(BoardError, match=r"Board 'ssh://board' .* while running"):
             s.run({"input/x:0": hang})
@@ -241,14 +158,9 @@ def test_a_file_whose_way_was_cut_goes_on_where_it_stopped(server: Server, tmp_p
         (part,) = cache.iterdir()
         while part.stat().st_size < 2 * PIECE_LIMIT:
             time.sleep(0.01)
-        _cut(server)
+        server.cut()
         assert host.process.wait(20) != 0
     with hosting(command) as host:
         assert host.name(content) == 2 * PIECE_LIMIT
         host.give(content, 2 * PIECE_LIMIT)
         assert host.have() == len(content)
-
-
-def _cut(server: Server) -> None:
-    """End the server's processes for connections, as a lost network would."""
-    subprocess.run(["pkill", "-KILL", "-P", str(server.process.pid)], check=False)

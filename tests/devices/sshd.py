@@ -1,0 +1,117 @@
+"""A real OpenSSH server, and a client that knows it by a configuration of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SSHD = "/usr/sbin/sshd"
+
+
+@dataclass
+class Server:
+    """A server, the home folder that it gives its users, and its process."""
+
+    home: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def uploads(self) -> list[Path]:
+        place = self.home / ".cache/tvmedge/boards"
+        return sorted(place.iterdir()) if place.exists() else []
+
+    def cut(self) -> None:
+        """End the server's processes for connections, as a lost network would."""
+        subprocess.run(["pkill", "-KILL", "-P", str(self.process.pid)], check=False)
+
+
+def make_key(path: Path) -> str:
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)]
+    subprocess.run(command, check=True)
+    return path.with_suffix(".pub").read_text()
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.create_server((address, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def ssh_server(
+    folder: Path, address: str = "127.0.0.1", inside: Sequence[str] = ()
+) -> Iterator[Server]:
+    """A server that lets in one key, started by the words ``inside``, and a client that knows it as
+    the host "board"; "changed", "unknown", "stranger", "nobody-there" and "silent" are hosts with
+    troubles of their own. The programs that a session finds in PATH are ours meanwhile."""
+    home, programs = folder / "home", folder / "bin"
+    home.mkdir()
+    programs.mkdir()
+    host_key, port = make_key(folder / "host"), free_port()
+    (folder / "authorized").write_text(make_key(folder / "user"))
+    make_key(folder / "other")
+    (folder / "known").write_text(f"board {host_key}stranger {host_key}silent {host_key}")
+    (folder / "changed").write_text(f"changed {(folder / 'other.pub').read_text()}")
+    (folder / "none").touch()
+    silent = socket.create_server(("127.0.0.1", 0))
+    (folder / "sshd.conf").write_text(
+        f"ListenAddress {address}\nPort {port}\nHostKey {folder}/host\nPidFile none\n"
+        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
+        f"PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+        f"SetEnv HOME={home} TMPDIR={home}\n"
+    )
+    (folder / "ssh.conf").write_text(
+        "".join(
+            f"Host {host}\n  HostName {place}\n  Port {at}\n  IdentityFile {folder}/{key}\n"
+            f"  UserKnownHostsFile {folder}/{known}\n  HostKeyAlias {host}\n"
+            "  IdentitiesOnly yes\n  HostKeyAlgorithms ssh-ed25519\n  ConnectTimeout 3\n"
+            for host, place, at, key, known in (
+                ("board", address, port, "user", "known"),
+                ("changed", address, port, "user", "changed"),
+                ("unknown", address, port, "user", "none"),
+                ("stranger", address, port, "other", "known"),
+                ("nobody-there", address, free_port(), "user", "known"),
+                ("silent", "127.0.0.1", silent.getsockname()[1], "user", "known"),
+            )
+        )
+        + "Host *\n  ConnectTimeout 3\n"
+    )
+    wrapper, before = programs / "ssh", os.environ["PATH"]
+    wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/ssh.conf "$@"\n')
+    wrapper.chmod(0o755)
+    Path("/run/sshd").mkdir(exist_ok=True)
+    command = [*inside, SSHD, "-D", "-e", "-f", str(folder / "sshd.conf")]
+    with silent, subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        os.environ["PATH"] = f"{programs}{os.pathsep}{before}"
+        try:
+            _wait_for(address, port)
+            yield Server(home, port, process)
+        finally:
+            os.environ["PATH"] = before
+            process.terminate()
+
+
+@contextmanager
+def temporary_ssh_server() -> Iterator[Server]:
+    """The same in a folder of its own."""
+    with tempfile.TemporaryDirectory() as name, ssh_server(Path(name)) as server:
+        yield server
+
+
+def _wait_for(address: str, port: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((address, port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError("the ssh server does not listen")
