@@ -40,8 +40,9 @@ class Place(Protocol):
     def weights(self, bundle: Bundle) -> list[Any]:
         """A bundle's weights in their order, as tensors that nobody will overwrite."""
 
-    def noted(self, vm: Any) -> None:
-        """Have what the VM runs noted where somebody reads it when that has crashed."""
+    def noted(self, vm: Any) -> bool:
+        """Have what the VM runs noted, where somebody reads it when that has crashed; whether
+        it is."""
 
     def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
         """Make ``tensors`` the arguments of the VM's next runs."""
@@ -116,8 +117,9 @@ class Local:
         dtype = tvm_ffi.dtype(array.dtype.name)
         return view(content, tvm_ffi.Shape(array.shape), dtype, 0)
 
-    def noted(self, vm: Any) -> None:
+    def noted(self, vm: Any) -> bool:
         """Nobody reads it here."""
+        return False
 
     def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
         """The VM keeps tensors of its own device as they are."""
@@ -191,11 +193,12 @@ class Remote:
             tensors.append(tensor)
         return tensors
 
-    def noted(self, vm: Any) -> None:
+    def noted(self, vm: Any) -> bool:
         """Let the board's session know which kernel runs, where it asks for that."""
         note = _optional(self.session, "tvmedge.server.note")
         if note is not None:
             note(vm)
+        return note is not None
 
     def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
         """A stock server's VM copies every tensor, at every call of this."""
