@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -37,6 +37,8 @@ from tvmedge.boards.gateway.wire import (
 from tvmedge.boards.relay.endings import session_ending
 from tvmedge.boards.relay.frames import FrameReader
 from tvmedge.gateway.authority import enroll
+
+T = TypeVar("T")
 
 SOON_S = 60.0
 """How long anything may take on a busy machine."""
@@ -169,23 +171,21 @@ class Guest:
         self.say(Ask(PROTOCOL, **(usual | changes)))
         return self.hear()
 
-    def hear_until(self, wanted: Callable[[Any], bool]) -> Any:
-        """The first answer that is wanted; the gateway says something all the time."""
+    def hear_until(self, kind: type[T], wanted: Callable[[T], bool] = lambda _: True) -> T:
+        """The first answer of this kind that is wanted; the gateway says something all the time."""
         deadline = time.monotonic() + SOON_S
-        while not wanted(answer := self.hear()):
+        while not (isinstance(answer := self.hear(), kind) and wanted(answer)):
             assert time.monotonic() < deadline, answer
         return answer
 
     def granted(self, **changes: Any) -> Granted:
         """Ask and wait for a board."""
         answer = self.ask(**changes)
-        if not isinstance(answer, Granted):
-            answer = self.hear_until(lambda heard: isinstance(heard, Granted))
-        return answer
+        return answer if isinstance(answer, Granted) else self.hear_until(Granted)
 
     def left(self, place: int) -> Queued:
         """Wait until this is the place in the queue."""
-        return self.hear_until(lambda heard: isinstance(heard, Queued) and heard.place == place)
+        return self.hear_until(Queued, lambda heard: heard.place == place)
 
     def attach(self, lease: str) -> Any:
         self.say(Attach(lease))

@@ -50,10 +50,10 @@ def test_clients_take_turns_and_know_their_place(tmp_path: Path) -> None:
             queue["b"].say(Leave())
             queue["a1"].left(2)
             running.secure.close()
-            lease = queue["c"].hear_until(lambda heard: isinstance(heard, Granted)).lease
+            lease = queue["c"].hear_until(Granted).lease
             with Guest(gateway, "chief") as chief:
                 assert isinstance(chief.attach(lease), Attached)
-            queue["a1"].hear_until(lambda heard: isinstance(heard, Granted))
+            queue["a1"].hear_until(Granted)
     assert [line["client"] for line in gateway.log("granted")] == ["alice", "chief", "alice"]
 
 
@@ -156,7 +156,7 @@ def test_a_client_that_is_killed_gives_back_what_it_had(tmp_path: Path, stage: s
                 held.enter_context(session_of(gateway))
             assert isinstance(other.ask(), Queued)
         with other:
-            other.hear_until(lambda heard: isinstance(heard, Granted))
+            other.hear_until(Granted)
         (board,) = gateway.status()["boards"]
         assert board["client"] == "bob"
 
@@ -191,6 +191,6 @@ def test_an_orderly_end_tells_everybody(tmp_path: Path) -> None:
             assert isinstance(waiting.ask(), Queued)
             gateway.end()
             assert ending_of(running.rest()) == "was ended (the gateway stops)"
-            told = waiting.hear_until(lambda heard: isinstance(heard, Refused))
+            told = waiting.hear_until(Refused)
             assert told.reason is Reason.STOPPED
         assert alive(str(tmp_path / "gateway")) == []
