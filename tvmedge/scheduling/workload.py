@@ -79,7 +79,10 @@ def hash_of(func: tirx.PrimFunc) -> str:
 def target_key(spec: TargetSpec) -> str:
     """``NAME:SHA256`` of a target: two that share a core's name do not share its caches."""
     core = dataclasses.asdict(core_of(spec))
-    del core["integer"]  # follows from the features, and from lanes and registers
+    del (
+        core["integer"],
+        core["fetches"],
+    )  # follow from the features, lanes and registers; the triple
     facts = {"core": core, "tvm": spec.tvm_target}
     text = json.dumps(facts, sort_keys=True)
     return f"{spec.name}:{hashlib.sha256(text.encode()).hexdigest()}"
