@@ -74,7 +74,8 @@ def both(spec: TargetSpec, folder: Path) -> tuple[list[str], list[str]]:
     )
     main.write_text(
         '#include "one.h"\n#include "two.h"\n#include <stdio.h>\n'
-        "_Alignas(64) static unsigned char x[ONE_IN_0_BYTES], y[TWO_OUT_0_BYTES], w[1 << 20];\n"
+        "_Alignas(ONE_ALIGNMENT) static unsigned char x[ONE_IN_0_BYTES], y[TWO_OUT_0_BYTES],\n"
+        "  w[1 << 20];\n"
         "int main(int n, char **a) {\n"
         '  FILE *f = fopen(a[n - 1], "rb");\n'
         "  if (!f || fread(x, 1, sizeof x, f) != sizeof x) return 1;\n"

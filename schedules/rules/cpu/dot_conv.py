@@ -11,11 +11,12 @@ after:  parallel n, oc / V, oh / R:
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.conv import pad_planes
 from tvmedge.schedules.rules.cpu.dot_inner import PixelRow, innermost
-from tvmedge.schedules.rules.cpu.dot_tiles import dot_tile
+from tvmedge.schedules.rules.cpu.dot_tiles import RAGGED, dot_tile
 from tvmedge.schedules.rules.cpu.tiles import picked_tile
 from tvmedge.schedules.steps.blocks import anchor, find, has
 from tvmedge.schedules.steps.loops import extent
@@ -46,7 +47,7 @@ class DotConv:
             return None
         steps = extent(schedule, ii)
         products = math.prod(extent(schedule, loop) or 1 for loop in (ic, kh, kw, ii))
-        estimate = dot_tile(unit, outs, rows, columns, products)
+        estimate = dot_tile(unit, outs, rows, columns, replace(RAGGED, products=products))
         plain = Core(unit.lanes, unit.registers)
         tile = picked_tile(knobs, plain, estimate, outs, rows, columns)
         knobs.settle()

@@ -13,7 +13,7 @@ from __future__ import annotations
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.dot_inner import PixelRow, innermost
 from tvmedge.schedules.rules.cpu.dot_tiles import dot_tile
-from tvmedge.schedules.rules.cpu.tiles import picked_tile
+from tvmedge.schedules.rules.cpu.tiles import Room, picked_tile
 from tvmedge.schedules.steps.blocks import anchor, find, has
 from tvmedge.schedules.steps.elementwise import spread
 from tvmedge.schedules.steps.loops import extent
@@ -42,7 +42,7 @@ class DotProduct:
         rows, blocks, block, steps = (extent(schedule, loop) for loop in (m, c, o, k))
         if blocks is None or block != unit.lanes or extent(schedule, j) != unit.depth:
             return None
-        estimate = dot_tile(unit, blocks, 1, rows, steps or 0)
+        estimate = dot_tile(unit, blocks, 1, rows, Room(products=steps or 0))
         plain = Core(unit.lanes, unit.registers)
         tile = picked_tile(knobs, plain, estimate, blocks, 1, rows)
         knobs.settle()

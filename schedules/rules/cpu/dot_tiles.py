@@ -20,22 +20,26 @@ from tvmedge.targeting.core import Core, DotKind, DotUnit
 OPERANDS = 2  # registers that weights pass through
 
 
+RAGGED = Room(pixels=True, vectors=True)
+
+
 def dot_tile(
-    unit: DotUnit, outs: int, rows: int | None, columns: int | None, products: int
+    unit: DotUnit, outs: int, rows: int | None, columns: int | None, room: Room = RAGGED
 ) -> Tile:
     """The best tile for ``outs`` vectors of output channels over ``rows`` x ``columns`` of sums of
-    ``products`` instructions each; tiles may hang over every edge,
+    ``room.products`` instructions each; tiles may hang over every edge that ``room`` lets them,
     but for HVX."""
+    products = room.products
     if unit.kind is DotKind.VRMPY:  # stores of bytes that hang over would be taken apart
         exact = hexagon.dot_tile(Extents(outs, rows or 1, columns or 1, products, unit.depth))
         return Tile(exact.vectors, exact.rows, exact.columns, exact.peak)
     if unit.pixels > 1:
-        return _of_pairs(unit, outs, rows or 1, OPEN_ROWS if columns is None else columns)
-    core = Core(unit.lanes, unit.registers)
-    return image_tile(core, outs, rows, columns, Room(pixels=True, vectors=True, products=products))
+        room = replace(room, pixels=room.pixels or columns is None)
+        return _of_pairs(unit, outs, rows or 1, columns or OPEN_ROWS, room)
+    return image_tile(Core(unit.lanes, unit.registers), outs, rows, columns, room)
 
 
-def _of_pairs(unit: DotUnit, outs: int, rows: int, columns: int) -> Tile:
+def _of_pairs(unit: DotUnit, outs: int, rows: int, columns: int, room: Room) -> Tile:
     """The tile of pairs of pixels that has most of its sums inside, and loads least for them: a
     pair has a register of data, and with a vector of weights as many of sums as that has."""
     best, least = Tile(1, 1, unit.pixels, 0.0), float("inf")
@@ -48,6 +52,9 @@ def _of_pairs(unit: DotUnit, outs: int, rows: int, columns: int) -> Tile:
                 if sums + data + OPERANDS > unit.registers * unit.pixels:
                     break
                 tile = Tile(vectors, height, pairs * unit.pixels, 0.0)
+                over = tile.cover(rows, columns) != (rows, columns)
+                if (over and not room.pixels) or (outs % vectors and not room.vectors):
+                    continue
                 loads = parts * vectors + data
                 cost = max(sums, loads) / PORTS / sums / tile.share(outs, rows, columns)
                 if cost + 0.02 / data - 0.0005 * sums < least:

@@ -18,6 +18,7 @@ from tvmedge.compiler.kernels.dots import dot_dense
 from tvmedge.compiler.passes.blocked.layout import numbers
 from tvmedge.compiler.passes.functions import rewrite_calls
 from tvmedge.schedules.rules.cpu.dot_tiles import dot_tile
+from tvmedge.schedules.rules.cpu.tiles import Room
 from tvmedge.targeting.core import Core, DotUnit
 
 
@@ -45,7 +46,9 @@ def _packed(builder: relax.BlockBuilder, call: relax.Call, unit: DotUnit) -> rel
     rows = data.ty.shape.values[-2]
     packed = packed_dots(array, unit)
     known = int(rows) if isinstance(rows, tirx.IntImm) else None
-    tile = dot_tile(unit, packed.shape[0], 1, known, packed.shape[1])
+    # Rows are made whole tiles of, blocks of columns are not.
+    room = Room(pixels=True, products=packed.shape[1])
+    tile = dot_tile(unit, packed.shape[0], 1, known, room)
     columns = array.shape[1]
     return builder.call_te(
         lambda x, w: dot_dense(x, w, tile.columns, columns),

@@ -10,6 +10,7 @@ in blocks of that. Depthwise convolutions are those of floats.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ from tvmedge.compiler.passes.blocked.layout import (
     static_shape,
 )
 from tvmedge.compiler.passes.blocked.windows import window_of
-from tvmedge.schedules.rules.cpu.dot_tiles import dot_tile
+from tvmedge.schedules.rules.cpu.dot_tiles import RAGGED, dot_tile
 from tvmedge.schedules.rules.cpu.tiles import window_width
 from tvmedge.schedules.rules.hexagon.narrow import PIXELS
 
@@ -124,7 +125,8 @@ def _dense(
     rows, columns = window.output(*shape[2:4])
     outs = packed.shape[0]
     products = math.prod(packed.shape[1:5])
-    tile = dot_tile(core.integer, outs, known(rows), known(columns), products)
+    room = replace(RAGGED, products=products)
+    tile = dot_tile(core.integer, outs, known(rows), known(columns), room)
     packed = np.pad(packed, [(0, -outs % tile.vectors), *[(0, 0)] * 6])
     # Pixels that one instruction reads lie side by side, at the edge, too: no tile hangs over it.
     whole = core.integer.pixels == 1 or (known(columns) or 1) % tile.columns == 0
