@@ -195,6 +195,7 @@ def measure(bundle: Path, emulated_bundle: Path, seconds: float) -> dict[str, An
         return {
             "schema_version": "1.0",
             "machine": describe(("apache-tvm", "tornado", "cryptography")),
+            "cores": len(os.sched_getaffinity(0)),
             "model": read_bundle(bundle).manifest.model.name,
             "overhead": overhead(connections(port, gateway, folder), seconds),
             "timings": timings(by, bundle, seconds),

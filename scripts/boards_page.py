@@ -8,15 +8,16 @@ _HEAD = """\
 # What a way to a board costs
 
 Written by `python scripts/bench_boards.py` from `scripts/results/bench_boards.json`. The board is
-the measuring machine itself, {cpu}; all processes of a way shared one of its
-cores, so that a client, what carries bytes and the board add up. Ways took turns; medians.
+the measuring machine itself, {cpu}; a client, what carries bytes and the
+board share its cores ({cores} were theirs). Ways took turns; medians.
 
 | Way | Call there and back, us | To the board, MB/s | From the board, MB/s |
 | --- | ---: | ---: | ---: |
 {overhead}
 
-Bytes are those of one tensor of 64 MiB, compared when they were back. TVM's RPC over TCP is its own
-server, which knows nobody; the others authenticate and confine what runs.
+Bytes are those of one tensor of 64 MiB, compared when they were back; TVM's endpoints write and
+read them one at a time, which bounds every way. TVM's RPC over TCP is its own server, which knows
+nobody; the others authenticate and confine what runs.
 
 | Way | {model}, timed on the board, ms | of the median of all |
 | --- | ---: | ---: |
@@ -43,6 +44,7 @@ def page(found: dict[str, Any]) -> str:
     starts = [f"| {name} | {value} |" for name, value in found["starts_ms"].items()]
     return _HEAD.format(
         cpu=found["machine"]["cpu"],
+        cores=found["cores"],
         model=found["model"],
         overhead="\n".join(overhead),
         timings="\n".join(timings),
