@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rich.console import Console
 from rich.live import Live
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from tvmedge.boards.address import BoardAddress
 from tvmedge.boards.many import Outcome, names_of
+from tvmedge.cli.output import Output
 
 T = TypeVar("T")
 
@@ -69,3 +70,24 @@ class BoardsScreen(Generic[T]):
         for board in self._boards:
             drawn.add_row(board, self._words.get(board, "measuring"))
         return drawn
+
+
+def say_each(
+    output: Output,
+    outcomes: Sequence[Outcome[T]],
+    tell: Callable[[str, T], tuple[int, dict[str, Any]]],
+) -> tuple[int, list[dict[str, Any]]]:
+    """The worst exit code and a document a board; ``tell`` says a board's result, and returns its
+    code and document."""
+    codes: list[int] = []
+    documents: list[dict[str, Any]] = []
+    for one in outcomes:
+        if one.result is None:
+            assert one.error is not None
+            output.say(f"{one.name} was lost: {one.error}")
+            code, document = int(one.error.exit_code), {"board": one.name, "lost": str(one.error)}
+        else:
+            code, document = tell(one.name, one.result)
+        codes.append(code)
+        documents.append(document)
+    return max(codes), documents

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -113,7 +113,7 @@ def profile(
     board, wanted = board or BoardOptions(), wanted or WantedOptions()
 
     from tvmedge.boards.many import on_boards
-    from tvmedge.cli.boards_screen import BoardsScreen
+    from tvmedge.cli.boards_screen import BoardsScreen, say_each
     from tvmedge.cli.profile_document import profile_document
     from tvmedge.profiling.budgets import judge
     from tvmedge.profiling.latency import profile_bundle
@@ -132,22 +132,17 @@ def profile(
         outcomes = on_boards(
             boards, lambda one: profile_bundle(bundle, how, one, session, extras), screen
         )
-    codes, documents = [], []
-    for one in outcomes:
-        if one.result is None:
-            assert one.error is not None
-            codes.append(int(one.error.exit_code))
-            output.say(f"{one.name} was lost: {one.error}")
-            documents.append({"board": one.name, "lost": str(one.error)})
-            continue
-        verdicts = judge(one.result, budgets)
-        codes.append(_code(one.result, verdicts))
-        _say_profile(output, one.result, verdicts)
-        documents.append({**profile_document(one.result, verdicts), "board": one.name})
+
+    def tell(name: str, found: Profile) -> tuple[int, dict[str, Any]]:
+        verdicts = judge(found, budgets)
+        _say_profile(output, found, verdicts)
+        return _code(found, verdicts), {**profile_document(found, verdicts), "board": name}
+
+    code, documents = say_each(output, outcomes, tell)
     done = [one.result for one in outcomes if one.result is not None]
     _write(output, wanted, done, _lost(outcomes))
     output.document("profile", {"bundle": str(bundle), "boards": documents})
-    return max(codes)
+    return code
 
 
 def _lost(outcomes: Sequence[Outcome[Profile]]) -> dict[str, str]:

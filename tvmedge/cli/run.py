@@ -114,24 +114,17 @@ def _run_all(
     job: Callable[[BoardAddress], RunReport],
 ) -> int:
     from tvmedge.boards.many import on_boards
-    from tvmedge.cli.boards_screen import BoardsScreen
+    from tvmedge.cli.boards_screen import BoardsScreen, say_each
+
+    def tell(name: str, report: RunReport) -> tuple[int, dict[str, Any]]:
+        output.say(f"{name}:")
+        return _code(report), _said(output, bundle, name, report)
 
     with BoardsScreen(boards, _brief, output.say) as screen:
         outcomes = on_boards(boards, job, screen)
-    codes: list[int] = []
-    documents: list[dict[str, Any]] = []
-    for one in outcomes:
-        if one.result is None:
-            assert one.error is not None
-            codes.append(int(one.error.exit_code))
-            output.say(f"{one.name} was lost: {one.error}")
-            documents.append({"board": one.name, "lost": str(one.error)})
-        else:
-            codes.append(_code(one.result))
-            output.say(f"{one.name}:")
-            documents.append(_said(output, bundle, one.name, one.result))
+    code, documents = say_each(output, outcomes, tell)
     output.document("run", {"bundle": str(bundle), "boards": documents})
-    return max(codes)
+    return code
 
 
 def _brief(report: RunReport) -> str:
