@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     report["runtimes"] = {name: runtime.packages() for name, runtime in RUNTIMES.items()}
     records = [_record(report, name) for name in options.models or _NAMES]
     if options.prepare:
-        with ThreadPoolExecutor(os.cpu_count()) as workers:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as workers:
             list(workers.map(_prepare, records))
     for record in () if options.prepare else records:
         for part in options.parts.split(","):
