@@ -152,11 +152,6 @@ def test_code_that_is_no_library_is_refused(
         open_session(parse_address("local"), path)
 
 
-def test_a_server_of_tvms_takes_no_library(bundle: Path) -> None:
-    with pytest.raises(InputError, match="compile it with --form vm"):
-        open_session(parse_address("tvm://127.0.0.1:1"), bundle)
-
-
 @pytest.mark.parametrize(
     "code",
     [

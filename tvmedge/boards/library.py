@@ -29,7 +29,7 @@ _CODES = (
     "too many threads",
     "the system gave no thread",
 )
-_POOL_BYTES = 4096
+POOL_BYTES = 4096
 _DIGEST = ctypes.c_ubyte * 32
 _DONE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
 
@@ -59,7 +59,7 @@ class LibraryModel:
         addresses = [_address(array) for array in self._inputs.values()]
         addresses += [_address(array) for array in self._outputs.values()]
         if info.threads > 1:
-            self._pool = aligned(_POOL_BYTES)
+            self._pool = aligned(POOL_BYTES)
             addresses.append(self._started_pool(info))
         if bundle.manifest.code.weights:
             addresses.append(self._own_weights(info.prefix))
@@ -109,7 +109,7 @@ class LibraryModel:
             kernels.clear()
             began = time.perf_counter_ns()
             if code := profiled(*self._arguments, heard, None):
-                raise BoardError(f"the library refused its arguments: {_described(code)}")
+                raise BoardError(f"the library refused its arguments: {described(code)}")
             runs.append(tuple(span / 1e6 for span in spans))
         return CallTimes(tuple(kernels), tuple(runs[1:]))
 
@@ -124,7 +124,7 @@ class LibraryModel:
         start = self._functions[f"{info.prefix}_pool_start"]
         start.argtypes = [ctypes.c_void_p, ctypes.c_int]
         if code := start(_address(self._pool), threads):
-            raise BoardError(f"the library's threads did not start: {_described(code)}")
+            raise BoardError(f"the library's threads did not start: {described(code)}")
         # They sleep on memory of this object.
         stop = self._functions[f"{info.prefix}_pool_stop"]
         stop.argtypes = [ctypes.c_void_p]
@@ -133,7 +133,7 @@ class LibraryModel:
 
     def _once(self) -> None:
         if code := self._run(*self._arguments):
-            raise BoardError(f"the library refused its arguments: {_described(code)}")
+            raise BoardError(f"the library refused its arguments: {described(code)}")
 
     def _own_weights(self, prefix: str) -> int:
         # The bytes were hashed when the bundle was read: the hashes are all that is compared.
@@ -192,5 +192,6 @@ def _address(array: np.ndarray) -> int:
     return int(array.ctypes.data)
 
 
-def _described(code: int) -> str:
+def described(code: int) -> str:
+    """What a library's code means."""
     return _CODES[code] if 0 <= code < len(_CODES) else f"code {code}"

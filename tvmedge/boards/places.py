@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -167,10 +168,22 @@ class Remote:
         # Each by another name: a loader that still has one of the name takes that.
         name = f"model{self._loaded}.so"
         self._loaded += 1
-        self.session.get_function("tvm.rpc.server.upload")(name, bytes(code))
-        module = global_function("rpc.LoadRemoteModule")(self.session, name)
-        self.session.get_function("tvm.rpc.server.remove")(name)
-        return module
+        with self.file(name, code):
+            return global_function("rpc.LoadRemoteModule")(self.session, name)
+
+    @contextlib.contextmanager
+    def file(self, name: str, content: bytes | memoryview) -> Iterator[None]:
+        """A file in the session's work directory, for a while."""
+        self.session.get_function("tvm.rpc.server.upload")(name, bytes(content))
+        try:
+            yield
+        finally:
+            self.session.get_function("tvm.rpc.server.remove")(name)
+
+    def threads(self) -> int:
+        """How many TVM's kernels run on there; 1 where the server does not say."""
+        count = _optional(self.session, "runtime.NumThreads")
+        return 1 if count is None else int(count())
 
     def load_bundle(self, bundle: Bundle) -> Any:
         """The library that was sent before, or one that is uploaded now."""

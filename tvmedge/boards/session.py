@@ -382,10 +382,10 @@ def _board_command(
 def _require_library_runs(
     address: BoardAddress, bundle: Bundle, library: LibraryInfo, options: SessionOptions
 ) -> None:
-    if address.kind is BoardKind.TVM:
+    if address.kind is BoardKind.TVM and bundle.manifest.code.archive:
         raise InputError(
-            f"'{bundle.path}' is a freestanding library, which a TVM RPC server cannot run: "
-            "compile it with --form vm."
+            f"'{bundle.path}' is linked with a program for its board, which a TVM RPC server "
+            "cannot load: run it with --board emulated."
         )
     if (options.threads or 1) > library.threads:
         raise InputError(

@@ -44,9 +44,10 @@ from tvmedge.boards.model import Model
 from tvmedge.boards.opencl import load_opencl
 from tvmedge.boards.own_memory import peak_kib, restarted_peak_kib
 from tvmedge.boards.pipes import ChannelClosed
-from tvmedge.boards.places import Place, open_place
+from tvmedge.boards.places import Place, Remote, open_place
+from tvmedge.boards.rpc_library import RpcLibrary
 from tvmedge.boards.runtime import error_line, load_runtime
-from tvmedge.bundle import Bundle, Form, read_bundle, tensorfile
+from tvmedge.bundle import Form, read_bundle, tensorfile
 from tvmedge.errors import BoardError, TvmEdgeError
 from tvmedge.types import DeviceKind
 
@@ -61,7 +62,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._place: Place | None = None
-        self._model: Model | LibraryModel | LibraryBoard | None = None
+        self._model: Model | LibraryModel | LibraryBoard | RpcLibrary | None = None
         self._here = True
         self._before_kib: int | None = None
 
@@ -89,7 +90,7 @@ class Worker:
 
     def close(self) -> None:
         """Release the board in order: tensors and modules before their session."""
-        if isinstance(self._model, LibraryBoard):
+        if isinstance(self._model, LibraryBoard | RpcLibrary):
             self._model.close()
         self._model = None
         if self._place is not None:
@@ -110,24 +111,23 @@ class Worker:
         self._here = isinstance(job.place, LocalPlace)
         if self._here:
             self._before_kib = restarted_peak_kib()
-        if bundle.manifest.code.form is Form.LIBRARY:
-            self._model = _library(bundle, job.place)
+        library = bundle.manifest.code.form is Form.LIBRARY
+        if library and isinstance(job.place, LocalPlace):
+            self._model = LibraryModel(bundle)
+            return
+        if library and isinstance(job.place, PipePlace):
+            self._model = LibraryBoard(bundle, job.place.command, job.place.threads)
             return
         load_runtime()
         device = bundle.manifest.target.device
         if device is DeviceKind.OPENCL and isinstance(job.place, LocalPlace):
             load_opencl()
         self._place = open_place(job.place, device)
-        self._model = Model(bundle, self._place)
-
-
-def _library(
-    bundle: Bundle, place: LocalPlace | PipePlace | TcpPlace
-) -> LibraryModel | LibraryBoard:
-    if isinstance(place, LocalPlace):
-        return LibraryModel(bundle)
-    assert isinstance(place, PipePlace), "sessions refuse libraries on TVM's servers"
-    return LibraryBoard(bundle, place.command, place.threads)
+        if library:
+            assert isinstance(self._place, Remote) and isinstance(job.place, TcpPlace)
+            self._model = RpcLibrary(bundle, self._place, job.place.threads)
+        else:
+            self._model = Model(bundle, self._place)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from tvmedge.device.built import build_key, headers
 from tvmedge.device.runtime_wheels import RuntimeFiles
 from tvmedge.device.zig import zig_cc
 from tvmedge.resources import atomic_path, cache_dir, device_sources
+from tvmedge.targeting import Toolchain
 
 _WITH_SESSION = ("running_note.h", "sent_files.h")
 _COUNTS = ("counts.h", "counts_plugin.h", "counts_hexagon.h")
@@ -80,13 +81,30 @@ def build_tensor_call(triple: str) -> Path:
     Raises:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
-    source = device_sources() / "tensor_call.c"
-    flags = [f"--target={triple}", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror", "-c"]
-    made = cache_dir("server") / f"tensor-call-{triple}-{build_key(triple, flags, [source])}.o"
+    return _called("tensor_call.c", triple, ["-c"], ".o")
+
+
+def build_rpc_library(toolchain: Toolchain) -> Path:
+    """What TVM's servers load to call a freestanding library (rpc_library.c).
+
+    Raises:
+        ToolError: the compiler is missing or fails, or the disk is full.
+    """
+    # What it calls is there in whoever loads it: zig has no C library for some.
+    flags = ["-std=gnu11", "-ffreestanding", "-fvisibility=hidden", "-shared", "-nostdlib", "-s"]
+    return _called("rpc_library.c", toolchain.triple, flags, ".so")
+
+
+def _called(file: str, triple: str, own: Sequence[str], suffix: str) -> Path:
+    """A source of functions that TVM's servers call, built with the flags ``own``."""
+    source = device_sources() / file
+    flags = [f"--target={triple}", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror", *own]
+    key = build_key(triple, flags, [source])
+    made = cache_dir("server") / f"{source.stem}-{triple}-{key}{suffix}"
     if not made.is_file():
         with atomic_path(made) as temporary:
             include = f"-I{headers('tvm_ffi')}"
-            zig_cc([*flags, include, str(source), "-o", str(temporary)], source.name)
+            zig_cc([*flags, include, str(source), "-o", str(temporary)], file)
     return made
 
 
