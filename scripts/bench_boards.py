@@ -37,7 +37,6 @@ from tvmedge.boards.address import BoardAddress, parse_address
 from tvmedge.boards.emulated import session_command
 from tvmedge.boards.gateway.ask import Wanted, lent_command
 from tvmedge.boards.gateway.keys import VARIABLE
-from tvmedge.boards.gateway.wire import Serves
 from tvmedge.boards.limits import SessionLimits, SessionPlaces
 from tvmedge.boards.relay import relay_command
 from tvmedge.boards.remote import remote_command
@@ -47,7 +46,7 @@ from tvmedge.bundle import read_bundle
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.resources import atomic_path
 from tvmedge.targeting import target
-from tvmedge.types import DeviceKind, Form
+from tvmedge.types import DeviceKind, Serves
 
 ROOT = Path(__file__).resolve().parent.parent
 BYTES = 64 << 20
@@ -83,7 +82,7 @@ def connections(port: int, gateway: Gateway, folder: Path) -> dict[str, Connect]
 
     def over_ssh() -> Any:
         address = parse_address("ssh://board")
-        command = remote_command(address, target("host"), Form.VM, SessionLimits(), [])
+        command = remote_command(address, target("host"), Serves.VM, SessionLimits(), [])
         return piped(command, folder)
 
     return {

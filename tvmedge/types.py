@@ -104,6 +104,14 @@ class Form(str, Enum):
     LIBRARY = "library"
 
 
+class Serves(str, Enum):
+    """What a board's server runs: bundles of a ``Form``, or a tuner's single kernels."""
+
+    VM = "vm"
+    LIBRARY = "library"
+    KERNELS = "kernels"
+
+
 @dataclass(frozen=True)
 class CpuKernel:
     """A kernel of a GPU's model that runs on the CPU beside it, and the bytes that its calls in a

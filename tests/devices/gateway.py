@@ -31,12 +31,12 @@ from tvmedge.boards.gateway.wire import (
     Attached,
     Granted,
     Queued,
-    Serves,
     Welcome,
 )
 from tvmedge.boards.relay.endings import session_ending
 from tvmedge.boards.relay.frames import FrameReader
 from tvmedge.gateway.authority import enroll
+from tvmedge.types import Serves
 
 T = TypeVar("T")
 
@@ -97,6 +97,15 @@ class Gateway:
     def status(self) -> Any:
         with urllib.request.urlopen(f"{self.page}status.json", timeout=SOON_S) as answer:
             return json.load(answer)
+
+    def until_free(self, count: int) -> None:
+        """Wait until so many boards were found well."""
+
+        def found() -> bool:
+            boards = self.status()["boards"]
+            return sum(board["state"] == "free" for board in boards) == count
+
+        eventually(found, "free boards")
 
     def log(self, event: str = "") -> list[dict[str, Any]]:
         """The lines of the audit log, those of an event."""

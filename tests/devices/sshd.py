@@ -62,6 +62,8 @@ def ssh_server(
     (folder / "changed").write_text(f"changed {(folder / 'other.pub').read_text()}")
     (folder / "none").touch()
     silent = socket.create_server(("127.0.0.1", 0))
+    closed = socket.socket()  # a port that nobody else gets, and nobody listens at
+    closed.bind(("127.0.0.1", 0))
     (folder / "sshd.conf").write_text(
         f"ListenAddress {address}\nPort {port}\nHostKey {folder}/host\nPidFile none\n"
         f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
@@ -78,7 +80,7 @@ def ssh_server(
                 ("changed", address, port, "user", "changed"),
                 ("unknown", address, port, "user", "none"),
                 ("stranger", address, port, "other", "known"),
-                ("nobody-there", address, free_port(), "user", "known"),
+                ("nobody-there", "127.0.0.1", closed.getsockname()[1], "user", "known"),
                 ("silent", "127.0.0.1", silent.getsockname()[1], "user", "known"),
             )
         )
@@ -89,7 +91,7 @@ def ssh_server(
     wrapper.chmod(0o755)
     Path("/run/sshd").mkdir(exist_ok=True)
     command = [*inside, SSHD, "-D", "-e", "-f", str(folder / "sshd.conf")]
-    with silent, subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    with silent, closed, subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         os.environ["PATH"] = f"{programs}{os.pathsep}{before}"
         try:
             _wait_for(address, port)

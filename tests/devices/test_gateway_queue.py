@@ -20,10 +20,11 @@ from tests.devices.gateway import (
 )
 from tests.devices.parts import alive
 from tvmedge.boards.gateway.ask import Wanted, lent_command
-from tvmedge.boards.gateway.wire import Attached, Granted, Leave, Queued, Reason, Refused, Serves
+from tvmedge.boards.gateway.wire import Attached, Granted, Leave, Queued, Reason, Refused
 from tvmedge.boards.limits import SessionLimits
 from tvmedge.boards.relay.frames import framed
 from tvmedge.errors import BoardError
+from tvmedge.types import Serves
 
 pytestmark = pytest.mark.usefixtures("clean")
 GENEROUS = "[limits]\nsessions = 9\nqueue = 9\n[clients.chief]\npriority = 5\n"

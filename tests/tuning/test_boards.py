@@ -19,12 +19,14 @@ from tests.tuning.kernels import CHANNELS, convolution, written
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.emulated import kernel_command
 from tvmedge.boards.kernel_board import KernelBoard, KernelRefusedError
+from tvmedge.boards.terms import Terms
 from tvmedge.device.build_server import build_kernel_server, build_tensor_call
 from tvmedge.errors import BoardError, InputError
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.tuning.costs.board_time import BoardTime
+from tvmedge.tuning.costs.boards_at import kernel_boards
 from tvmedge.tuning.costs.candidate import SYMBOL
-from tvmedge.tuning.costs.choose import board_command, on_boards
+from tvmedge.tuning.costs.choose import on_boards
 from tvmedge.tuning.costs.pool import BoardPool
 from tvmedge.tuning.costs.source import CandidateError
 from tvmedge.types import Counts
@@ -160,7 +162,8 @@ def test_a_stock_server_times_kernels(stock: str, tmp_path: Path) -> None:
     """By way of TVM's own protocol, with right results; a kernel that crashes ends the server."""
     spec = target("host")
     good = convolution(spec, size=4)
-    board = KernelBoard(board_command(spec, parse_address(stock)))
+    (start,) = kernel_boards(spec, parse_address(stock), Terms()).values()
+    board = start()
     try:
         library = good.library(build_tensor_call(spec.toolchain.triple))
         board.load(library, SYMBOL, good.sizes)
@@ -207,9 +210,3 @@ def test_no_server_is_a_lost_board(tmp_path: Path) -> None:
             source.measure(written("x[0] += 1;", spec, tmp_path))
     with pytest.raises(InputError, match="twice"):
         on_boards(spec, [address, address])
-
-
-@pytest.mark.parametrize("board", ["ssh://pi", "adb://R58", "gateway://rack:7443/pi"])
-def test_a_board_that_times_no_kernels_yet_is_refused(board: str) -> None:
-    with pytest.raises(InputError, match=r"Kernels are not timed on '.*' yet"):
-        on_boards(target("host"), [parse_address(board)])

@@ -11,8 +11,11 @@ from tvm import tirx
 from tvm_ffi import structural_map
 
 from tests.cpu_kernels import random
+from tests.devices.gateway import serving
 from tests.devices.parts import Board, listening
+from tests.devices.sshd import SSHD, temporary_ssh_server
 from tests.onnx_models import model, save, tensor
+from tvmedge.boards.gateway.keys import VARIABLE
 from tvmedge.boards.opencl import load_opencl
 from tvmedge.boards.runtime import load_runtime
 from tvmedge.cli import main
@@ -86,6 +89,32 @@ def test_time_on_a_board_s_device(
         address = f"tvm://127.0.0.1:{port}"
         found = _tuned(net, HERE, tmp_path / "records.db", capsys, "--board", address)
     assert found["cost"]["source"] == "device-time tvm"
+    assert 0 < found["best"] <= found["untuned"] < 1
+
+
+@pytest.mark.usefixtures("_device")
+@pytest.mark.parametrize("way", ["ssh", "gateway"])
+def test_time_on_a_device_in_a_session(
+    way: str,
+    net: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if way == "ssh":
+        if not Path(SSHD).exists():
+            pytest.skip("needs an ssh server: apt-get install openssh-server")
+        with temporary_ssh_server():
+            words = ["--board", "ssh://board"]
+            found = _tuned(net, HERE, tmp_path / "records.db", capsys, *words)
+    else:
+        pool = f'[pools.pool.b]\nboard = "local"\ntarget = "{HERE}"\n'
+        with serving(tmp_path / "gateway", pool) as gateway:
+            monkeypatch.setenv(VARIABLE, str(gateway.keys("tuner")))
+            gateway.until_free(1)
+            words = ["--board", str(gateway.address())]
+            found = _tuned(net, HERE, tmp_path / "records.db", capsys, *words)
+    assert found["cost"]["source"] == f"device-time {'ssh' if way == 'ssh' else 'pool'}"
     assert 0 < found["best"] <= found["untuned"] < 1
 
 

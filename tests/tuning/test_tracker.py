@@ -23,7 +23,7 @@ from tvmedge.boards import tracker
 from tvmedge.boards.address import parse_address
 from tvmedge.errors import BoardError
 from tvmedge.targeting import target
-from tvmedge.tuning.costs import choose
+from tvmedge.tuning.costs import boards_at
 from tvmedge.tuning.costs.choose import on_boards
 from tvmedge.tuning.costs.source import CandidateError
 
@@ -88,7 +88,7 @@ def test_all_boards_of_a_key_work_and_one_may_go_away(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(choose, "LENT_S", 5.0)
+    monkeypatch.setattr(boards_at, "LENT_S", 5.0)
     spec = target("host")
     with on_boards(spec, [parse_address(str(farm))]) as source, ThreadPoolExecutor(3) as threads:
         assert (source.name, source.slots) == ("wall-time stock", _SERVERS)

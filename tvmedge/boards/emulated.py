@@ -17,6 +17,7 @@ from tvmedge.device.qemu import qemu
 from tvmedge.errors import InputError, ToolError
 from tvmedge.resources import cache_dir
 from tvmedge.targeting import TargetSpec
+from tvmedge.types import Serves
 
 _PROGRAMS = "opencl-programs"
 # The program's own stdin and stdout, and no other way to the machine.
@@ -65,9 +66,9 @@ def library_command(spec: TargetSpec, bundle: Bundle, folder: Path) -> list[str]
         InputError: the target has no emulator.
         ToolError: QEMU, the sysroot or zig is not on this machine.
     """
-    command = require_emulator(spec)
     if spec.toolchain.loader:
-        return [*command, str(build_library_server(server_triple(spec)))]
+        return emulated_server(spec, Serves.LIBRARY)
+    command = require_emulator(spec)
     _require_memory(spec, bundle)
     library = bundle.manifest.code.library
     assert library is not None
@@ -125,6 +126,20 @@ def linked_kernel_command(spec: TargetSpec, kernel: bytes, symbol: str, folder: 
     return [*require_emulator(spec), str(program)]
 
 
+def emulated_server(spec: TargetSpec, serves: Serves) -> list[str]:
+    """The command that starts a server of ours under QEMU, with no library linked into it.
+
+    Raises:
+        InputError: the target has no emulator, or the server does not run there.
+        ToolError: QEMU, the sysroot or the board's files are not on this machine.
+    """
+    if serves is Serves.VM:
+        return emulator_command(spec)
+    if serves is Serves.KERNELS:
+        return kernel_command(spec)
+    return [*require_emulator(spec), str(build_library_server(server_triple(spec)))]
+
+
 def emulator_command(spec: TargetSpec) -> list[str]:
     """The command that starts the board's server under QEMU, on stdin and stdout.
 
@@ -146,6 +161,17 @@ def session_command(spec: TargetSpec, limits: SessionLimits, places: SessionPlac
     if spec.accelerator is not None:
         read, written = pocl_places(spec)
         command += SessionPlaces(read, [*written, cache_dir(_PROGRAMS)]).arguments()
+    return [*command, "--"]
+
+
+def own_session_command(
+    spec: TargetSpec, limits: SessionLimits, places: SessionPlaces
+) -> list[str]:
+    """The same for a program of this machine's own, which follows it: nothing is emulated."""
+    command = [str(build_session()), *limits.arguments(), *places.arguments()]
+    if spec.accelerator is not None:
+        kept = cache_dir(_PROGRAMS)
+        command = ["env", f"{CACHE_VARIABLE}={kept}", *command, "--keep", str(kept)]
     return [*command, "--"]
 
 

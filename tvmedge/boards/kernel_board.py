@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from tvmedge.boards.pipes import ChannelClosed, ChannelTimeout, Pipes
-from tvmedge.boards.relay.endings import CRASHED, numbered_ending
+from tvmedge.boards.relay import PACKET_LIMIT, READY_S, relay_command
+from tvmedge.boards.relay.endings import kernel_ended, numbered_ending
 from tvmedge.boards.relay.frames import PreambleScanner, RelayError
 from tvmedge.device.counting import Counter
 from tvmedge.errors import BoardError
@@ -25,7 +26,7 @@ from tvmedge.types import Counts
 
 _LENGTH = struct.Struct("<Q")
 _COUNTS = struct.Struct("<3Q")
-_READY_S = 20.0
+_SESSION_S = 40.0  # to a session: a relay gives up before
 _GRACE_S = 2.0
 _SENTENCE = 4096
 
@@ -35,7 +36,8 @@ class KernelRefusedError(Exception):
 
 
 class KernelFailedError(BoardError):
-    """The kernel crashed or hung, and the board's server with it; completes "the kernel ..."."""
+    """The kernel crashed, hung or took more than it may, and the board's server with it;
+    completes "the kernel ..."."""
 
 
 class KernelBoard:
@@ -44,8 +46,11 @@ class KernelBoard:
     One that crashed, hung or was closed is of no use any more: start another.
     """
 
-    def __init__(self, command: Sequence[str], counter: Counter | None = None) -> None:
-        """Start ``command``; ``counter``, for one under QEMU, counts what it executes.
+    def __init__(
+        self, command: Sequence[str], counter: Counter | None = None, *, session: bool = False
+    ) -> None:
+        """Start ``command``; ``counter``, for one under QEMU, counts what it executes; behind a
+        command that starts a ``session``, a relay stands in between.
 
         Raises:
             BoardError: it is no server of ours, or was not ready in time.
@@ -53,6 +58,10 @@ class KernelBoard:
         with disk_errors(Path(tempfile.gettempdir())):
             self._folder = Path(tempfile.mkdtemp(prefix="tvmedge-kernels-"))
         self._stderr = self._folder / "stderr"
+        self._report = self._folder / "report"
+        if session:
+            relayed = relay_command(str(self._report), PACKET_LIMIT, READY_S, list(command))
+            command = [*relayed, "0", "1"]
         environment = {**os.environ, "TMPDIR": str(self._folder)}
         if counter is not None:
             environment |= counter.environment() | {"TVMEDGE_COUNTER": str(counter.file)}
@@ -77,7 +86,7 @@ class KernelBoard:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._pipes = Pipes(self._process.stdout.fileno(), self._process.stdin.fileno())
         try:
-            self._wait_ready()
+            (self._knock if session else self._wait_ready)()
         except BaseException:
             self.close()
             raise
@@ -127,16 +136,25 @@ class KernelBoard:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _wait_ready(self) -> None:
-        scanner, deadline = PreambleScanner(), time.monotonic() + _READY_S
+        scanner, deadline = PreambleScanner(), time.monotonic() + READY_S
         try:
             while scanner.feed(bytes(self._pipes.read(1, deadline))) is None:
                 pass
         except RelayError as error:
             raise BoardError(f"The board {error}.") from error
         except ChannelTimeout as error:
-            raise BoardError(f"The board was not ready within {_READY_S:g} s.") from error
+            raise BoardError(f"The board was not ready within {READY_S:g} s.") from error
         except ChannelClosed as error:
             raise BoardError(f"The board {self._ending()} before it was ready.") from error
+
+    def _knock(self) -> None:
+        """Wait until a relay's board answers: a kernel that is none, which it refuses."""
+        try:
+            self.load(b"", "", [], _SESSION_S)
+        except KernelRefusedError:
+            return
+        except KernelFailedError as error:
+            raise BoardError(f"The board {error} before it was ready.") from error
 
     def _ask(self, job: bytes, seconds: float, expected: int) -> bytes:
         deadline = time.monotonic() + seconds
@@ -151,7 +169,7 @@ class KernelBoard:
             raise KernelFailedError(f"gave no answer within {seconds:g} s") from error
         except ChannelClosed as error:
             ending = self._ending()
-            if ending.startswith(CRASHED):
+            if kernel_ended(ending):
                 raise KernelFailedError(ending) from error
             raise BoardError(f"The board {ending}.") from error
         if answer[:1] != b"\0":
@@ -168,6 +186,9 @@ class KernelBoard:
         except subprocess.TimeoutExpired:
             self._kill()
             return "closed the connection"
+        with contextlib.suppress(OSError):
+            if told := self._report.read_text("utf-8", "replace").partition("\n")[0]:
+                return told
         return numbered_ending(code) + self._last_words()
 
     def _last_words(self) -> str:

@@ -25,7 +25,7 @@ from tvmedge.boards.remote import machine_of, remote_command
 from tvmedge.bundle.compat import architecture
 from tvmedge.errors import BoardError, InputError, TvmEdgeError
 from tvmedge.targeting import TargetSpec, target, target_names
-from tvmedge.types import Form
+from tvmedge.types import Serves
 
 _CONNECT_S = 5.0
 _SESSION_S = 30.0
@@ -55,7 +55,7 @@ def _shell(address: BoardAddress) -> Iterator[Finding]:
     machine = machine_of(address)
     yield Finding("the way there", True, True, f"a shell on {machine}, with tar and sha256sum")
     spec = _like(machine)
-    command = remote_command(address, spec, Form.LIBRARY, SessionLimits(), [])
+    command = remote_command(address, spec, Serves.LIBRARY, SessionLimits(), [])
     yield Finding("programs", True, True, f"those for {spec.toolchain.triple} are there, as hashed")
     confined = confinement(command)
     open_ = sorted(_CONFINED - confined)

@@ -20,10 +20,10 @@ from tvmedge.boards.opencl import CACHE_VARIABLE
 from tvmedge.boards.shells import Shell, shell
 from tvmedge.bundle.compat import architecture
 from tvmedge.device.folders import SUMS
-from tvmedge.device.pack import LIBRARY_SERVER, SERVER, SESSION, cached_board
+from tvmedge.device.pack import SERVERS, SESSION, cached_board
 from tvmedge.errors import BoardError, InputError
 from tvmedge.targeting import TargetSpec
-from tvmedge.types import Form
+from tvmedge.types import Serves
 
 _LOOK_S = 30.0
 _UPLOAD_S = 300.0
@@ -45,9 +45,13 @@ rm -rf KEY; mv "$fresh" KEY; trap - EXIT; echo "{_ANSWER}uploaded"
 
 
 def remote_command(
-    address: BoardAddress, spec: TargetSpec, form: Form, limits: SessionLimits, options: list[str]
+    address: BoardAddress,
+    spec: TargetSpec,
+    serves: Serves,
+    limits: SessionLimits,
+    options: list[str],
 ) -> list[str]:
-    """The command that starts a session with the server for ``form`` on a board, whose programs
+    """The command that starts a session with the server ``serves`` on a board, whose programs
     are uploaded where they are missing; ``options`` are the server's.
 
     Raises:
@@ -56,7 +60,7 @@ def remote_command(
         BoardError: there is no way to the board, or it does not take its programs.
     """
     way = shell(address)
-    folder = cached_board(spec, form)
+    folder = cached_board(spec, serves)
     key = hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()[:16]
     state, machine = _look(way, address, key)
     if architecture(machine) != architecture(spec.toolchain.triple.partition("-")[0]):
@@ -66,7 +70,7 @@ def remote_command(
         )
     if state != "here":
         _ask(way, address, _UPLOAD.replace("KEY", key), _packed(folder), _UPLOAD_S)
-    server = SERVER if form is Form.VM else LIBRARY_SERVER
+    server = SERVERS[serves]
     place, before, kept = f"{_PLACE}/{key}", f'mkdir -p "{_FILES}"; ', f'--cache "{_FILES}" '
     if spec.accelerator is not None:  # built kernels outlive the session
         before += f'mkdir -p "{_PROGRAMS}"; export {CACHE_VARIABLE}="{_PROGRAMS}"; '

@@ -23,7 +23,6 @@ from tvmedge.boards.emulated import (
     session_command,
 )
 from tvmedge.boards.gateway.ask import Wanted, lent_command
-from tvmedge.boards.gateway.wire import Serves
 from tvmedge.boards.limits import SessionLimits, SessionPlaces
 from tvmedge.boards.messages import (
     Counted,
@@ -46,10 +45,11 @@ from tvmedge.boards.messages import (
     Times,
 )
 from tvmedge.boards.process import WorkerProcess
-from tvmedge.boards.relay import relay_command
+from tvmedge.boards.relay import PACKET_LIMIT, READY_S, relay_command
 from tvmedge.boards.relay.endings import CRASHED
 from tvmedge.boards.remote import remote_command
 from tvmedge.boards.sent import sent_files
+from tvmedge.boards.terms import require_limited
 from tvmedge.bundle import Bundle, Form, LibraryInfo, read_bundle, require_runnable_here, tensorfile
 from tvmedge.bundle.compat import architecture
 from tvmedge.bundle.malformed import MalformedError
@@ -66,13 +66,11 @@ from tvmedge.errors import (
 from tvmedge.shapes import resolve
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.tensors.sizes import bind_sizes, fits, resolved
-from tvmedge.types import CallTimes, Counts, KernelCounts, TensorSpec
+from tvmedge.types import CallTimes, Counts, KernelCounts, Serves, TensorSpec
 from tvmedge.versions import require_tvm
 
 _log = logging.getLogger(__name__)
 
-PACKET_LIMIT = 1 << 30
-READY_S = 20.0
 _LEAST_OPEN_S = 30.0
 _MOST_CALLS = 1 << 16
 _ERRORS: dict[int, Callable[[str], TvmEdgeError]] = {
@@ -334,12 +332,7 @@ def _require_fits(address: BoardAddress, bundle: Bundle, options: SessionOptions
     library = bundle.manifest.code.library
     if options.threads is not None and options.threads < 1:
         raise InputError(f"--threads {options.threads}: give 1 or more.")
-    options.limits.require_sensible()
-    if options.limits != SessionLimits() and address.kind in (BoardKind.LOCAL, BoardKind.TVM):
-        raise InputError(
-            f"Board '{address}' runs no session, so nothing there keeps to --limit: leave it out, "
-            "or run the bundle on a board that has sessions."
-        )
+    require_limited(address, options.limits)
     if library is not None:
         _require_library_runs(address, bundle, library, options)
     if address.kind is BoardKind.LOCAL:
@@ -372,7 +365,7 @@ def _board_command(
     spec = _emulated(bundle, options)
     threads = ["--threads", str(options.threads)] if options.threads and form is Form.VM else []
     if address.kind is not BoardKind.EMULATED:
-        return remote_command(address, spec, form, options.limits, threads)
+        return remote_command(address, spec, Serves(form.value), options.limits, threads)
     session = session_command(spec, options.limits, options.places)
     if form is Form.LIBRARY:
         return session + library_command(spec, bundle, folder)

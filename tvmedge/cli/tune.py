@@ -8,13 +8,15 @@ import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from tvmedge.boards.limits import SessionLimits
+from tvmedge.boards.terms import Terms
 from tvmedge.cli.native_noise import native_noise_logged
 from tvmedge.cli.output import Output
 from tvmedge.cli.tune_stock import SpaceKind, StockSearch, stock_line, stock_rows
@@ -52,7 +54,12 @@ class Options:
     default for it. All but time need no board, and do not see caches."""
     board: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     """Where time is measured, as of 'tvmedge run'; repeat for several boards of a kind, which are
-    used at the same time."""
+    used at the same time; of a gateway's pool and of a tracker's key all boards are."""
+    wait: float = 3600.0
+    "With a gateway: seconds to wait for a first board; 0 takes a free one or none."
+    priority: int = 0
+    "With a gateway: 0 to 9, higher goes first, as far as the gateway lets you."
+    limit: SessionLimits = field(default_factory=SessionLimits)
     records: str | None = None
     "The record store: a file or an SQLAlchemy URL; by default the user's own."
     space: SpaceKind = SpaceKind.OURS
@@ -104,6 +111,7 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
     from tvmedge.tuning.tune import TuneOptions, tune_model
 
     given = parse_inputs(options.input)
+    terms = Terms(options.limit, options.wait, options.priority)
     how = How(
         seed=options.seed,
         resume=options.resume,
@@ -112,7 +120,7 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
     )
     with contextlib.ExitStack() as opened:
         loaded = load(model)
-        source = opened.enter_context(cost_source(options.cost, options.board, spec))
+        source = opened.enter_context(cost_source(options.cost, options.board, spec, terms))
         if options.space is SpaceKind.STOCK:
             imported = import_model(bind_values(loaded, given.values), given.shapes)
             rows = []
@@ -170,7 +178,9 @@ def _store(records: str | None) -> Store:
     return open_store(Place(default_file()) if records is None else records, create=True)
 
 
-def cost_source(cost: CostKind | None, boards: Sequence[str], spec: TargetSpec) -> CostSource:
+def cost_source(
+    cost: CostKind | None, boards: Sequence[str], spec: TargetSpec, terms: Terms | None = None
+) -> CostSource:
     """What ``--cost`` and ``--board`` mean for a target. Emulated boards are what packets are
     counted on: naming one says nothing new.
 
@@ -185,12 +195,14 @@ def cost_source(cost: CostKind | None, boards: Sequence[str], spec: TargetSpec) 
     cost = cost or usual(spec)
     if cost is CostKind.PACKETS and set(boards) == {"emulated"}:
         boards = ()
+    if terms is not None and terms.limits != SessionLimits() and not boards:
+        raise InputError("--limit is for sessions on boards: give --board, or leave it out.")
     if cost is not CostKind.TIME:
         if boards:
             raise InputError(f"--cost {cost.value} needs no --board: leave one out.")
         return boardless(cost, spec)
     if boards:
-        return on_boards(spec, [parse_address(board) for board in boards])
+        return on_boards(spec, [parse_address(board) for board in boards], terms)
     if here(spec):
         return on_devices(spec, [parse_address("local")])
     if spec.accelerator is not None:

@@ -8,18 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvmedge.device.build_opencl import build_opencl
-from tvmedge.device.build_server import build_library_server, build_server
+from tvmedge.device.build_server import (
+    build_kernel_server,
+    build_library_server,
+    build_server,
+)
 from tvmedge.device.build_session import build_session
 from tvmedge.device.folders import SUMS, atomic_folder, locked, sums_match, write_sums
 from tvmedge.device.runtime_wheels import RuntimeFiles, cached_runtime, ensure_runtime
 from tvmedge.errors import InputError, ToolError
 from tvmedge.resources import cache_dir, disk_errors
 from tvmedge.targeting import TargetSpec
-from tvmedge.types import Form
+from tvmedge.types import Form, Serves
 
 SESSION = "tvmedge-session"
 SERVER = "tvmedge-server"
 LIBRARY_SERVER = "tvmedge-library-server"
+KERNEL_SERVER = "tvmedge-kernel-server"
+SERVERS = {
+    Serves.VM: SERVER,
+    Serves.LIBRARY: LIBRARY_SERVER,
+    Serves.KERNELS: KERNEL_SERVER,
+}
+"""The file of each server in a board folder."""
 EXTRA = "lib/libtvm_runtime_extra.so"
 OPENCL = "lib/libtvmedge-opencl.so"
 
@@ -95,18 +106,18 @@ def pack_board(
     return PackReport(out, files, sum(file.size for file in files))
 
 
-def cached_board(spec: TargetSpec, form: Form = Form.VM) -> Path:
-    """The board folder of a target for one form of code inside the cache.
+def cached_board(spec: TargetSpec, serves: Serves = Serves.VM) -> Path:
+    """The board folder of a target with one server inside the cache.
 
     Never downloads; every file is hashed again before it is used.
 
     Raises:
-        InputError: the target has no runtime, or no folder for that form.
+        InputError: the target has no runtime, or no folder with that server.
         ToolError: the runtime is not in the cache, or a program cannot be built.
     """
-    forms = _forms(spec, form)
-    runtime = _cached_runtime(spec) if form is Form.VM else None
-    server = _server(spec, runtime)
+    forms = _forms(spec, Form.VM if serves is Serves.VM else Form.LIBRARY)
+    runtime = _cached_runtime(spec) if serves is Serves.VM else None
+    server = _server(spec, serves, runtime)
     opencl = _opencl(spec, runtime) if runtime else None
     programs = [server, _session(spec), *([opencl] if opencl else [])]
     files = sorted(runtime.files.values()) if runtime else []
@@ -120,7 +131,7 @@ def cached_board(spec: TargetSpec, form: Form = Form.VM) -> Path:
                     if runtime is not None:
                         _add_runtime(spec, runtime, fresh, extra=True)
                     else:
-                        _add(server, fresh / LIBRARY_SERVER)
+                        _add(server, fresh / SERVERS[serves])
                     _add_rest(spec, fresh, folder.name, forms)
     return folder
 
@@ -135,10 +146,12 @@ def _cached_runtime(spec: TargetSpec) -> RuntimeFiles:
     return runtime
 
 
-def _server(spec: TargetSpec, runtime: RuntimeFiles | None) -> Path:
-    if runtime is None:
-        return build_library_server(spec.toolchain.triple)
-    return build_server(spec.toolchain.triple, runtime)
+def _server(spec: TargetSpec, serves: Serves, runtime: RuntimeFiles | None) -> Path:
+    triple = spec.toolchain.triple
+    if runtime is not None:
+        return build_server(triple, runtime)
+    kernels = serves is Serves.KERNELS
+    return build_kernel_server(triple) if kernels else build_library_server(triple)
 
 
 def _session(spec: TargetSpec) -> Path:

@@ -6,23 +6,21 @@ from dataclasses import fields, replace
 
 from tvmedge.boards.address import BoardKind
 from tvmedge.boards.emulated import (
-    emulator_command,
-    require_emulator,
-    server_triple,
+    emulated_server,
+    own_session_command,
     session_command,
 )
-from tvmedge.boards.gateway.wire import Ask, Serves
+from tvmedge.boards.gateway.wire import Ask
 from tvmedge.boards.limits import SessionLimits, SessionPlaces
 from tvmedge.boards.reach import confinement
 from tvmedge.boards.remote import remote_command
 from tvmedge.bundle.compat import architecture
-from tvmedge.device.build_server import build_library_server
-from tvmedge.device.pack import LIBRARY_SERVER, SERVER, cached_board
+from tvmedge.device.pack import SERVERS, cached_board
 from tvmedge.errors import InputError
 from tvmedge.gateway.config import PoolBoard
 from tvmedge.resources import cache_dir
 from tvmedge.targeting import TargetSpec, target
-from tvmedge.types import Form
+from tvmedge.types import Serves
 
 _FILES = "gateway-files"
 
@@ -42,12 +40,12 @@ def wanted_spec(ask: Ask) -> TargetSpec:
 
 
 def fits(board: PoolBoard, spec: TargetSpec, serves: Serves) -> bool:
-    """Whether a board runs bundles of a target in a form."""
+    """Whether a board runs code of a target by a server."""
     if architecture(_machine(board.spec)) != architecture(_machine(spec)):
         return False
     if spec.accelerator is not None and board.spec.accelerator is None:
         return False
-    return serves is Serves.LIBRARY or board.spec.runtime.platform is not None
+    return serves is not Serves.VM or board.spec.runtime.platform is not None
 
 
 def start_command(
@@ -60,17 +58,16 @@ def start_command(
         ToolError: something is missing on this machine.
         BoardError: there is no way to the board.
     """
-    spec, form = board.spec, Form(serves.value)
-    options = ["--threads", str(threads)] if threads and form is Form.VM else []
+    spec = board.spec
+    options = ["--threads", str(threads)] if threads and serves is Serves.VM else []
     if board.address.kind is BoardKind.SSH:
-        return remote_command(board.address, spec, form, limits, options)
-    session = session_command(spec, limits, SessionPlaces(cache=cache_dir(_FILES)))
+        return remote_command(board.address, spec, serves, limits, options)
+    places = SessionPlaces(cache=cache_dir(_FILES))
     if board.address.kind is BoardKind.LOCAL:
-        server = SERVER if form is Form.VM else LIBRARY_SERVER
-        return [*session, str(cached_board(spec, form) / server), *options]
-    if form is Form.VM:
-        return [*session, *emulator_command(spec), *options]
-    return [*session, *require_emulator(spec), str(build_library_server(server_triple(spec)))]
+        session = own_session_command(spec, limits, places)
+        return [*session, str(cached_board(spec, serves) / SERVERS[serves]), *options]
+    session = session_command(spec, limits, places)
+    return [*session, *emulated_server(spec, serves), *options]
 
 
 def probe(board: PoolBoard) -> None:

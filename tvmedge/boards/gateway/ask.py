@@ -31,11 +31,11 @@ from tvmedge.boards.gateway.wire import (
     Queued,
     Reason,
     Refused,
-    Serves,
     Welcome,
 )
 from tvmedge.boards.limits import SessionLimits
 from tvmedge.errors import BoardError, InputError, TrustError, TvmEdgeError
+from tvmedge.types import Serves
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ _Answer = Welcome | Queued | Granted | Attached | Pool
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a session needs: a board for bundles of ``target``, with the server for their form.
+    """What a session needs: a board for code of ``target``, with the server that runs it.
     ``wait_s`` is the longest to wait for one, in seconds; a ``priority`` above 0 (to 9) is for
     clients that the gateway allows it. ``keys`` is the file of ``tvmedge enroll``, None where it
     usually lies."""

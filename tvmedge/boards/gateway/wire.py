@@ -15,19 +15,14 @@ from typing import Annotated
 
 import msgspec
 
+from tvmedge.types import Serves
+
 PROTOCOL = 1
 ALIVE_S = 5.0
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _Token = Annotated[str, msgspec.Meta(max_length=64, pattern="^[0-9a-f]*$")]
 _Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-
-
-class Serves(str, Enum):
-    """Which server of ours a session runs."""
-
-    VM = "vm"
-    LIBRARY = "library"
 
 
 class Reason(str, Enum):

@@ -19,6 +19,11 @@ from __future__ import annotations
 import sys
 from os.path import dirname
 
+PACKET_LIMIT = 1 << 30
+"""Bytes of a packet of TVM's, both ways."""
+READY_S = 20.0
+"""Seconds that a board has to become ready."""
+
 
 def relay_command(
     report: str, limit: int, ready_s: float, command: list[str], files: str = ""

@@ -6,6 +6,7 @@ import signal
 
 CRASHED = "crashed"
 _IN = " in kernel "
+_LIMIT = " (more "
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 
@@ -19,10 +20,15 @@ def session_ending(text: str) -> str:
         return _placed(numbered_ending(int(rest)), kernel)
     if kind == "limit":
         what, _, most = rest.partition(" ")
-        over = f"was ended (more {what} than the {most} that a session may use)"
+        over = f"was ended{_LIMIT}{what} than the {most} that a session may use)"
         return _placed(over, kernel)
     first = text.partition("\n")[0] or "ended without a word"
     return f"{first}{_IN}{kernel}" if kernel else first
+
+
+def kernel_ended(ending: str) -> bool:
+    """Whether a sentence of this module puts the end down to what ran: a crash, or a limit."""
+    return ending.startswith(CRASHED) or _LIMIT in ending
 
 
 def kernel_at_end(text: str) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 
-from tvmedge.boards import rpc_kernels, tracker
 from tvmedge.boards.address import BoardAddress, BoardKind
-from tvmedge.boards.emulated import kernel_command
 from tvmedge.boards.kernel_board import KernelBoard
-from tvmedge.device.build_server import build_kernel_server, build_tensor_call
-from tvmedge.errors import BoardError, InputError
+from tvmedge.boards.terms import Terms
+from tvmedge.device.build_server import build_tensor_call
+from tvmedge.errors import InputError
 from tvmedge.targeting import Family, TargetSpec
 from tvmedge.tuning.costs.board_time import BoardTime
+from tvmedge.tuning.costs.boards_at import boards_at, kernel_boards, require_different
 from tvmedge.tuning.costs.cycles import Cycles
 from tvmedge.tuning.costs.device_board import DeviceBoard
 from tvmedge.tuning.costs.device_time import DeviceTime
@@ -25,8 +24,6 @@ from tvmedge.tuning.costs.source import CostSource
 from tvmedge.tuning.workers import measuring_core
 
 _HERE = "host-opencl"
-LENT_S = 15.0
-"""How long a tracker may take to lend a board, before it counts as lost."""
 
 
 class CostKind(str, Enum):
@@ -73,45 +70,45 @@ def boardless(kind: CostKind, spec: TargetSpec) -> CostSource:
     return Cycles(spec) if kind is CostKind.MODEL else Instructions(spec)
 
 
-def on_boards(spec: TargetSpec, addresses: Sequence[BoardAddress]) -> CostSource:
+def on_boards(
+    spec: TargetSpec, addresses: Sequence[BoardAddress], terms: Terms | None = None
+) -> CostSource:
     """Time on boards of one kind; candidates go to whichever is idle. Where a tracker of TVM's is
-    at an address, all of its servers of the address' key are boards.
+    at an address, all of its servers of the address' key are boards; so are all of a gateway's
+    pool that work.
 
     Raises:
         InputError: a board that is given twice, or cannot run code of the target.
-        BoardError: a tracker has no server of that key.
+        TrustError: a gateway does not know us, or we do not know it.
+        BoardError: there is no way to a gateway, or a tracker has no server of that key.
         ToolError: QEMU, the sysroot or zig is not on this machine.
     """
-    for address in addresses:
-        if addresses.count(address) > 1:
-            raise InputError(f"--board {address} is given twice.")
+    require_different(addresses)
+    terms = terms or Terms()
     if spec.accelerator is not None:
-        return on_devices(spec, addresses)
+        return on_devices(spec, addresses, terms)
     starts: dict[str, Callable[[], KernelBoard]] = {}
     for address in addresses:
-        starts |= _starts(spec, address)
+        starts |= kernel_boards(spec, address, terms)
     kinds = sorted({address.key or address.kind.value for address in addresses})
     tensors = any(address.kind is BoardKind.TVM for address in addresses)
     linked = [build_tensor_call(spec.toolchain.triple)] if tensors else []
     return BoardTime(", ".join(kinds), starts, linked)
 
 
-def on_devices(spec: TargetSpec, addresses: Sequence[BoardAddress]) -> DeviceTime:
+def on_devices(
+    spec: TargetSpec, addresses: Sequence[BoardAddress], terms: Terms | None = None
+) -> DeviceTime:
     """Time on the OpenCL devices of this machine or of boards, which are asked when needed.
 
     Raises:
-        InputError: a gateway is among them.
+        InputError, TrustError, BoardError: as ``boards_at``.
     """
     kinds = sorted({address.key or address.kind.value for address in addresses})
-    for address in addresses:
-        if address.kind is BoardKind.GATEWAY:
-            raise InputError(
-                f"--board {address}: kernels of a GPU are not timed over a gateway: name its board "
-                "by ssh:// or tvm://."
-            )
     starts = {
-        str(address): partial(DeviceBoard, spec, address, _driving(address))
+        name: partial(DeviceBoard, spec, address, _driving(address), own)
         for address in addresses
+        for name, own in boards_at(address, terms or Terms()).items()
     }
     return DeviceTime(", ".join(kinds), starts)
 
@@ -120,35 +117,3 @@ def _driving(address: BoardAddress) -> list[int]:
     """The processors that drive a device (and are it, for PoCL): one of this machine's; any for
     who only waits."""
     return [measuring_core()] if address.kind is BoardKind.LOCAL else []
-
-
-def _starts(spec: TargetSpec, address: BoardAddress) -> dict[str, Callable[[], KernelBoard]]:
-    """What starts each board that is at an address, by its name."""
-    command = board_command(spec, address)
-    if address.kind is not BoardKind.TVM:
-        return {str(address): partial(KernelBoard, command)}
-    count = tracker.servers(address.host, address.port, address.key)
-    if count is None:  # one server, or nobody: it is said when it is needed
-        return {str(address): partial(KernelBoard, command)}
-    if not count:
-        raise BoardError(
-            f"The tracker at {address.host}:{address.port} has no board '{address.key}': name a "
-            "key as tvm://HOST:PORT/KEY, and start servers of it."
-        )
-    lent = partial(KernelBoard, [*command, str(LENT_S)])
-    return {f"{address} {number}": lent for number in range(1, count + 1)}
-
-
-def board_command(spec: TargetSpec, address: BoardAddress) -> list[str]:
-    """What starts a server of kernels on a board. Raises as ``on_boards``."""
-    if address.kind is BoardKind.EMULATED:
-        return kernel_command(spec)
-    if address.kind is BoardKind.LOCAL:
-        return [str(build_kernel_server(spec.toolchain.triple))]
-    if address.kind is not BoardKind.TVM:
-        raise InputError(
-            f"Kernels are not timed on '{address}' yet: tune on a board that is local, emulated or "
-            "tvm://HOST:PORT[/KEY]."
-        )
-    place = [address.host, str(address.port), address.key]
-    return [sys.executable, "-m", rpc_kernels.__name__, *place]

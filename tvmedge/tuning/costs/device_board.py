@@ -18,6 +18,7 @@ from tvmedge.boards.messages import LocalPlace, PipePlace, TcpPlace
 from tvmedge.boards.opencl import load_opencl
 from tvmedge.boards.places import Place, copied, open_place
 from tvmedge.boards.runtime import global_function, load_runtime
+from tvmedge.boards.terms import Terms
 from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError
 from tvmedge.targeting import TargetSpec
@@ -34,17 +35,23 @@ _LIMIT_S = 120.0  # drivers build kernels at their first run
 class DeviceBoard:
     """A session with a device, held by a process of its own."""
 
-    def __init__(self, spec: TargetSpec, address: BoardAddress, cores: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        spec: TargetSpec,
+        address: BoardAddress,
+        cores: Sequence[int] = (),
+        terms: Terms | None = None,
+    ) -> None:
         """``cores``: the processors that the process stays on.
 
         Raises:
-            InputError, ToolError, BoardError: there is no way to the device, or no device.
+            TvmEdgeError: there is no way to the device, or no device.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="tvmedge-device-")
         self._report = Path(self._folder.name) / "report"
         self._worker = Worker(cores)
         try:
-            self._place = device_place(spec, address, self._report)
+            self._place = device_place(spec, address, terms or Terms(), self._report)
             self._worker.call(_connect, self._place, seconds=_LIMIT_S)
         except (WorkError, WorkerDiedError) as error:
             raise BoardError(f"Board '{address}' {self._reason(error)}.") from error
