@@ -102,8 +102,8 @@ class Gateway:
         """Wait until so many boards were found well."""
 
         def found() -> bool:
-            boards = self.status()["boards"]
-            return sum(board["state"] == "free" for board in boards) == count
+            states: list[str] = [board["state"] for board in self.status()["boards"]]
+            return states.count("free") == count
 
         eventually(found, "free boards")
 
