@@ -14,12 +14,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SSHD = "/usr/sbin/sshd"
+# Every command that the server is asked for, in the order of their beginnings.
+_HEAR = """\
+case "$SSH_ORIGINAL_COMMAND" in
+  *"tar -xf"*) kind=upload;; *"sha256sum -c"*) kind=look;; *tvmedge-session*) kind=session;;
+  *) kind=other;;
+esac
+printf '%s %s' $kind "$SSH_ORIGINAL_COMMAND" > {folder}/heard/$(date +%s%N)-$$
+if [ -f {folder}/break-$kind ]; then
+  after=$(cat {folder}/break-$kind); rm {folder}/break-$kind
+  head -c $after | sh -c "$SSH_ORIGINAL_COMMAND" >/dev/null
+  kill -9 $PPID; exit 1
+fi
+exec sh -c "$SSH_ORIGINAL_COMMAND"
+"""
 
 
 @dataclass
 class Server:
-    """A server, the home folder that it gives its users, and its process."""
+    """A server, its own folder and the home folder that it gives its users, and its process."""
 
+    folder: Path
     home: Path
     port: int
     process: subprocess.Popen[bytes]
@@ -28,6 +43,20 @@ class Server:
     def uploads(self) -> list[Path]:
         place = self.home / ".cache/tvmedge/boards"
         return sorted(place.iterdir()) if place.exists() else []
+
+    @property
+    def heard(self) -> list[str]:
+        """What it was asked to do, one word each: look, upload, or another program."""
+        return [command.partition(" ")[0] for command in self.commands]
+
+    @property
+    def commands(self) -> list[str]:
+        """The same as it was said, behind the word."""
+        return [path.read_text() for path in sorted((self.folder / "heard").iterdir())]
+
+    def break_next(self, kind: str, after: int) -> None:
+        """Lose the next connection that asks for this, after so many bytes from the client."""
+        (self.folder / f"break-{kind}").write_text(str(after))
 
     def cut(self) -> None:
         """End the server's processes for connections, as a lost network would."""
@@ -68,7 +97,7 @@ def ssh_server(
         f"ListenAddress {address}\nPort {port}\nHostKey {folder}/host\nPidFile none\n"
         f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
         f"PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-        f"SetEnv HOME={home} TMPDIR={home}\n"
+        f"SetEnv HOME={home} TMPDIR={home}\nForceCommand {programs}/hear\n"
     )
     (folder / "ssh.conf").write_text(
         "".join(
@@ -86,16 +115,17 @@ def ssh_server(
         )
         + "Host *\n  ConnectTimeout 3\n"
     )
+    (folder / "heard").mkdir()
+    _write_program(programs / "hear", _HEAR.format(folder=folder))
     wrapper, before = programs / "ssh", os.environ["PATH"]
-    wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/ssh.conf "$@"\n')
-    wrapper.chmod(0o755)
+    _write_program(wrapper, f'exec {shutil.which("ssh")} -F {folder}/ssh.conf "$@"\n')
     Path("/run/sshd").mkdir(exist_ok=True)
     command = [*inside, SSHD, "-D", "-e", "-f", str(folder / "sshd.conf")]
     with silent, closed, subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         os.environ["PATH"] = f"{programs}{os.pathsep}{before}"
         try:
             _wait_for(address, port)
-            yield Server(home, port, process)
+            yield Server(folder, home, port, process)
         finally:
             os.environ["PATH"] = before
             process.terminate()
@@ -106,6 +136,11 @@ def temporary_ssh_server() -> Iterator[Server]:
     """The same in a folder of its own."""
     with tempfile.TemporaryDirectory() as name, ssh_server(Path(name)) as server:
         yield server
+
+
+def _write_program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}")
+    path.chmod(0o755)
 
 
 def _wait_for(address: str, port: int) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from tests.devices.hosts import hosting
 from tests.devices.parts import SIZE, alive
 from tests.devices.sshd import SSHD, Server, free_port, ssh_server
+from tvmedge.boards import remote
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.relay.frames import PIECE_LIMIT
 from tvmedge.boards.session import SessionOptions, open_session
@@ -68,6 +70,110 @@ def test_a_model_runs_and_its_programs_are_sent_once(
     assert before == {path: path.stat().st_ino for path in files.iterdir()}
     left = [path.name for path in server.home.iterdir()]
     assert left == [".cache"]
+
+
+def test_what_doubles_nothing_is_tried_again(
+    clean: None, server: Server, make_library: Callable[[str], Path]
+) -> None:
+    """A look and an upload whose way broke, which goes on from there; see ``again.py``."""
+    server.break_next("look", 0)
+    server.break_next("upload", 50_000)
+    bundle, trouble = make_library("host"), {"input/x:0": np.zeros(SIZE, "float32")}
+    with pytest.raises(BoardError, match="cannot be reached: the connection broke"):
+        open_session(parse_address("ssh://board"), bundle)  # broke twice
+    assert server.heard == ["look", "look", "upload"]
+    (part,) = server.uploads
+    assert part.name.endswith(".part") and part.stat().st_size == 50_000
+    server.break_next("upload", 7)
+    with open_session(parse_address("ssh://board"), bundle) as session:
+        session.run(trouble)
+    assert server.heard[3:] == ["look", "upload", "look", "upload", "session"]
+    assert "!= 50000 ]" in server.commands[4] and "!= 50007 ]" in server.commands[6]
+    (uploaded,) = server.uploads
+    assert uploaded.is_dir()
+
+
+def test_a_session_that_began_is_never_begun_again(
+    clean: None, server: Server, make_library: Callable[[str], Path]
+) -> None:
+    """Its program may have done something: once is once, whenever the way breaks."""
+    bundle, hang = make_library("host"), {"input/x:0": np.full(SIZE, 3, "float32")}
+    with open_session(parse_address("ssh://board"), bundle) as session:
+        cut = threading.Timer(0.5, server.cut)
+        cut.start()
+        with pytest.raises(BoardError, match="while running the model"):
+            session.run(hang)
+        cut.join()
+        with pytest.raises(BoardError, match="the session has ended"):
+            session.run(hang)
+    assert server.heard == ["look", "upload", "session"]
+    server.break_next("session", 0)
+    with pytest.raises(BoardError, match="while loading the model"):
+        open_session(parse_address("ssh://board"), bundle)
+    assert server.heard[3:] == ["look", "session"]
+
+
+def test_two_hosts_send_the_same_programs(
+    clean: None,
+    server: Server,
+    make_library: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who looked before the other one went on looks again."""
+    server.break_next("look", 0)
+    server.break_next("upload", 50_000)
+    with pytest.raises(BoardError, match="cannot be reached: the connection broke"):
+        open_session(parse_address("ssh://board"), make_library("host"))
+    (part,) = server.uploads
+    looks: list[remote._Found] = []
+    real = remote._look
+
+    def look(*arguments: Any) -> remote._Found:
+        looks.append(real(*arguments))
+        if len(looks) == 1:
+            part.unlink()
+        return looks[-1]
+
+    monkeypatch.setattr(remote, "_look", look)
+    with open_session(parse_address("ssh://board"), make_library("host")) as session:
+        session.peak_memory_kib()
+    assert [found.part for found in looks] == [50_000, 0]
+
+
+def test_programs_that_were_not_used_for_longest_make_room(
+    server: Server, make_library: Callable[[str], Path]
+) -> None:
+    place = server.home / ".cache/tvmedge/boards"
+    for number in range(10):
+        old = place / f"{number:016x}"
+        old.mkdir(parents=True)
+        (old / "file").write_text("old")
+        os.utime(old, (number, number))
+    damaged = place / ".upload.left"
+    damaged.mkdir()
+    os.utime(damaged, (0, 0))
+    with open_session(parse_address("ssh://board"), make_library("host")) as session:
+        session.peak_memory_kib()
+    left = [path.name for path in server.uploads]
+    assert len(left) == 8
+    assert left[:7] == [f"{number:016x}" for number in range(3, 10)]
+
+
+def test_a_part_that_was_altered_is_begun_again(
+    clean: None, server: Server, make_library: Callable[[str], Path]
+) -> None:
+    server.break_next("look", 0)
+    server.break_next("upload", 50_000)
+    bundle = make_library("host")
+    with pytest.raises(BoardError, match="cannot be reached: the connection broke"):
+        open_session(parse_address("ssh://board"), bundle)
+    (part,) = server.uploads
+    part.write_bytes(bytes(50_000))
+    with pytest.raises(BoardError, match="did not take its programs"):
+        open_session(parse_address("ssh://board"), bundle)
+    assert server.uploads == []
+    with open_session(parse_address("ssh://board"), bundle) as session:
+        session.peak_memory_kib()
 
 
 def test_a_library_runs_with_little_brought(

@@ -1,7 +1,8 @@
 """A board's programs, brought to the board once, and started there.
 
 They lie in ``~/.cache/tvmedge/boards/KEY`` by a hash of their hashes; what is there is hashed
-again before it is used, and appears whole or not at all.
+again before it is used, and appears whole or not at all. An upload that was cut is left in
+``KEY.part`` and goes on from there; of folders and parts the ``_KEPT`` that were used last stay.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import os
 import shlex
 import subprocess
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from tvmedge.boards.address import BoardAddress
+from tvmedge.boards.again import WayBrokeError, again
 from tvmedge.boards.limits import SessionLimits
 from tvmedge.boards.opencl import CACHE_VARIABLE
-from tvmedge.boards.shells import Shell, shell
+from tvmedge.boards.shells import BROKE, Shell, shell
 from tvmedge.bundle.compat import architecture
 from tvmedge.device.folders import SUMS
 from tvmedge.device.pack import SERVERS, SESSION, cached_board
@@ -32,16 +35,41 @@ _CACHE = "$HOME/.cache/tvmedge"
 _PLACE = f"{_CACHE}/boards"
 _PROGRAMS = f"{_CACHE}/opencl-programs"
 _FILES = f"{_CACHE}/files"
+_KEPT = 8
 _LOOK = f"""\
 if cd "{_PLACE}/KEY" 2>/dev/null && sha256sum -c {SUMS} >/dev/null 2>&1
-then echo "{_ANSWER}here $(uname -m)"; else echo "{_ANSWER}missing $(uname -m)"; fi
+then touch .; echo "{_ANSWER}here $(uname -m) 0"
+else have=0; cd "{_PLACE}" 2>/dev/null && [ -f KEY.part ] && have=$(wc -c < KEY.part)
+echo "{_ANSWER}missing $(uname -m) $have"; fi
 """
+# One at a time has the part: a second upload meanwhile finds none, and is told to look again.
 _UPLOAD = f"""\
 set -e; umask 022; mkdir -p "{_PLACE}"; cd "{_PLACE}"
-fresh=$(mktemp -d .upload.XXXXXX); trap 'rm -rf "$fresh"' EXIT
-tar -xf - -C "$fresh"; chmod 755 "$fresh"; (cd "$fresh" && sha256sum -c {SUMS} >/dev/null)
-rm -rf KEY; mv "$fresh" KEY; trap - EXIT; echo "{_ANSWER}uploaded"
+find . -name '.upload.*' -mtime +1 -exec rm -rf {{}} + || true
+fresh=$(mktemp -d .upload.XXXXXX)
+trap 'if [ -f "$fresh/part" ]; then mv -f "$fresh/part" KEY.part; fi; rm -rf "$fresh"' EXIT
+trap 'exit 1' HUP INT TERM
+: >> "$fresh/part"; if [ START != 0 ]; then mv -f KEY.part "$fresh/part" 2>/dev/null || true; fi
+if [ $(wc -c < "$fresh/part") != START ]; then echo "{_ANSWER}changed"; exit; fi
+head -c LEFT >> "$fresh/part"
+[ $(wc -c < "$fresh/part") = SIZE ]
+if ! echo "DIGEST  $fresh/part" | sha256sum -c >/dev/null 2>&1; then rm "$fresh/part"; exit 1; fi
+mkdir "$fresh/new"; tar -xf "$fresh/part" -C "$fresh/new"; rm "$fresh/part"
+chmod 755 "$fresh/new"; (cd "$fresh/new" && sha256sum -c {SUMS} >/dev/null)
+rm -rf KEY; mv "$fresh/new" KEY
+ls -t | tail -n +{_KEPT + 1} | while read -r old; do rm -rf "./$old"; done
+echo "{_ANSWER}uploaded"
 """
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a look found: whether the programs are on the board, which is a ``machine``; else how
+    many bytes of them are."""
+
+    here: bool
+    machine: str
+    part: int
 
 
 def remote_command(
@@ -62,14 +90,8 @@ def remote_command(
     way = shell(address)
     folder = cached_board(spec, serves)
     key = hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()[:16]
-    state, machine = _look(way, address, key)
-    if architecture(machine) != architecture(spec.toolchain.triple.partition("-")[0]):
-        raise InputError(
-            f"The bundle is for {spec.toolchain.triple.partition('-')[0]}, board '{address}' is "
-            f"{machine}: compile it for that."
-        )
-    if state != "here":
-        _ask(way, address, _UPLOAD.replace("KEY", key), _packed(folder), _UPLOAD_S)
+    cpu = spec.toolchain.triple.partition("-")[0]
+    again(lambda: _bring(way, address, key, folder, cpu))
     server = SERVERS[serves]
     place, before, kept = f"{_PLACE}/{key}", f'mkdir -p "{_FILES}"; ', f'--cache "{_FILES}" '
     if spec.accelerator is not None:  # built kernels outlive the session
@@ -87,15 +109,39 @@ def machine_of(address: BoardAddress) -> str:
     Raises:
         ToolError, BoardError: as ``remote_command``.
     """
-    return _look(shell(address), address, "none")[1]
+    return again(lambda: _look(shell(address), address, "none")).machine
 
 
-def _look(way: Shell, address: BoardAddress, key: str) -> tuple[str, str]:
-    """Whether the folder is on the board, and the board's machine."""
+def _look(way: Shell, address: BoardAddress, key: str) -> _Found:
     answer = _ask(way, address, _LOOK.replace("KEY", key), b"", _LOOK_S).split()
-    if len(answer) != 2:
+    if len(answer) != 3 or not answer[2].isdecimal():
         raise BoardError(f"Board '{address}' gave an answer that makes no sense: {answer}.")
-    return answer[0], answer[1]
+    return _Found(answer[0] == "here", answer[1], int(answer[2]))
+
+
+def _bring(way: Shell, address: BoardAddress, key: str, folder: Path, cpu: str) -> None:
+    """Send what of the folder is not there yet, to a board with this CPU."""
+    found = _look(way, address, key)
+    if architecture(found.machine) != architecture(cpu):
+        raise InputError(
+            f"The bundle is for {cpu}, board '{address}' is {found.machine}: compile it for that."
+        )
+    if found.here:
+        return
+    packed = _packed(folder)
+    start = found.part if found.part < len(packed) else 0
+    words = {
+        "KEY": key,
+        "START": str(start),
+        "LEFT": str(len(packed) - start),
+        "SIZE": str(len(packed)),
+        "DIGEST": hashlib.sha256(packed).hexdigest(),
+    }
+    script = _UPLOAD
+    for word, value in words.items():
+        script = script.replace(word, value)
+    if _ask(way, address, script, packed[start:], _UPLOAD_S) != "uploaded":
+        raise WayBrokeError(f"Board '{address}' is sent the same programs by another host, too.")
 
 
 def _ask(way: Shell, address: BoardAddress, script: str, data: bytes, seconds: float) -> str:
@@ -117,7 +163,8 @@ def _ask(way: Shell, address: BoardAddress, script: str, data: bytes, seconds: f
         ) from error
     errors = done.stderr.decode("utf-8", "replace")
     if cause := way.explain(done.returncode, errors):
-        raise BoardError(f"Board '{address}' cannot be reached: {cause}.")
+        make = WayBrokeError if cause == BROKE else BoardError
+        raise make(f"Board '{address}' cannot be reached: {cause}.")
     for line in done.stdout[-4096:].decode("utf-8", "replace").splitlines():
         if line.startswith(_ANSWER):
             return line.removeprefix(_ANSWER)

@@ -15,6 +15,8 @@ _SSH_OPTIONS = (
     *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"),
 )
 _SSH_FAILED = 255
+BROKE = "the connection broke: check the network and the board"
+"""The cause where a way was there, and then was not any more."""
 _SSH_CAUSES = (
     ("Could not resolve hostname", "its name is not known here: check the name"),
     ("Connection refused", "nothing listens there: start its ssh server or check the port"),
@@ -27,7 +29,11 @@ _SSH_CAUSES = (
     ),
     ("Host key verification failed", "its host key is not known: connect once with 'ssh {host}'"),
     ("Permission denied", "it does not let this user in: check the user, the key and the agent"),
-    ("Connection closed", "it closed the connection: see its log"),
+    ("closed by remote host", BROKE),
+    ("not responding", BROKE),
+    ("Broken pipe", BROKE),
+    ("Connection reset", BROKE),
+    ("Connection closed", BROKE),
 )
 
 
