@@ -31,8 +31,9 @@ class TvmEdge(Contestant):
     @classmethod
     def convert(cls, source: Source, folder: Path) -> Path:
         command = [sys.executable, "-m", "tvmedge", "compile", str(source.model)]
+        command += ["-t", cls.target, "-o", str(folder)]
         done = subprocess.run(
-            [*command, "-t", cls.target, "-o", str(folder), *cls.options, *source.flags],
+            [*command, f"--check-input={source.inputs}", *cls.options, *source.flags],
             capture_output=True,
             text=True,
             check=False,

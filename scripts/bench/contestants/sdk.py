@@ -30,6 +30,7 @@ class TvmEdgeSdk(Contestant):
     def convert(cls, source: Source, folder: Path) -> Path:
         command = [sys.executable, "-m", "tvmedge", "compile", str(source.model), "-t", "host"]
         command += ["--form=library", "--threads=1", f"--sdk={folder}", *source.flags]
+        command.append(f"--check-input={source.inputs}")
         with tempfile.TemporaryDirectory(prefix="tvmedge-sdk-") as bundles:
             done = subprocess.run(
                 [*command, "-o", bundles], capture_output=True, text=True, check=False
