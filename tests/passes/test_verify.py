@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tvmedge.schedules.rules.cpu.last import Last
 
 from tests.cpu_kernels import CORES, graph, random
 from tests.onnx_models import conv_net, save
+from tests.quantised_graphs import random_codes
 from tvmedge.cli import main
 from tvmedge.compiler.pipelines import cpu_kernels, run_phases
 from tvmedge.errors import CheckError
@@ -28,7 +30,7 @@ from tvmedge.scheduling.isolated import DiedError, isolated
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.scheduling.verify import Verified, verify
-from tvmedge.targeting.core import Core
+from tvmedge.targeting.core import Core, DotKind, DotUnit, matrix_unit
 
 CORE = Core(4, 16)
 
@@ -148,6 +150,22 @@ def test_the_rules_of_every_core_pass(core: Core) -> None:
     assert found.kernels >= 4
     assert found.error < 2e-6
     assert not found.skipped
+
+
+@pytest.mark.parametrize("kind", [DotKind.SDOT, DotKind.SMMLA], ids=lambda kind: kind.value)
+def test_instructions_that_this_machine_lacks_are_written_out(kind: DotKind) -> None:
+    """The schedules of an ARM core's integers, not its instructions, are what is verified."""
+    unit = matrix_unit(32) if kind is DotKind.SMMLA else DotUnit(4, 32, unsigned=False, kind=kind)
+    x, w = random_codes((1, 6, 20), "int8"), random_codes((20, 9), "int8", 1)
+    nodes = [helper.make_node("MatMulInteger", ["x", "w"], ["y"])]
+    proto = graph(nodes, {"x": x}, {"w": w}, "y")
+    results: list[Verified] = []
+    core = replace(CORES["neon"], integer=unit)
+    phases = cpu_kernels(core, verify=lambda *pair: results.append(verify(*pair)))
+    with tvm.target.Target("llvm"), tvm.transform.PassContext(opt_level=3):
+        run_phases(phases, import_model(Model("m", None, proto, "0", "unknown"), {}).module)
+    (found,) = results
+    assert found.kernels >= 1 and found.error == 0.0
 
 
 def test_compile_says_what_was_verified_and_ends_with_3(

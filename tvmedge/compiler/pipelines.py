@@ -35,6 +35,7 @@ from tvmedge.compiler.passes.share_tensors import ShareTensors
 from tvmedge.compiler.passes.small_serial import SmallSerial
 from tvmedge.compiler.passes.store_half import OwnSums, StoreHalf
 from tvmedge.compiler.passes.trust_private import TrustPrivate
+from tvmedge.compiler.passes.whole_sums import WholeSums
 from tvmedge.schedules.rules.choose import cpu_rules
 from tvmedge.schedules.rules.mali import RULES as MALI_RULES
 from tvmedge.scheduling.engine import Recall, Rule
@@ -77,6 +78,7 @@ def unscheduled_kernels(
             (
                 transform.DecomposeOpsForInference(),
                 transform.CanonicalizeBindings(),
+                WholeSums(),
                 StayInteger(core),
                 FoldViews(),
                 FoldConstants(),

@@ -7,14 +7,15 @@ after:  kernels in the shape that ``schedules/rules`` gives them
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tvm
 
 from tvmedge.compiler.passes.fit_recurrent import fit_recurrent
 from tvmedge.schedules.rules.choose import cpu_rules
 from tvmedge.scheduling.engine import Choice, Recall, Rule, Scheduled, schedule
-from tvmedge.targeting.core import Core
+from tvmedge.targeting import target
+from tvmedge.targeting.core import Core, DotKind, core_of
 
 Explain = Callable[[Mapping[str, Choice]], object]
 Verify = Callable[[tvm.IRModule, Scheduled], object]
@@ -33,11 +34,24 @@ class ScheduleKernels:
     recall: Recall | None = None
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        rules = cpu_rules(self.core) if self.rules is None else self.rules
-        scheduled = schedule(module, rules, self.core, self.recall)
-        scheduled = fit_recurrent(scheduled, self.core)
+        scheduled = self._scheduled(module, self.core)
         if self.explain:
             self.explain(scheduled.choices)
         if self.verify:
-            self.verify(module, scheduled)
+            here = _as_here(self.core)
+            same = here == self.core
+            self.verify(module, scheduled if same else self._scheduled(module, here))
         return scheduled.module
+
+    def _scheduled(self, module: tvm.IRModule, core: Core) -> Scheduled:
+        rules = cpu_rules(core) if self.rules is None else self.rules
+        return fit_recurrent(schedule(module, rules, core, self.recall), core)
+
+
+def _as_here(core: Core) -> Core:
+    """``core`` whose products of integers are written out where this machine lacks its
+    instruction for them."""
+    unit, ours = core.integer, core_of(target("host")).integer
+    if unit is None or unit.kind is DotKind.VRMPY or (ours and ours.kind is unit.kind):
+        return core
+    return replace(core, integer=replace(unit, kind=DotKind.WRITTEN_OUT))

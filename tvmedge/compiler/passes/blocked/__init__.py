@@ -82,6 +82,9 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
             made = part(self.context, value)
         if made is None:
             super().visit_var_binding_(binding)
+        elif isinstance(made, relax.Expr):
+            plain = self.builder_.normalize(made)
+            self.builder_.emit_normalized(relax.VarBinding(binding.var, plain))
         elif isinstance(binding.var, relax.DataflowVar):
             self.context.values[binding.var] = made
         else:  # seen outside of its block, where nobody knows of blocks

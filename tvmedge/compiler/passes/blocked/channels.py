@@ -34,6 +34,21 @@ def mean(context: Context, call: relax.Call) -> Blocked | None:
     return Blocked(pooled, (batch, channels, 1, 1), value.groups)
 
 
+def extreme(context: Context, call: relax.Call) -> relax.Expr | None:
+    """The least or greatest number of all, as an expression of the new function: where the last
+    block is not full, of those of each channel."""
+    if not context.is_blocked(call.args[0]) or call.attrs.axis is not None or call.attrs.keepdims:
+        return None
+    value = context.any_blocked(call.args[0])
+    fold = relax.op.min if call.op.name == "relax.min" else relax.op.max
+    if not context.layout.of(value).ragged:
+        return fold(value.expr)
+    batch, channels, _, _ = value.shape
+    by_channel = context.emit(fold(value.expr, axis=[2, 3], keepdims=True))
+    plain = context.layout.unpack(Blocked(by_channel, (batch, channels, 1, 1), value.groups))
+    return fold(plain)
+
+
 def _of_bytes(context: Context, call: relax.Call) -> relax.Var | None:
     """The sum of bytes that were made wider first, where vectors of the core hold four pixels."""
     wider = context.made_by(call.args[0], "relax.astype")

@@ -41,9 +41,21 @@ def unary(context: Context, call: relax.Call) -> Blocked | None:
 
 
 def cast(context: Context, call: relax.Call) -> Blocked | None:
-    """Integers to other integers."""
+    """Integers to other integers, and those that float32 holds."""
     types = {str(call.ty.dtype), str(call.args[0].ty.dtype)}
-    return unary(context, call) if types <= set(INTEGERS) else None
+    known = types <= set(INTEGERS) or types == {"int32", "float32"}
+    return unary(context, call) if known else None
+
+
+def to_grid(context: Context, call: relax.Call) -> Blocked | None:
+    """quantize and dequantize by one scale and zero point, which may be computed."""
+    scale, zero = call.args[1:]
+    if not context.is_blocked(call.args[0]) or scale.ty.ndim or zero.ty.ndim:
+        return None
+    value = context.any_blocked(call.args[0])
+    parameters = [context.visit(arg) for arg in (scale, zero)]
+    changed = relax.Call(call.op, [value.expr, *parameters], call.attrs)
+    return replace(value, expr=context.emit(changed))
 
 
 def look_up(context: Context, call: relax.Call) -> Blocked | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tvm import relax
 
-from tvmedge.compiler.passes.blocked.channels import concat, mean, shuffle
+from tvmedge.compiler.passes.blocked.channels import concat, extreme, mean, shuffle
 from tvmedge.compiler.passes.blocked.context import Context
 from tvmedge.compiler.passes.blocked.convolution import convolution
 from tvmedge.compiler.passes.blocked.elementwise import (
@@ -15,6 +15,7 @@ from tvmedge.compiler.passes.blocked.elementwise import (
     binary,
     cast,
     look_up,
+    to_grid,
     unary,
 )
 from tvmedge.compiler.passes.blocked.integers import dot_convolution
@@ -26,8 +27,9 @@ from tvmedge.compiler.passes.blocked.transposed import transposed
 from tvmedge.compiler.passes.blocked.views import view
 from tvmedge.compiler.passes.blocked.volumes import avg_pool3d, conv3d, max_pool3d
 
-# A handler returns None where the plain layout serves better or the call is not for it.
-Handler = Callable[[Context, relax.Call], Blocked | None]
+# A handler returns None where the plain layout serves better or the call is not for it, and an
+# expression of the new function where the result is in no blocks.
+Handler = Callable[[Context, relax.Call], Blocked | relax.Expr | None]
 
 
 def reshape(context: Context, call: relax.Call) -> Blocked | None:
@@ -48,7 +50,10 @@ OPERATORS: dict[str, Handler] = {
     "relax.strided_slice": strided_slice,
     "relax.take": take,
     "relax.mean": mean,
+    **dict.fromkeys(("relax.min", "relax.max"), extreme),
     "relax.concat": concat,
+    "relax.astype": cast,
+    **dict.fromkeys(("relax.quantize", "relax.dequantize"), to_grid),
     **dict.fromkeys(UNARY, unary),
     **dict.fromkeys(BINARY, binary),
 }

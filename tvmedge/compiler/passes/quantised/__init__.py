@@ -85,6 +85,10 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
                 context.kept[binding.var] = value.op.name.removeprefix("relax.")
             super().visit_var_binding_(binding)
             return
+        if isinstance(made, relax.Expr):
+            real = self.builder_.normalize(made)
+            self.builder_.emit_normalized(relax.VarBinding(binding.var, real))
+            return
         if value.op.name == "relax.quantize" and isinstance(made, Coded):
             context.codes[binding.var] = made
         else:

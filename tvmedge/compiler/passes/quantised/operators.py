@@ -29,8 +29,9 @@ from tvmedge.compiler.passes.quantised.views import (
     take,
 )
 
-# A handler returns None where nothing is known of the result in integers.
-Handler = Callable[[Context, relax.Call], Known | None]
+# A handler returns None where nothing is known of the result in integers, and an expression of the
+# new function where it is known as float32 only.
+Handler = Callable[[Context, relax.Call], Known | relax.Expr | None]
 
 OPERATORS: dict[str, Handler] = {
     "relax.quantize": quantize,

@@ -11,6 +11,7 @@ from tvm import relax
 
 from tvmedge.compiler.passes.quantised.context import Context
 from tvmedge.compiler.passes.quantised.fixed import MOST
+from tvmedge.compiler.passes.quantised.shifted import shifted_product
 from tvmedge.compiler.passes.quantised.values import Array, Sums, along
 
 LAYOUTS = (("NCW", "OIW"), ("NCHW", "OIHW"))
@@ -70,11 +71,11 @@ def padded(context: Context, codes: relax.Expr, padding: list[int], value: int) 
     return context.emit(relax.op.nn.pad(codes, width, "constant", float(value)))
 
 
-def product(context: Context, call: relax.Call) -> Sums | None:
+def product(context: Context, call: relax.Call) -> Sums | relax.Expr | None:
     """With a constant matrix or with a computed one."""
     left = context.coded(call.args[0])
     if left is None or left.grid is None:
-        return None
+        return shifted_product(context, call)
     weights = _weights(context, call.args[1])
     if weights is None:
         return _computed(context, call)
