@@ -34,6 +34,9 @@ from scripts.bench.sources import source
 from tvmedge.resources import atomic_path
 
 TARGETS = ("host", "raspberry-pi-4b", "raspberry-pi-2")
+TINY_TARGETS = ("cortex-m7", "cortex-m55", "hexagon-v67")
+TINY_BYTES = 5_000_000
+"""Of a model's file: larger ones are not for microcontrollers and DSPs."""
 RACERS = ("tvmedge", "tvmedge-vm", "onnxruntime", "litert", "ncnn")
 PACE = Pace(rounds=6, round_ms=150, enough_ms=1500)
 _SOURCES = our_sources()
@@ -126,8 +129,9 @@ def _sizes(given: Source) -> dict[str, Any]:
     from tvmedge.targeting import target
 
     model = imported(model_list.find(given.name), given.model)
+    tiny = given.model.stat().st_size <= TINY_BYTES
     try:
-        return {name: sizes(model, target(name)) for name in TARGETS}
+        return {n: sizes(model, target(n)) for n in (*TARGETS, *(TINY_TARGETS if tiny else ()))}
     except NotStraightLineError as error:
         return {"failed": error.node}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from scripts.bench.contestants import OURS
 from scripts.bench.results import Record, mean
+from tvmedge.targeting import target as spec_of
 
 _LIBRARY, _VM, _SDK = OURS
 _INTRODUCTION = """\
@@ -44,8 +45,12 @@ _SIZES = """\
 ## What a library consists of: {target}
 
 One thread, kB (1,000 bytes). *Bound* is the most that is alive at once; *TVM* what
-StaticPlanBlockMemory plans for the same kernels, with the largest scratch of a kernel.
+StaticPlanBlockMemory plans for the same kernels, with the largest scratch of a kernel.{more}
 """
+
+_ARCHIVE = """ The
+library is an archive: what is more in it than code and constants is for the linker, and no program
+gets it. Models of more than 5 MB were left out."""
 
 
 def page(report: Record) -> str:
@@ -56,7 +61,8 @@ def page(report: Record) -> str:
     targets = dict.fromkeys(name for record in known for name in record.get("sizes", {}))
     for target in targets:
         rows = [r for r in known if target in r.get("sizes", {})]
-        parts += ["", _SIZES.format(target=target), *_size_table(rows, target)]
+        more = "" if spec_of(target).toolchain.loader else _ARCHIVE
+        parts += ["", _SIZES.format(target=target, more=more), *_size_table(rows, target)]
     others = [r for r in report["models"] if "failed" in r.get("sizes", {})]
     if others:
         parts += ["", "## No libraries", ""]

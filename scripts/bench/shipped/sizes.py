@@ -11,19 +11,22 @@ from elftools.elf.elffile import ELFFile
 
 from tvmedge.compiler.build import schedule
 from tvmedge.compiler.library.build import Compiled, Naming, compile_library
-from tvmedge.compiler.library.link import shared_library
+from tvmedge.compiler.library.link import bundled_library
 from tvmedge.compiler.memory import MemoryWatch
 from tvmedge.compiler.passes.lift_weights import Lifted
 from tvmedge.compiler.pipelines import run_phases, vm_lowering
 from tvmedge.model.importer import ImportedModel
 from tvmedge.targeting import TargetSpec
 
+_ELF = b"\x7fELF"
+
 
 def sizes(imported: ImportedModel, spec: TargetSpec) -> dict[str, Any]:
     """Bytes of the library for one thread: code by origin, weights, memory.
 
     ``vm_bytes`` is what TVM's VM plans for the same activations (StaticPlanBlockMemory), with
-    the largest buffers that a kernel asks for besides.
+    the largest buffers that a kernel asks for besides. Where nothing is loaded the library is its
+    archive, with the names that a linker takes from it.
 
     Raises:
         NotStraightLineError: the model cannot be a library.
@@ -31,11 +34,12 @@ def sizes(imported: ImportedModel, spec: TargetSpec) -> dict[str, Any]:
     lifted = schedule(imported.module, spec)
     target = tvm.target.Target(dict(spec.tvm))
     made = compile_library(lifted, imported.signature, target, Naming("model", "figures"))
-    library = shared_library(made.sources(), spec.toolchain)
+    library = bundled_library(made.sources(), spec.toolchain)
     kernels = sum(map(_code_bytes, made.kernels))
     return {
         "kernels_bytes": kernels,
-        "driver_bytes": _code_bytes(library) - kernels,
+        # An archive holds one object, uncompressed.
+        "driver_bytes": _code_bytes(library[library.index(_ELF) :]) - kernels,
         "library_bytes": len(library),
         "weights_bytes": sum(array.nbytes for array in made.weights.values()),
         "constants_bytes": sum(array.nbytes for array in made.program.constants),
