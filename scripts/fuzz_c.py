@@ -23,7 +23,9 @@ from tvmedge.resources import device_sources
 FOLDER = Path(__file__).with_name("fuzz_c")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
 _WITH = {
-    "host_frames": ("frames.c", "note.c", "room.c", "folder.c", "keeper.c", "walls.c"),
+    "host_frames": (
+        *("calls.c", "folder.c", "frames.c", "keeper.c", "memory.c", "note.c", "room.c", "walls.c"),
+    ),
     "sent_frames": ("files.c", "frames.c", "store.c"),
     "library_requests": (),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from tests.devices.parts import alive
 from tvmedge.boards.relay.endings import session_ending
 from tvmedge.boards.relay.frames import FrameReader, framed
 from tvmedge.device.build_session import build_session
+from tvmedge.device.zig import zig_cc
 
 PREAMBLE = b"tvmedge-session 1\n"
 USERS = [pytest.param(None, id="root"), pytest.param(65534, id="nobody")]
@@ -120,7 +122,7 @@ def test_a_program_sees_its_own_and_nothing_else(folder: Path, user: int | None)
         ended = finish(process, framed(b"D", b"hello\n"), framed(b"H"), framed(b"E"))
     lines = ended.data.decode().split()
     assert ended.code == 0
-    assert ended.room.split() == ["processes", "network", "files", "user"]
+    assert ended.room.split() == ["processes", "network", "files", "user", "memory"]
     shown = {line for line in lines if line.startswith("/")}
     assert shown <= {
         *("/bin", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sbin"),
@@ -163,6 +165,58 @@ def test_the_end_has_a_name_and_leaves_nothing(
     if "disk" in ending:
         script = script.replace("; sleep 60", " || exit 1")
     assert ending in ran(script, *limits, folder=folder).ending
+
+
+@pytest.fixture(scope="module")
+def hoarder() -> Iterator[Path]:
+    """hoarder.c as a program that all users reach."""
+    with tempfile.TemporaryDirectory() as base:
+        Path(base).chmod(0o755)
+        program = Path(base) / "hoarder"
+        source = str(Path(__file__).with_name("hoarder.c"))
+        options = [f"--target={platform.machine()}-linux-musl", "-static", "-D_GNU_SOURCE"]
+        zig_cc([*options, source, "-o", str(program)], "a test program")
+        program.chmod(0o755)
+        yield program
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("how", "user"),
+    [
+        *((how, user) for how in ("own", "shared", "shed", "forked") for user in (None, 65534)),
+        ("kept", None),  # only root sees the pages that a process has let go of in part
+    ],
+)
+def test_no_memory_is_beyond_the_limit(
+    folder: Path, hoarder: Path, how: str, user: int | None
+) -> None:
+    """Pages count whether they are one's own, shared, let go of, or a child's."""
+    limits = ("--memory-mb", "60", "--wall-seconds", "20", "--show", str(hoarder))
+    ended = ran(f"{hoarder} {how} 200", *limits, folder=folder, user=user)
+    assert "more memory than the 60 MiB" in ended.ending, ended
+
+
+@needs_root
+@pytest.mark.parametrize("user", USERS)
+def test_shared_memory_within_the_limit_is_counted_once(
+    folder: Path, hoarder: Path, user: int | None
+) -> None:
+    limits = ("--memory-mb", "60", "--show", str(hoarder))
+    ended = ran(f"{hoarder} forked 40; echo well", *limits, folder=folder, user=user)
+    assert (ended.code, ended.data) == (0, b"well\n")
+
+
+def test_memory_that_is_nobody_s_cannot_be_had(folder: Path, hoarder: Path) -> None:
+    limits = ("--memory-mb", "60", "--show", str(hoarder))
+    for how in ("memfd", "systemv", "queue", "semaphores"):
+        ended = ran(f"{hoarder} {how} 200", *limits, folder=folder)
+        assert "Function not implemented" in ended.text, (how, ended)
+
+
+def test_a_disk_of_empty_files_is_full_some_time(folder: Path) -> None:
+    ended = ran("df --output=itotal /tmp | tail -1", "--disk-mb", "4", folder=folder)
+    assert int(ended.data) <= 4 * 256
 
 
 def test_it_reaches_no_port_of_the_board(folder: Path) -> None:

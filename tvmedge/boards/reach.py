@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import Iterator
 
 from tvmedge.boards.address import BoardAddress, BoardKind
@@ -11,43 +10,36 @@ from tvmedge.boards.gateway.ask import look
 from tvmedge.boards.gateway.keys import keys_for
 from tvmedge.boards.health import Finding
 from tvmedge.boards.limits import SessionLimits
-from tvmedge.boards.relay.frames import (
-    END,
-    GO,
-    ROOM,
-    SESSION,
-    FrameReader,
-    PreambleScanner,
-    RelayError,
-    framed,
-)
+from tvmedge.boards.reach_here import emulated_links, local_links
 from tvmedge.boards.remote import machine_of, remote_command
+from tvmedge.boards.session_try import confinement, described
 from tvmedge.bundle.compat import architecture
 from tvmedge.errors import BoardError, InputError, TvmEdgeError
 from tvmedge.targeting import TargetSpec, target, target_names
 from tvmedge.types import Serves
 
 _CONNECT_S = 5.0
-_SESSION_S = 30.0
-_CONFINED = {"processes", "network", "files", "user"}
+_BROKEN = "the way there"
 
 
-def examine_board(address: BoardAddress) -> tuple[Finding, ...]:
-    """What is found on the way to a board, up to the first thing that is wrong.
+def examine_board(address: BoardAddress, spec: TargetSpec | None = None) -> tuple[Finding, ...]:
+    """What is found on the way to a board, up to the first thing that is wrong; ``spec`` is what
+    an emulated one imitates.
 
     Raises:
-        InputError: a board without a way to it: this machine, an emulator.
+        InputError: an emulated board of no target, or another one of a target.
     """
-    if address.kind in (BoardKind.LOCAL, BoardKind.EMULATED):
-        raise InputError(
-            f"There is no way to board '{address}' to examine: 'tvmedge doctor' alone does that."
-        )
-    links = _WAYS.get(address.kind, _shell)(address)
+    if address.kind is BoardKind.EMULATED and spec is None:
+        valid = ", ".join(name for name in target_names() if target(name).emulated)
+        raise InputError(f"--board emulated: name what to imitate by --target (valid: {valid}).")
+    if spec is not None and address.kind is not BoardKind.EMULATED:
+        raise InputError(f"--target is for --board emulated; board '{address}' is what it is.")
+    links = emulated_links(spec) if spec is not None else _WAYS.get(address.kind, _shell)(address)
     found: list[Finding] = []
     try:
         found.extend(links)
     except TvmEdgeError as error:
-        found.append(Finding("the way there", False, True, str(error)))
+        found.append(Finding(_BROKEN, False, True, str(error)))
     return tuple(found)
 
 
@@ -57,12 +49,7 @@ def _shell(address: BoardAddress) -> Iterator[Finding]:
     spec = _like(machine)
     command = remote_command(address, spec, Serves.LIBRARY, SessionLimits(), [])
     yield Finding("programs", True, True, f"those for {spec.toolchain.triple} are there, as hashed")
-    confined = confinement(command)
-    open_ = sorted(_CONFINED - confined)
-    detail = f"a session starts, confined: {', '.join(sorted(confined)) or 'nothing'}"
-    if open_:
-        detail += f"; not: {', '.join(open_)} (the board's kernel does not allow it)"
-    yield Finding("session", True, True, detail)
+    yield Finding("session", True, True, described(confinement(command)))
 
 
 def _like(machine: str) -> TargetSpec:
@@ -74,36 +61,6 @@ def _like(machine: str) -> TargetSpec:
         if linux and not spec.accelerator and architecture(triple.partition("-")[0]) == wanted:
             return spec
     raise BoardError(f"The board is a {machine}, for which no target is known.")
-
-
-def confinement(command: list[str]) -> set[str]:
-    """Start a session by its command and end it; what confines its program.
-
-    Raises:
-        BoardError: none starts, or it does not end.
-    """
-    try:
-        done = subprocess.run(
-            command,
-            input=framed(GO) + framed(END),
-            capture_output=True,
-            timeout=_SESSION_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BoardError(
-            f"A session on the board did not end within {_SESSION_S:.0f} s: check the board."
-        ) from error
-    try:
-        frames = PreambleScanner(SESSION).feed(done.stdout)
-        told = dict(FrameReader().feed(frames or b""))
-    except RelayError as error:
-        raise BoardError(f"The board {error}.") from error
-    room = told.get(ROOM)
-    if room is None:
-        last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"])[-1]
-        raise BoardError(f"No session starts on the board: {last[:200]}.")
-    return set(room.decode("ascii", "replace").split()) & _CONFINED
 
 
 def _gateway(address: BoardAddress) -> Iterator[Finding]:
@@ -140,4 +97,8 @@ def _tvm(address: BoardAddress) -> Iterator[Finding]:
     yield Finding("port", True, True, "open to anyone who reaches it: for trusted networks only")
 
 
-_WAYS = {BoardKind.TVM: _tvm, BoardKind.GATEWAY: _gateway}
+_WAYS = {
+    BoardKind.LOCAL: lambda address: local_links(),
+    BoardKind.TVM: _tvm,
+    BoardKind.GATEWAY: _gateway,
+}

@@ -50,7 +50,7 @@ def bring_up(spec: TargetSpec) -> UpReport:
         if spec.toolchain.loader:
             program = build_library_server(server_triple(spec))
         else:
-            program = _empty(spec, Path(name))
+            program = empty_program(spec, Path(name))
         tried = spec.emulator.machine is None
         if tried:
             _try(spec, [*command, str(program)])
@@ -60,7 +60,7 @@ def bring_up(spec: TargetSpec) -> UpReport:
     return UpReport(tuple(command), tried)
 
 
-def _empty(spec: TargetSpec, folder: Path) -> Path:
+def empty_program(spec: TargetSpec, folder: Path) -> Path:
     """A program that does nothing: its C library is built, which zig keeps."""
     source, program = folder / "main.c", folder / "main"
     source.write_text("int main(void) { return 0; }\n", encoding="utf-8")

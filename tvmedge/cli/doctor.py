@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.health import examine
 from tvmedge.boards.reach import examine_board
 from tvmedge.cli.output import Output
-from tvmedge.errors import ExitCode
+from tvmedge.errors import ExitCode, InputError
+from tvmedge.targeting import target as spec_of
 
 
-def doctor(*, board: str | None = None, output: Output | None = None) -> int:
+def doctor(
+    *,
+    board: str | None = None,
+    target: Annotated[str | None, Parameter(name=["--target", "-t"])] = None,
+    output: Output | None = None,
+) -> int:
     """Say what this machine can do and what is missing, or where the way to a board ends.
 
     Parameters
     ----------
     board
-        A board to reach instead: ssh://[USER@]HOST[:PORT], adb://SERIAL,
+        A board to reach instead: local, emulated, ssh://[USER@]HOST[:PORT], adb://SERIAL,
         gateway://HOST:PORT/POOL, tvm://HOST:PORT[/KEY].
+    target
+        With --board emulated: what is imitated.
     """
     output = (output or Output()).start()
-    findings = examine() if board is None else examine_board(parse_address(board))
+    if board is not None:
+        findings = examine_board(parse_address(board), spec_of(target) if target else None)
+    elif target is not None:
+        raise InputError("--target is for --board emulated: give both, or neither.")
+    else:
+        findings = examine()
     for finding in findings:
         mark = "ok" if finding.ok else ("MISSING" if finding.required else "missing")
         output.say(f"{mark:8} {finding.name}: {finding.detail}")

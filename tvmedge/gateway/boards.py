@@ -12,8 +12,8 @@ from tvmedge.boards.emulated import (
 )
 from tvmedge.boards.gateway.wire import Ask
 from tvmedge.boards.limits import SessionLimits, SessionPlaces
-from tvmedge.boards.reach import confinement
 from tvmedge.boards.remote import remote_command
+from tvmedge.boards.session_try import confinement
 from tvmedge.bundle.compat import architecture
 from tvmedge.device.pack import SERVERS, cached_board
 from tvmedge.errors import InputError

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "calls.h"
+#include "memory.h"
 #include "walls.h"
 
 enum { kWatchMs = 100, kCannotStart = 127 };
@@ -103,34 +105,23 @@ static _Noreturn void become_program(const Keeper *keeper, const char *folder, u
   _exit(kCannotStart);
 }
 
-// Memory of a process that is nobody else's, in KiB.
-static int64_t own_kib(const char *process) {
-  char path[64];
-  long resident = 0, shared = 0;
-  snprintf(path, sizeof path, "/proc/%.20s/statm", process);
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return 0;
-  if (fscanf(file, "%*d %ld %ld", &resident, &shared) != 2) resident = shared = 0;
-  fclose(file);
-  return (int64_t)(resident - shared) * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
 // What the session uses too much of, 0 or an Exceeded.
 static uint8_t exceeded(const Keeper *keeper, pid_t program) {
   const Limits *limits = &keeper->options->limits;
+  Shared shared = {.count = 0};
   int64_t kib = 0;
   long processes = 0;
   if (!(keeper->confined & kOwnRoot)) {  // /proc shows others' processes too
     char name[24];
     snprintf(name, sizeof name, "%d", (int)program);
-    kib = own_kib(name);
+    kib = memory_kib(name, &shared);
   } else {
     DIR *entries = opendir("/proc");
     if (entries == NULL) return 0;
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
       if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
       processes++;
-      kib += own_kib(entry->d_name);
+      if (limits->memory_mb > 0) kib += memory_kib(entry->d_name, &shared);
     }
     closedir(entries);
   }
@@ -214,6 +205,7 @@ void keeper_run(Keeper *keeper) {
     const int streams[] = {keeper->in, keeper->out, keeper->err};
     for (int i = 0; i < 3; i++) (void)!fchown(streams[i], user, user);
   }
+  if (calls_deny() == 0) keeper->confined |= kCounted;
   Tiding ready = {.confined = keeper->confined};
   pid_t program = fork();
   if (program == 0) {

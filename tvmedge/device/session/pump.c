@@ -138,10 +138,10 @@ static void hear_keeper(Pump *pump) {
 
 static void tell_room(Pump *pump) {
   uint8_t confined = pump->tiding.confined;
-  int length = snprintf((char *)pump->to_host.bytes + kFrameHead, 128, "%s%s%s%s",
+  int length = snprintf((char *)pump->to_host.bytes + kFrameHead, 128, "%s%s%s%s%s",
                         confined & kOwnProcesses ? "processes " : "",
                         confined & kNoNetwork ? "network " : "", confined & kOwnRoot ? "files " : "",
-                        confined & kOwnUser ? "user " : "");
+                        confined & kOwnUser ? "user " : "", confined & kCounted ? "memory " : "");
   queue(pump, kRoom, (size_t)length);
   pump->told_room = 1;
 }

@@ -13,6 +13,7 @@ enum {
   kNoNetwork = 2,
   kOwnRoot = 4,  // read-only system folders, its program's folder, /tmp
   kOwnUser = 8,  // a user of its own, or no more than the one who started it
+  kCounted = 16,  // it has no memory that the keeper does not see
 };
 
 typedef enum { kMemory = 1, kProcesses = 2, kDisk = 3, kCpu = 4 } Exceeded;

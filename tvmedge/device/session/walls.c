@@ -120,7 +120,9 @@ static int build(const char *root, const Options *options) {
 
 int walls_raise(const char *folder, const Options *options) {
   char size[64];
-  snprintf(size, sizeof size, "mode=0755,size=%ldm", options->limits.disk_mb);
+  // A file takes a page at least; empty ones take as much again of the kernel's own.
+  long pages = options->limits.disk_mb << 8;
+  snprintf(size, sizeof size, "mode=0755,size=%ldm,nr_inodes=%ld", options->limits.disk_mb, pages);
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return -1;
   if (mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, size) != 0) return -1;
   if (build(folder, options) == 0 && chdir(folder) == 0 &&
