@@ -48,7 +48,7 @@ def local_links() -> Iterator[Finding]:
         process.ask(Peak(), [], _ANSWER_BYTES, _WAIT_S)  # no model, says a worker that is well
     except (TimeoutError, ConnectionError) as error:
         raise BoardError(
-            f"The process that runs models does not answer ({error or 'it is silent'})"
+            f"The process that runs models does not answer ({str(error) or 'it is silent'})"
             f"{process.last_words()}: run scripts/setup, or install tvmedge again."
         ) from error
     finally:
