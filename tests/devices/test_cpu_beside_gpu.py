@@ -16,7 +16,7 @@ from tvmedge.bundle import read_bundle
 from tvmedge.cli import main
 from tvmedge.types import CpuKernel
 
-STEPS, IN, HIDDEN = 5, 4, 8
+STEPS, IN, HIDDEN = 5, 4, 64  # weights large enough to be lifted out of the code
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,14 @@ def test_both_compute_a_model(
     assert f"{kernel.name} runs on the CPU, as no rule puts it on the GPU: {copied}" in said.err
     assert json.loads(said.out)["bundles"][0]["on_cpu"][0]["name"] == kernel.name
     assert main(["run", str(bundle), "--check"]) == 0
-    assert main(["profile", str(bundle), "--repetitions", "2"]) == 0
+    capsys.readouterr()
+    assert main(["profile", str(bundle), "--repetitions", "2", "--per-op", "--json"]) == 0
+    said = capsys.readouterr()
+    kernels = json.loads(said.out)["per_op"]["kernels"]
+    (copies,) = (one for one in kernels if one["role"] == "copies to or from the GPU")
+    moved = kernel.bytes_to_cpu + kernel.bytes_to_gpu
+    assert copies["moved_bytes"] == moved and copies["ms"] > 0
+    assert f"ms, {moved} bytes in {copies['calls']} calls" in said.err
 
 
 def test_a_mali_has_its_own_cpu_s_code(net: Path, tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ def say_per_op(output: Output, found: PerOp, p50_ms: float, *, emulated: bool) -
         ("runtime (memory of the VM)", (Role.RUNTIME,)),
     ):
         output.say(f"  {found.share(*roles):6.1%} {name}")
+    if found.copies:
+        output.say(f"  {found.share(Role.COPIES):6.1%} {found.copies}")
     caches = "; above 100 %: data came from caches" if found.roofline.bytes else ""
     output.say(f"roofline: {found.roofline.source}{caches}")
 

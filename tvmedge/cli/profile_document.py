@@ -61,6 +61,7 @@ def per_op_document(found: PerOp) -> dict[str, Any]:
         "runs": found.runs,
         "total_ms": found.total_ms,
         "share_of": found.counted or "time",
+        "copies_share": found.share(Role.COPIES),
         "moves_share": found.share(Role.MOVES, Role.COPIES),
         "fallback_share": found.share(Role.FALLBACK, Role.BESIDE),
         "runtime_share": found.share(Role.RUNTIME),

@@ -83,6 +83,19 @@ class PerOp:
         """Of all kernels' time (or counts), what those of these roles take."""
         return sum(one.share for one in self.operators if one.role in roles)
 
+    @property
+    def copies(self) -> str | None:
+        """What goes between CPU and GPU within a run, in words; None where nothing does."""
+        found = [one for one in self.operators if one.role is Role.COPIES]
+        if not found:
+            return None
+        known = [one.moved_bytes for one in found if one.moved_bytes is not None]
+        moved = f", {sum(known)} bytes" if len(known) == len(found) else ""
+        return (
+            f"copies between CPU and GPU: {sum(one.milliseconds for one in found):.4f} ms"
+            f"{moved} in {sum(one.calls for one in found)} calls"
+        )
+
 
 def per_op(
     times: CallTimes, code: CodeInfo, roofline: Roofline, counts: tuple[KernelCounts, ...] = ()
@@ -112,6 +125,8 @@ def per_op(
     for name, mine in places.items():
         cost = known.get(name)
         operations, moved = _of(cost, len(mine))
+        if name == _COPIES:
+            moved = _copied(code)
         fraction = None if counted else roofline.fraction(operations, moved, sums[name])
         found.append(
             Operator(
@@ -164,6 +179,13 @@ def _of(cost: KernelCost | None, calls: int) -> tuple[int | None, int | None]:
         return None, None
     operations = None if cost.operations is None else calls * cost.operations
     return operations, None if cost.moved_bytes is None else calls * cost.moved_bytes
+
+
+def _copied(code: CodeInfo) -> int | None:
+    """Bytes that a run copies between the CPU and the GPU."""
+    each = [size for kernel in code.on_cpu for size in (kernel.bytes_to_cpu, kernel.bytes_to_gpu)]
+    known = [size for size in each if size is not None]
+    return sum(known) if len(known) == len(each) else None
 
 
 def _executed(counts: tuple[KernelCounts, ...]) -> Mapping[str, Counts]:

@@ -97,6 +97,7 @@ def _kernels(found: PerOp) -> list[str]:
             f"Shares are of {what}. {moves:.1%} moves data, {behind:.1%} falls back; kernels take "
             f"{found.total_ms:.3f} ms together. Roofline: {found.roofline.source}."
         ),
+        *([_paragraph(f"Among them {found.copies}.")] if found.copies else []),
         charts.bars(found.operators),
         "<h3>Timeline</h3>",
         charts.timeline(found.timeline, roles),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tvmedge.schedules.rules.cpu.columns import Columns
 from tvmedge.schedules.rules.cpu.rows import Rows
 from tvmedge.schedules.rules.mali.conv import Conv
+from tvmedge.schedules.rules.mali.elementwise import Elementwise
 from tvmedge.schedules.rules.mali.last import Last
 from tvmedge.schedules.rules.mali.long_sums import LongSums
 from tvmedge.schedules.rules.mali.product import Product
@@ -23,5 +24,6 @@ RULES: tuple[Rule, ...] = (
     LongSums(),
     Rows(),
     Columns(),
+    Elementwise(),
     Last(),
 )

@@ -14,6 +14,7 @@ import tvm
 from tvm import relax, tirx
 
 from tvmedge.compiler.passes.functions import graph_functions
+from tvmedge.compiler.passes.module_copy import copied
 
 Place = tuple[relax.Var, int, tuple[int, ...], str]
 
@@ -23,7 +24,7 @@ class ShareTensors:
     """Comes after memory is planned and before what is not needed any more is dropped."""
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        result = tvm.IRModule(dict(module.functions.items()), attrs=module.attrs)
+        result = copied(module)
         for variable, function in graph_functions(module):
             result[variable] = _shared(function)
         return result
