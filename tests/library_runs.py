@@ -151,6 +151,10 @@ class Pool:
         self._stop = loaded.function("pool_stop", ctypes.c_void_p)
         self._stop.restype = None
 
+    def never_spins(self) -> None:
+        """From now on its threads sleep whenever they wait."""
+        self._loaded.function("pool_spin", ctypes.c_void_p, ctypes.c_int)(self.memory.address, 0)
+
     def __enter__(self) -> Pool:
         assert self._start(self.memory.address, self._threads) == 0
         self._loaded.pool = self.memory.address

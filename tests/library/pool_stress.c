@@ -1,6 +1,8 @@
 // Parts of all sizes on a pool: every iteration once, by a task that there is; callers that share
-// the pool; stops and starts. Says nothing and ends with 0 where that holds.
+// the pool; stops and starts; threads that spin and that never do. Says nothing and ends with 0
+// where that holds.
 #define TVMEDGE_MAX_THREADS 8
+#define TVMEDGE_LOOKS 20000
 #include "pool.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,7 @@ static void count(const void *given, int task, int begin, int end) {
 static void *caller(void *given) {
   unsigned state = (unsigned)(size_t)given;
   for (int round = 0; round < kRounds / kCallers; round++) {
+    if (round == kRounds / kCallers / 2) pool_spin(&pool, 0);
     Pool *mine = pool_enter(&pool);
     for (int part = 0; part < 1 + round % 5; part++) {
       state = state * 1664525u + 1013904223u;

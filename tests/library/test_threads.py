@@ -83,8 +83,11 @@ def test_any_number_of_threads_gives_the_vms_results(
     if threads is None:
         assert same(loaded.run([_input(0)]), want[0])
         return
-    with Pool(loaded, threads):
+    with Pool(loaded, threads) as pool:
         for index in range(40):
+            assert same(loaded.run([_input(index % 2)]), want[index % 2])
+        pool.never_spins()
+        for index in range(20):
             assert same(loaded.run([_input(index % 2)]), want[index % 2])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tvmedge.compiler.library.header import c_string, comment
+from tvmedge.compiler.library.header import LOOKS, c_string, comment
 from tvmedge.compiler.library.interface import Interface, Member
 from tvmedge.compiler.library.kernels import Part
 from tvmedge.compiler.library.layout import Layout
@@ -98,7 +98,7 @@ class Driver:
         interface = self._interface
         if interface.threads == 1:
             return []
-        names = {"p": interface.prefix, "P": interface.upper}
+        names = {"p": interface.prefix, "P": interface.upper, "looks": LOOKS}
         return [_POOL % names, *self._tasks()]
 
     def _entered(self) -> tuple[str, str]:
@@ -215,6 +215,7 @@ def _row(member: Member) -> str:
 
 _POOL = """\
 #define TVMEDGE_MAX_THREADS %(P)s_MAX_THREADS
+#define TVMEDGE_LOOKS %(looks)s
 #include "pool.h"
 _Static_assert(sizeof(Pool) <= %(P)s_POOL_BYTES, "a pool needs more memory than the header says");
 
@@ -223,6 +224,10 @@ int %(p)s_pool_start(void *pool, int threads) {
   if ((uintptr_t)pool %% %(P)s_ALIGNMENT != 0) return %(P)s_UNALIGNED;
   if (threads < 1 || threads > %(P)s_MAX_THREADS) return %(P)s_TOO_MANY_THREADS;
   return pool_start(pool, threads) == 0 ? %(P)s_OK : %(P)s_NO_THREADS;
+}
+
+void %(p)s_pool_spin(void *pool, int looks) {
+  if (pool != NULL) pool_spin(pool, looks);
 }
 
 void %(p)s_pool_stop(void *pool) {

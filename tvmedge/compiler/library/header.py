@@ -17,6 +17,9 @@ CODES = (
 POOL_BYTES = 4096
 """What a pool takes at most, whatever the C library."""
 
+LOOKS = 20000
+"""Before a pool's thread sleeps, about 0.5 ms: serial kernels come between parallel ones."""
+
 _PROMISE = "Allocates nothing, writes no globals, does no I/O."
 
 
@@ -121,8 +124,12 @@ def _pool(interface: Interface) -> str:
         f"#define {upper}_MAX_THREADS {interface.threads}\n"
         f"#define {upper}_POOL_BYTES {POOL_BYTES}\n"
         f"/* Makes a pool of `threads`, the caller's among them, in {upper}_POOL_BYTES of\n"
-        "   memory. They sleep between kernels; a run that finds them at work goes on alone. */\n"
+        "   memory. They sleep between runs; a run that finds them at work goes on alone. */\n"
         f"int {p}_pool_start(void *pool, int threads);\n"
+        "/* How often a thread that waits during a run looks for what comes next before it\n"
+        f"   sleeps: {LOOKS} at first, about half a millisecond. 0: none ever spins, and a kernel\n"
+        "   begins later by what it takes to wake a thread. */\n"
+        f"void {p}_pool_spin(void *pool, int looks);\n"
         "/* Ends and joins its threads; no run may use it any more. */\n"
         f"void {p}_pool_stop(void *pool);"
     )

@@ -10,7 +10,6 @@ typedef void (*Part)(const void *frame, int task, int begin, int end);
 
 enum {
   kPieces = 4,    // of one share
-  kLooks = 20000,  // for a run's next part before sleeping, about 0.5 ms: serial kernels come between
   kInside = 0xffff,
   kOpen = 0x10000,
   kRound = 0x20000,
@@ -23,6 +22,7 @@ typedef struct Pool {
   pthread_t threads[TVMEDGE_MAX_THREADS];
   int workers;  // besides the caller's thread
   atomic_int numbered, sleeping, waiting, running, stop;
+  atomic_int looks;  // for what comes next in a run, before sleeping
   // Of the part at hand: its round, whether it may be entered, how many workers are inside.
   atomic_uint gate;
   Part part;
@@ -68,7 +68,8 @@ static int pool_is_new(unsigned gate, unsigned seen) {
 
 // A part to enter that is not the one just left; 0 when the pool stops.
 static int pool_wait(Pool *pool, unsigned seen) {
-  for (int looks = 0; looks < kLooks && atomic_load(&pool->running); looks++) {
+  int most = atomic_load_explicit(&pool->looks, memory_order_relaxed);
+  for (int looks = 0; looks < most && atomic_load(&pool->running); looks++) {
     if (pool_is_new(atomic_load(&pool->gate), seen)) return 1;
     pool_pause();
   }
@@ -117,7 +118,7 @@ static void pool_stop(Pool *pool) {
 }
 
 static int pool_start(Pool *pool, int threads) {
-  *pool = (Pool){.workers = 0};
+  *pool = (Pool){.workers = 0, .looks = TVMEDGE_LOOKS};
   pthread_mutex_init(&pool->busy, NULL);
   pthread_mutex_init(&pool->lock, NULL);
   pthread_cond_init(&pool->begin, NULL);
@@ -129,6 +130,10 @@ static int pool_start(Pool *pool, int threads) {
     }
   }
   return 0;
+}
+
+static void pool_spin(Pool *pool, int looks) {
+  atomic_store_explicit(&pool->looks, looks, memory_order_relaxed);
 }
 
 // The pool for one run; NULL, so that the run goes on alone, where another one has it.
@@ -164,8 +169,9 @@ static void pool_run(Pool *pool, Part part, const void *frame, int extent) {
   }
   pool_take(pool, 0);
   atomic_fetch_and(&pool->gate, ~(unsigned)kOpen);
+  int most = atomic_load_explicit(&pool->looks, memory_order_relaxed);
   for (int looks = 0; atomic_load(&pool->gate) & kInside; looks++) {
-    if (looks < kLooks) {
+    if (looks < most) {
       pool_pause();
       continue;
     }
