@@ -27,6 +27,9 @@ class Cable:
     def unplug(self) -> None:
         _ip("link", "set", self.end, "down")
 
+    def plug(self) -> None:
+        _ip("link", "set", self.end, "up")
+
 
 @contextmanager
 def cable() -> Iterator[Cable]:

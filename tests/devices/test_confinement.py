@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import random
 import shutil
 import signal
 import socket
@@ -19,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.devices.parts import alive
+from tests.devices.malformed import bad_early_frame, bad_frame
+from tests.devices.parts import alive, zombies
 from tvmedge.boards.relay.endings import session_ending
 from tvmedge.boards.relay.frames import FrameReader, framed
 from tvmedge.device.build_session import build_session
@@ -249,6 +251,31 @@ def test_frames_that_are_none_end_it(folder: Path, bytes_sent: bytes) -> None:
     assert ended.over.startswith("refused the host: it sent ")
 
 
+@pytest.mark.parametrize(
+    "count",
+    [150, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])],
+    ids=["some", "many"],
+)
+def test_malformed_frames_end_before_the_program_sees_a_byte(folder: Path, count: int) -> None:
+    """Each ends its session by a refusal; the program, which says what it hears, heard what came
+    before and nothing else. A third comes while files may be sent, and then it never starts."""
+    chance, descriptors = random.Random(12), open_descriptors()
+    cache = folder.parent / "cache"
+    cache.mkdir()
+    for number in range(count):
+        early = number % 3 == 2
+        sent, heard = (bad_early_frame(chance), b"") if early else bad_frame(chance)
+        limits = ("--cache", str(cache)) if early else ()
+        with session("cat", *limits, folder=folder) as process:
+            ended = finish(process, sent)
+        assert ended.code == 4, (sent, ended)
+        assert ended.over.startswith("refused the host: it sent "), (sent, ended)
+        assert heard.startswith(ended.data), (sent, ended)
+        assert not (early and ended.room), (sent, ended)
+    assert open_descriptors() == descriptors
+    assert zombies() == []
+
+
 def test_a_silent_host_is_given_up(folder: Path) -> None:
     with session("sleep 60", "--silence-seconds", "1", folder=folder) as process:
         assert finish(process).ending == "ended: the host was silent"
@@ -316,12 +343,21 @@ def test_it_is_small() -> None:
     "count", [100, pytest.param(2000, marks=pytest.mark.slow)], ids=["some", "many"]
 )
 def test_session_after_session_leaves_nothing(folder: Path, count: int) -> None:
-    descriptors = open_descriptors()
+    descriptors, before = open_descriptors(), 0
     for number in range(count):
         with session("cat", folder=folder) as process:
             ended = finish(process, framed(b"D", b"%d" % number), framed(b"E"))
         assert (ended.code, ended.data) == (0, b"%d" % number)
+        if number == count // 3:
+            before = resident_kib()
     assert open_descriptors() == descriptors
+    assert zombies() == []
+    assert resident_kib() < before + 8 * 1024, "memory grows"
+
+
+def resident_kib() -> int:
+    """Of this process, which started them all."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4
 
 
 def open_descriptors() -> int:

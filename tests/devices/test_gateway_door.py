@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from tests.devices.gateway import Gateway, Guest, eventually, local_pool, serving, session_of
+from tests.devices.malformed import bad_early_frame, bad_frame, garbage
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.gateway import pipe
 from tvmedge.boards.gateway.ask import look
@@ -253,45 +254,36 @@ def test_the_doctor_goes_the_way(
     assert "there is no pool 'nope' (valid: pool)" in capsys.readouterr().out
 
 
-many = pytest.mark.slow
+many = (pytest.mark.slow, pytest.mark.timeout(7200))
 
 
 @pytest.mark.parametrize(
-    ("known", "count"),
+    ("who", "count"),
     [
-        pytest.param(False, 300, id="strangers"),
-        pytest.param(True, 100, id="clients"),
-        pytest.param(False, 80_000, id="many strangers", marks=[many, pytest.mark.timeout(7200)]),
-        pytest.param(True, 20_000, id="many clients", marks=[many, pytest.mark.timeout(7200)]),
+        ("stranger", 300),
+        ("client", 100),
+        ("session", 30),
+        pytest.param("stranger", 80_000, marks=many),
+        pytest.param("client", 20_000, marks=many),
+        pytest.param("session", 10_000, marks=many),
     ],
 )
-def test_malformed_frames_change_nothing(gateway: Gateway, known: bool, count: int) -> None:
-    """Seeded garbage instead of a handshake; then, of a client, instead of requests and frames."""
+def test_malformed_frames_change_nothing(gateway: Gateway, who: str, count: int) -> None:
+    """Seeded garbage instead of a handshake; then, of a client, instead of requests; then, of one
+    who has a session, instead of frames."""
     assert gateway.process is not None
+    fuzz = {"stranger": fuzz_stranger, "client": fuzz_client, "session": fuzz_session}[who]
     chance, before = random.Random(11), 0
     for number in range(count):
         if number == count // 3:
             before = resident_kib(gateway.process.pid)
-        (fuzz_client if known else fuzz_stranger)(gateway, chance)
+        fuzz(gateway, chance)
     assert resident_kib(gateway.process.pid) < before + 16 * 1024, "memory grows"
     assert gateway.process.poll() is None
     with session_of(gateway) as guest:  # and honest clients are served
         guest.secure.settimeout(60)
         assert guest.secure.recv(8) == b"tvmedge-"
     eventually(lambda: len(descriptors(gateway.process.pid)) < 40, "descriptors are left")
-
-
-def garbage(chance: random.Random) -> bytes:
-    """Random bytes, a message of random JSON, a length that lies, a true message with an error."""
-    noise = chance.randbytes(chance.randrange(1, 200))
-    true = b'{"type":"Ask","protocol":1,"pool":"pool","target":"host","serves":"library"}'
-    bent = bytearray(true)
-    for _ in range(chance.randrange(1, 4)):
-        bent[chance.randrange(len(bent))] = chance.randrange(256)
-    cut = true[: chance.randrange(len(true))]
-    body = chance.choice([noise, bytes(bent), cut, b"[" * chance.randrange(1, 9000)])
-    size = chance.choice([len(body), len(body), chance.randrange(1 << 32), 0])
-    return chance.choice([noise, struct.pack("<I", size) + body])
 
 
 def fuzz_stranger(gateway: Gateway, chance: random.Random) -> None:
@@ -304,6 +296,18 @@ def fuzz_stranger(gateway: Gateway, chance: random.Random) -> None:
 def fuzz_client(gateway: Gateway, chance: random.Random) -> None:
     with Guest(gateway, "fuzzer") as guest:
         guest.secure.sendall(garbage(chance))
+
+
+def fuzz_session(gateway: Gateway, chance: random.Random) -> None:
+    """What is no frame is refused: by the gateway, or by the session where only that can tell."""
+    sent, _ = bad_frame(chance) if chance.random() < 0.5 else (bad_early_frame(chance), b"")
+    with session_of(gateway, "fuzzer") as guest:
+        try:
+            guest.secure.sendall(sent)
+        except (ConnectionError, ssl.SSLError):
+            return  # refused before it had come whole
+        told = guest.rest()
+    assert b"refused the host: it sent " in told, (sent, told)
 
 
 def resident_kib(pid: int) -> int:

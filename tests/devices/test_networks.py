@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import threading
@@ -12,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.devices.gateway import eventually, serving
 from tests.devices.networks import Cable, cable
 from tests.devices.parts import SIZE, alive
 from tests.devices.sshd import SSHD, Server, free_port, ssh_server
 from tvmedge.boards.address import parse_address
+from tvmedge.boards.gateway.keys import VARIABLE
 from tvmedge.boards.limits import SessionLimits
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.cli import main
@@ -72,6 +75,63 @@ def test_a_board_that_is_unplugged_ends_in_a_sentence(
         assert time.monotonic() - started < 55
         pull.join()
     # The board's side hears nothing any more, and ends by itself: the fixture looks.
+
+
+RACK = """
+health_seconds = 1
+[limits]
+lease_seconds = 30
+[session]
+silence_seconds = 2
+[pools.pool.far]
+board = "ssh://board"
+"""
+
+
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize(
+    ("deadline_s", "sentence"),
+    [
+        (2.0, "gave no answer within 2 s while running the model"),
+        # ssh notices by itself, after 15 s of silence, and the gateway says so
+        pytest.param(60.0, "while running the model", marks=pytest.mark.slow),
+    ],
+)
+def test_a_board_of_a_gateway_is_unplugged(
+    wire: Cable,
+    server: Server,
+    make_library: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deadline_s: float,
+    sentence: str,
+) -> None:
+    """Its client hears of it and nothing runs twice; the lease is back before it expires, the board
+    is left out, and lent again once the cable is in."""
+    bundle, honest = make_library("host"), np.full(SIZE, 9, "float32")
+    options = SessionOptions(timeout_s=deadline_s, wait_s=60)
+    with serving(tmp_path / "gateway", RACK) as gateway:
+        monkeypatch.setenv(VARIABLE, str(gateway.keys("alice")))
+        gateway.until_free(1)
+        with open_session(gateway.address(), bundle, options) as session:
+            assert (session.run({"input/x:0": honest})["output/y:0"] == honest).all()
+            pull = threading.Timer(0.5, wire.unplug)
+            pull.start()
+            with pytest.raises(BoardError, match=sentence):
+                session.run(HANG)
+            pull.join()
+        eventually(lambda: gateway.log("ended"), "the lease is back")
+        (ended,) = gateway.log("ended")
+        assert ended["seconds"] < 30
+        eventually(lambda: gateway.log("evicted"), "the board is left out")
+        assert "cannot be reached" in gateway.log("evicted")[0]["reason"]
+        with pytest.raises(BoardError, match=r"got free within 0 s .*0 of 1 boards work"):
+            open_session(gateway.address(), bundle, dataclasses.replace(options, wait_s=0))
+        wire.plug()
+        with open_session(gateway.address(), bundle, options) as session:
+            assert (session.run({"input/x:0": honest})["output/y:0"] == honest).all()
+        assert len(gateway.log("attached")) == 2
+        assert len(gateway.log("readmitted")) == 2
 
 
 @pytest.mark.parametrize("way", ["ssh://{}", "tvm://{}:9090"])
