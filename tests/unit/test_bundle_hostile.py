@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_bundle_roundtrip import sample
-from tvmedge.bundle import container, manifest_json, read_bundle, write_bundle
+from tvmedge.bundle import consistency, container, manifest_json, read_bundle, write_bundle
 from tvmedge.bundle.malformed import MalformedError
 from tvmedge.errors import InputError
 
@@ -138,6 +138,56 @@ def test_a_wrong_fixed_input_is_refused(
     entry = {"name": "sr", "shape": [], "dtype": "int64", "value": [1], "sha256": "0" * 64}
     fixed = [entry | change]
     assert problem in refusal(tmp_path, forged(files, lambda m: m.update(fixed_inputs=fixed)))
+
+
+LIBRARY = {"prefix": "net", "workspace_bytes": 64, "threads": 1}
+PROGRAM = {"file": "code/program", "server_sha256": "0" * 64}
+
+
+def _linked(files: Files, more: dict[str, Any], **program: str) -> bytes:
+    """The bundle of a board that loads no libraries, with ``more`` in its code."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        code = {"file": "code/model.a", "form": "library", "library": LIBRARY}
+        manifest["code"] |= code | {"program": PROGRAM | program} | more
+
+    known = {name.replace("model.so", "model.a"): content for name, content in files.items()}
+    at = list(known).index("code/model.a") + 1
+    listed = [*known.items()]
+    return forged(dict([*listed[:at], ("code/program", b"server"), *listed[at:]]), change)
+
+
+def test_a_program_comes_with_its_archive(tmp_path: Path, files: Files) -> None:
+    path = tmp_path / "net.tvmedge"
+    path.write_bytes(_linked(files, {}))
+    assert bytes(read_bundle(path).program() or b"") == b"server"
+
+
+@pytest.mark.parametrize(
+    ("more", "program", "problem"),
+    [
+        ({"file": "code/model.so"}, {}, "holds a program for a board that loads its library"),
+        ({"form": "vm", "library": None}, {}, "holds a program for a board that loads its"),
+        ({}, {"file": "program"}, "'program' is not of the form code/NAME"),
+        ({}, {"file": "code/model.a"}, "names the code file 'code/model.a' twice"),
+        ({}, {"server_sha256": "?"}, "program has '?' where a sha256 belongs"),
+        ({}, {"file": "code/other"}, "it has no code/other"),
+        ({}, {"mode": "x"}, "unknown key 'code.program.mode'"),
+        ({"program": None}, {}, "it holds the unknown file 'code/program'"),
+        ({"program": 1}, {}, "$.code.program"),
+    ],
+)
+def test_a_wrong_program_is_refused(
+    tmp_path: Path, files: Files, more: dict[str, Any], program: dict[str, str], problem: str
+) -> None:
+    assert problem in refusal(tmp_path, _linked(files, more, **program))
+
+
+def test_a_program_is_bounded(
+    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consistency, "MAX_PROGRAM_BYTES", 5)
+    assert "its program has 6 bytes where 5 are the most" in refusal(tmp_path, _linked(files, {}))
 
 
 def test_a_newer_minor_may_add_keys_and_files(tmp_path: Path, files: Files) -> None:

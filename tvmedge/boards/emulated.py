@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from tvmedge.boards.limits import SessionLimits, SessionPlaces
 from tvmedge.boards.opencl import CACHE_VARIABLE
 from tvmedge.bundle import Bundle
-from tvmedge.device.build_server import build_kernel_server, build_library_server
+from tvmedge.device.build_server import (
+    build_kernel_server,
+    build_library_server,
+    linked_server_sha256,
+)
 from tvmedge.device.build_session import build_session
 from tvmedge.device.linked_server import link_kernel_server, link_server
 from tvmedge.device.pack import SERVER, cached_board
@@ -15,9 +20,11 @@ from tvmedge.device.picolibc import picolibc
 from tvmedge.device.pocl import pocl_options, pocl_places
 from tvmedge.device.qemu import qemu
 from tvmedge.errors import InputError, ToolError
-from tvmedge.resources import cache_dir
+from tvmedge.resources import cache_dir, disk_errors
 from tvmedge.targeting import TargetSpec
 from tvmedge.types import Serves
+
+_log = logging.getLogger(__name__)
 
 _PROGRAMS = "opencl-programs"
 # The program's own stdin and stdout, and no other way to the machine.
@@ -60,7 +67,8 @@ def _why(spec: TargetSpec) -> str:
 def library_command(spec: TargetSpec, bundle: Bundle, folder: Path) -> list[str]:
     """The command that starts the server for freestanding libraries under QEMU.
 
-    Where the board loads no libraries it is linked with the bundle's, into ``folder``.
+    Where the board loads no libraries it is the program that the bundle carries, put into
+    ``folder``; it is linked there where that is missing, or has another server.
 
     Raises:
         InputError: the target has no emulator.
@@ -73,8 +81,30 @@ def library_command(spec: TargetSpec, bundle: Bundle, folder: Path) -> list[str]
     library = bundle.manifest.code.library
     assert library is not None
     program = folder / "tvmedge-server"
-    link_server(spec, bundle.code(), library.prefix, program)
+    if (carried := _carried_program(spec, bundle)) is None:
+        link_server(spec, bundle.code(), library.prefix, program)
+    else:
+        with disk_errors(program):
+            program.write_bytes(carried)
+            program.chmod(0o755)  # QEMU asks for it
     return [*command, str(program)]
+
+
+def _carried_program(spec: TargetSpec, bundle: Bundle) -> memoryview | None:
+    """The program in a bundle; None, with the reason said, where it is of no use here."""
+    if spec.emulator is not None and spec.emulator.machine is not None:
+        return None  # no bundle has one for a machine of QEMU's
+    info = bundle.manifest.code.program
+    if info is not None and info.server_sha256 == linked_server_sha256():
+        return bundle.program()
+    why = "holds no program" if info is None else "holds a program with another server"
+    _log.warning(
+        "'%s' %s (another tvmedge made it), so it is linked here: compile the model again to do "
+        "without.",
+        bundle.path,
+        why,
+    )
+    return None
 
 
 def server_triple(spec: TargetSpec) -> str:

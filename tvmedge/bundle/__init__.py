@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         LibraryInfo,
         Manifest,
         ModelInfo,
+        ProgramInfo,
         TargetInfo,
     )
     from tvmedge.bundle.read import Bundle, read_bundle
@@ -33,6 +34,7 @@ __all__ = [
     "LibraryInfo",
     "Manifest",
     "ModelInfo",
+    "ProgramInfo",
     "TargetInfo",
     "read_bundle",
     "require_runnable_here",
@@ -52,6 +54,7 @@ __getattr__ = exports(
         "LibraryInfo": "tvmedge.bundle.manifest",
         "Manifest": "tvmedge.bundle.manifest",
         "ModelInfo": "tvmedge.bundle.manifest",
+        "ProgramInfo": "tvmedge.bundle.manifest",
         "TargetInfo": "tvmedge.bundle.manifest",
         "read_bundle": "tvmedge.bundle.read",
         "require_runnable_here": "tvmedge.bundle.compat",

@@ -16,7 +16,7 @@ from tvmedge.types import Form, TensorSpec
 if TYPE_CHECKING:
     import numpy as np
 
-    from tvmedge.bundle.manifest import CodeInfo, LibraryInfo, Manifest
+    from tvmedge.bundle.manifest import CodeInfo, LibraryInfo, Manifest, ProgramInfo
 
 INPUT = "input:"
 OUTPUT = "output:"
@@ -24,6 +24,9 @@ OUTPUT = "output:"
 _CODE_FILE = re.compile(r"code/[A-Za-z0-9_-][A-Za-z0-9._-]*")
 MAX_THREADS = 64
 """Threads that a freestanding library may be made for."""
+
+MAX_PROGRAM_BYTES = 256 << 20
+"""Of a program in a bundle: the weights are not in it."""
 
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MAX_WORKSPACE = 1 << 40
@@ -37,13 +40,9 @@ def check_manifest(manifest: Manifest) -> None:
         MalformedError: a field with an impossible value.
     """
     code, check = manifest.code, manifest.check
-    if not _CODE_FILE.fullmatch(code.file):
-        raise MalformedError(f"its code file {code.file!r} is not of the form code/NAME")
-    if (code.form is Form.LIBRARY) != (code.library is not None):
-        raise MalformedError("its code's form and what it says of a library contradict each other")
-    if code.library is not None:
-        _check_library(code.library)
-    _check_kernels(code)
+    _check_code(code)
+    if code.program is not None:
+        _check_program(manifest, code.program)
     if not (math.isfinite(check.tolerance) and check.tolerance >= 0):
         raise MalformedError(f"its tolerance {check.tolerance} is not a finite number >= 0")
     if check.simulated is not None and not 0 <= check.simulated < math.inf:
@@ -67,7 +66,25 @@ def check_manifest(manifest: Manifest) -> None:
     _unique("weight", code.weights)
 
 
-def _check_kernels(code: CodeInfo) -> None:
+def _check_program(manifest: Manifest, program: ProgramInfo) -> None:
+    if not manifest.code.archive or manifest.code.library is None:
+        raise MalformedError("it holds a program for a board that loads its library")
+    _unique("code file", manifest.code.files)
+    if not _SHA256.fullmatch(program.server_sha256):
+        raise MalformedError(f"its program has {program.server_sha256!r} where a sha256 belongs")
+    size = sum(file.size for file in manifest.files if file.path == program.file)
+    if size > MAX_PROGRAM_BYTES:
+        raise MalformedError(f"its program has {size} bytes where {MAX_PROGRAM_BYTES} are the most")
+
+
+def _check_code(code: CodeInfo) -> None:
+    for name in code.files:
+        if not _CODE_FILE.fullmatch(name):
+            raise MalformedError(f"its code file {name!r} is not of the form code/NAME")
+    if (code.form is Form.LIBRARY) != (code.library is not None):
+        raise MalformedError("its code's form and what it says of a library contradict each other")
+    if code.library is not None:
+        _check_library(code.library)
     if not 0 <= code.kernels_tuned <= code.kernels_total:
         raise MalformedError("its numbers of kernels contradict each other")
     for cost in code.kernels:

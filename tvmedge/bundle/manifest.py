@@ -14,7 +14,7 @@ from tvmedge.types import (
     Signature,
 )
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 """Major.minor. A reader takes its own major only; a higher minor may add keys
 and files that an older reader of the same major can do without."""
 
@@ -52,6 +52,15 @@ class LibraryInfo:
 
 
 @dataclass(frozen=True)
+class ProgramInfo:
+    """A library linked with our server, for a board that loads none: its path in the bundle, as
+    ``CodeInfo.file``, and the hash of the server's sources, which says whose packets it takes."""
+
+    file: str
+    server_sha256: str
+
+
+@dataclass(frozen=True)
 class CodeInfo:
     """The compiled model.
 
@@ -62,7 +71,8 @@ class CodeInfo:
     thread for all but inputs, weights and results; no plan could do with less than
     ``activation_bound``; None where only a run knows (all since 1.2). ``precision`` is what kernels
     store float32 in, ``on_cpu`` lists those that a GPU has no rule for (both since 1.4).
-    ``kernels`` says what a call of each costs (since 1.5).
+    ``kernels`` says what a call of each costs (since 1.5), ``program`` is what an archive was
+    linked into (since 1.6).
     """
 
     file: str
@@ -77,6 +87,12 @@ class CodeInfo:
     precision: Precision = Precision.FP32
     on_cpu: tuple[CpuKernel, ...] = ()
     kernels: tuple[KernelCost, ...] = ()
+    program: ProgramInfo | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of all code in the bundle, in the order of the zip."""
+        return (self.file,) if self.program is None else (self.file, self.program.file)
 
     @property
     def archive(self) -> bool:

@@ -47,6 +47,11 @@ class Bundle:
         """The bytes of the compiled library."""
         return self._contents[self.manifest.code.file]
 
+    def program(self) -> memoryview | None:
+        """The bytes of the library linked with our server; None where its board loads libraries."""
+        info = self.manifest.code.program
+        return None if info is None else self._contents[info.file]
+
     def weights(self) -> dict[str, np.ndarray]:
         """The weights in the order in which ``main`` takes them, read-only."""
         tensors = tensorfile.decode(self._contents[WEIGHTS])
@@ -138,7 +143,7 @@ def _require_listed(manifest: Manifest, layout: container.Layout) -> None:
     present = [entry.name for entry in layout.entries[1:]]
     if listed != present:
         raise MalformedError(f"it holds {present} where its manifest lists {listed}")
-    known = {NOTICE, CHECK, manifest.code.file, WEIGHTS}
+    known = {NOTICE, CHECK, *manifest.code.files, WEIGHTS}
     if missing := known - set(present):
         raise MalformedError(f"it has no {min(missing)}")
     if (extra := set(present) - known) and not manifest_json.is_newer(manifest):

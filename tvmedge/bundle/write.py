@@ -37,9 +37,9 @@ _Pieces = list[bytes | memoryview]
 class BundleContents:
     """Everything a bundle is made from.
 
-    ``library`` is the content of the file ``code.file``; ``weights`` holds the
-    tensors that ``code.weights`` orders; ``check_inputs`` and ``check_outputs``
-    are keyed by the model's original names and match ``signature``; ``notice``
+    ``library`` is the content of the file ``code.file``, ``program`` of ``code.program``'s;
+    ``weights`` holds the tensors that ``code.weights`` orders; ``check_inputs`` and
+    ``check_outputs`` are keyed by the model's original names and match ``signature``; ``notice``
     is the text of the licences. The rest goes into the manifest as it is.
     """
 
@@ -56,6 +56,7 @@ class BundleContents:
     check_outputs: Mapping[str, np.ndarray]
     notice: str
     fixed_inputs: tuple[FixedInput, ...] = ()
+    program: bytes | None = None
 
 
 def write_bundle(path: Path, contents: BundleContents) -> Manifest:
@@ -71,10 +72,11 @@ def write_bundle(path: Path, contents: BundleContents) -> Manifest:
     """
     vectors = {consistency.INPUT + name: x for name, x in contents.check_inputs.items()}
     vectors |= {consistency.OUTPUT + name: x for name, x in contents.check_outputs.items()}
+    code = [contents.library, *([] if contents.program is None else [contents.program])]
     files: dict[str, _Pieces] = {
         NOTICE: [contents.notice.encode()],
         CHECK: tensorfile.encode(vectors),
-        contents.code.file: [contents.library],
+        **{name: [piece] for name, piece in zip(contents.code.files, code, strict=True)},
         WEIGHTS: tensorfile.encode(contents.weights),
     }
     manifest = Manifest(

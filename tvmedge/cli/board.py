@@ -49,6 +49,7 @@ def pack(
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     form: Form | None = None,
     extra: Annotated[bool, Parameter(negative=())] = False,
+    bundle: Path | None = None,
     output: Output | None = None,
 ) -> None:
     """Write the folder that a user copies to a board: server, runtime, README.
@@ -65,12 +66,21 @@ def pack(
     extra
         Include TVM's library with sorting and random numbers (1.3 MB), which
         models with TopK, Sort or NonMaxSuppression need.
+    bundle
+        Of a board that loads no libraries (Hexagon): the bundle whose program to write.
     """
     output = (output or Output()).start()
+    spec = find_target(target)
+    if bundle is None:
+        from tvmedge.device.pack import pack_board
 
-    from tvmedge.device.pack import pack_board
+        report = pack_board(spec, out, form=form, extra=extra)
+    elif form is not None or extra:
+        raise InputError("--bundle takes the program that is in it: leave --form and --extra out.")
+    else:
+        from tvmedge.boards.pack_program import pack_bundle
 
-    report = pack_board(find_target(target), out, form=form, extra=extra)
+        report = pack_bundle(spec, bundle, out)
     for file in report.files:
         output.say(f"{file.size:>9}  {file.path}")
     output.say(f"{report.total:>9}  bytes in {report.folder}")

@@ -53,7 +53,8 @@ _DEVICE_CODE = {**UNCHECKED, "tirx.disable_cse_tir": True}  # our pipeline does 
 @dataclass(frozen=True)
 class Code:
     """A shared library and the weights that go with it; ``library`` says how to call one that
-    is freestanding, ``vm_because`` why this is none."""
+    is freestanding, ``vm_because`` why this is none; ``program`` is that library linked with our
+    server, for a board that loads none."""
 
     file: bytes
     weights: Mapping[str, npt.NDArray[np.generic]]
@@ -61,6 +62,7 @@ class Code:
     library: LibraryInfo | None = None
     vm_because: str = ""
     memory: Memory = field(default_factory=Memory)
+    program: bytes | None = None
 
 
 def schedule(

@@ -16,9 +16,10 @@ from tvmedge.bundle import (
     CodeInfo,
     Form,
     ModelInfo,
+    ProgramInfo,
     TargetInfo,
 )
-from tvmedge.compiler.build import schedule
+from tvmedge.compiler.build import Code, schedule
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.forms import FormChoice, code_of
 from tvmedge.compiler.kernel_costs import kernel_costs
@@ -29,6 +30,7 @@ from tvmedge.compiler.reference import CheckVectors, check_vectors
 from tvmedge.compiler.scalar_floats import scalar_floats
 from tvmedge.compiler.simulate_half import half_error
 from tvmedge.compiler.simulate_sums import sums_error
+from tvmedge.device.build_server import linked_server_sha256
 from tvmedge.device.zig import zig_version
 from tvmedge.dtypes import NAMES
 from tvmedge.errors import InputError
@@ -52,6 +54,8 @@ _ROOM, _LEAST_OF_HALF = 4.0, 1e-3
 CODE_FILE = "code/model.so"
 ARCHIVE_FILE = "code/model.a"
 """Where the board loads no libraries."""
+PROGRAM_FILE = "code/program"
+"""That archive, linked with our server."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,7 @@ def compile_frontend(
             precision=options.precision,
             on_cpu=lifted.on_cpu,
             kernels=kernels,
+            program=_program(code),
         ),
         check=check,
         versions=_versions(),
@@ -172,7 +177,12 @@ def compile_frontend(
         check_outputs=vectors.outputs,
         notice=notice(model),
         fixed_inputs=fixed_inputs(model),
+        program=code.program,
     )
+
+
+def _program(code: Code) -> ProgramInfo | None:
+    return None if code.program is None else ProgramInfo(PROGRAM_FILE, linked_server_sha256())
 
 
 def _check(

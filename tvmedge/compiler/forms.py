@@ -15,7 +15,7 @@ from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.library.build import Naming, compile_library
 from tvmedge.compiler.library.interface import prefix_of
 from tvmedge.compiler.library.layout import Layout
-from tvmedge.compiler.library.link import bundled_library
+from tvmedge.compiler.library.link import bundled_library, bundled_program
 from tvmedge.compiler.library.refused import NotStraightLineError
 from tvmedge.compiler.library.sdk import Sdk, write_sdk
 from tvmedge.compiler.memory import Memory
@@ -111,7 +111,8 @@ def code_of(
     file = bundled_library(made.sources(), spec.toolchain)
     info = LibraryInfo(naming.prefix, made.layout.nbytes, naming.threads)
     memory = Memory(made.layout.nbytes, made.layout.lower_bound)
-    return Code(file, made.weights, kernel_count(lifted), info, memory=memory)
+    program = bundled_program(spec, file, naming.prefix)
+    return Code(file, made.weights, kernel_count(lifted), info, memory=memory, program=program)
 
 
 def _threads(asked: int | None, spec: TargetSpec) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -46,6 +47,15 @@ def build_library_server(triple: str) -> Path:
         ToolError: the compiler is missing or fails, or the disk is full.
     """
     return _small_server("library", ("library.h", "library_loaded.h"), triple)
+
+
+def linked_server_sha256() -> str:
+    """The hash of what ``linked_server.link_server`` adds to a library: a host knows by it whether
+    a program that was linked elsewhere speaks as its own would."""
+    digest = hashlib.sha256()
+    for name in ("library_server.c", "library.h", "library_linked.h", *_SHARED):
+        digest.update(name.encode() + b"\0" + (device_sources() / name).read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def build_kernel_server(triple: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ SERVERS = {
     Serves.KERNELS: KERNEL_SERVER,
 }
 """The file of each server in a board folder."""
+PROGRAM_WEIGHTS = "weights.safetensors"
+"""Beside a server with a model inside, what that is given at its start."""
 EXTRA = "lib/libtvm_runtime_extra.so"
 OPENCL = "lib/libtvmedge-opencl.so"
 
@@ -52,6 +55,13 @@ Over ssh nothing needs to be copied: tvmedge run BUNDLE --board ssh://USER@BOARD
 By hand, without an open port: scp -r {folder} USER@BOARD:tvmedge-board, then a host starts
 ssh USER@BOARD tvmedge-board/tvmedge-session -- tvmedge-board/tvmedge-library-server
 It runs freestanding libraries (tvmedge compile --form library) and needs the board's libc only.
+"""
+
+_README_PROGRAM = """\
+tvmedge-server is a model linked with tvmedge's server, a static Linux program for {target}.
+tvmedge run BUNDLE --board emulated starts the same; by hand: qemu-hexagon -cpu v67 tvmedge-server
+It takes packets on stdin and answers on stdout (library_server.c of tvmedge says which);
+weights.safetensors, where there is one, is what its packet 'W' wants.
 """
 
 
@@ -89,10 +99,7 @@ def pack_board(
         ToolError: the download or the compiler fails, or the disk is full.
     """
     forms = _forms(spec, form)
-    if out.exists() and not _replaceable(out):
-        raise InputError(
-            f"'{out}' exists and is not a board folder made by tvmedge: name another one."
-        )
+    _require_replaceable(out)
     runtime = ensure_runtime(_platform(spec)) if Form.VM in forms else None
     # Not out.name alone: "." and "DIR/" have none.
     with atomic_folder(out.resolve()) as fresh, disk_errors(out):
@@ -101,6 +108,29 @@ def pack_board(
         if Form.LIBRARY in forms:
             _add(build_library_server(spec.toolchain.triple), fresh / LIBRARY_SERVER)
         _add_rest(spec, fresh, out.resolve().name, forms)
+    return _report(out)
+
+
+def pack_program(spec: TargetSpec, files: Mapping[str, memoryview], out: Path) -> PackReport:
+    """Write the folder of a board that loads no libraries to ``out``, replacing an earlier one:
+    ``files`` by name, of which SERVER is a program with a model inside.
+
+    Raises:
+        InputError: ``out`` holds something else.
+        ToolError: the disk is full.
+    """
+    _require_replaceable(out)
+    with atomic_folder(out.resolve()) as fresh, disk_errors(out):
+        for name, content in files.items():
+            (fresh / name).write_bytes(content)
+        (fresh / SERVER).chmod(0o755)
+        readme = _README_PROGRAM.format(target=spec.name)
+        (fresh / "README").write_text(readme, encoding="utf-8")
+        write_sums(fresh)
+    return _report(out)
+
+
+def _report(out: Path) -> PackReport:
     sizes = ((path, path.stat().st_size) for path in sorted(out.rglob("*")) if path.is_file())
     files = tuple(PackedFile(path.relative_to(out).as_posix(), size) for path, size in sizes)
     return PackReport(out, files, sum(file.size for file in files))
@@ -174,9 +204,10 @@ def _forms(spec: TargetSpec, form: Form | None) -> frozenset[Form]:
     else:
         forms = {Form.LIBRARY} if spec.compile_only else {Form.LIBRARY, Form.VM}
     if not spec.toolchain.loader:
+        carried = "give --bundle FILE, or " if "linux" in spec.toolchain.triple else ""
         raise InputError(
-            f"Target {spec.name} has no board folder: its programs are linked with the model "
-            "(tvmedge compile --sdk DIR)."
+            f"Target {spec.name} has no board folder: its programs are linked with the model: "
+            f"{carried}link one of your own (tvmedge compile --sdk DIR)."
         )
     if Form.LIBRARY in forms and "-nostdlib" in spec.toolchain.flags:
         raise InputError(
@@ -231,11 +262,18 @@ def _platform(spec: TargetSpec) -> str:
     return spec.runtime.platform
 
 
+def _require_replaceable(out: Path) -> None:
+    if out.exists() and not _replaceable(out):
+        raise InputError(
+            f"'{out}' exists and is not a board folder made by tvmedge: name another one."
+        )
+
+
 def _replaceable(out: Path) -> bool:
-    """Whether ``out`` is an empty folder or one that only ``pack_board`` fills."""
+    """Whether ``out`` is an empty folder or one that only this file's functions fill."""
     if not out.is_dir():
         return False
     names = {path.name for path in out.iterdir()}
     servers = {SERVER, LIBRARY_SERVER}
-    ours = {*servers, SESSION, "lib", "licences", "README", SUMS}
+    ours = {*servers, SESSION, PROGRAM_WEIGHTS, "lib", "licences", "README", SUMS}
     return not names or (names <= ours and SUMS in names and bool(names & servers))

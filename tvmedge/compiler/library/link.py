@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tvmedge.compiler.library.build import Sources
 from tvmedge.compiler.link import linker
+from tvmedge.device.linked_server import link_server
 from tvmedge.device.zig import zig_archive, zig_cc
 from tvmedge.resources import device_sources, disk_errors
-from tvmedge.targeting import Toolchain
+from tvmedge.targeting import TargetSpec, Toolchain
 
 _INCLUDED = (Path(__file__).parent, device_sources())  # pool.h, sha256.h
 _OBJECT = ("-std=gnu23", "-O2", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-c")
@@ -25,6 +26,23 @@ def bundled_library(sources: Sources, toolchain: Toolchain) -> bytes:
     """
     make = shared_library if toolchain.loader else static_library
     return make(sources, toolchain)
+
+
+def bundled_program(spec: TargetSpec, archive: bytes, prefix: str) -> bytes | None:
+    """The archive linked with our server, for the bundle of a board that loads no libraries.
+
+    None for one that loads them, and for one without an operating system, where a program is
+    its owner's (the machine that QEMU imitates gets one when it runs).
+
+    Raises:
+        ToolError: zig is missing or failed, or the disk is full.
+    """
+    if spec.toolchain.loader or (spec.emulator and spec.emulator.machine):
+        return None
+    with disk_errors(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "program"
+        link_server(spec, archive, prefix, program)
+        return program.read_bytes()
 
 
 def shared_library(sources: Sources, toolchain: Toolchain) -> bytes:
