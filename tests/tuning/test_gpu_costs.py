@@ -93,7 +93,7 @@ def test_time_on_a_board_s_device(
 
 
 @pytest.mark.usefixtures("_device")
-@pytest.mark.parametrize("way", ["ssh", "gateway"])
+@pytest.mark.parametrize("way", [pytest.param("ssh", marks=pytest.mark.slow), "gateway"])
 def test_time_on_a_device_in_a_session(
     way: str,
     net: Path,

@@ -73,7 +73,10 @@ def test_a_session_computes_what_it_times(
             board.close()
 
 
-@pytest.mark.parametrize("kind", WAYS[:2])
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param("ssh", marks=needs_ssh), pytest.param("gateway", marks=pytest.mark.slow)],
+)
 def test_what_a_candidate_does_is_its_own_fault(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

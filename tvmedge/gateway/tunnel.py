@@ -23,6 +23,7 @@ _FROM_CLIENT, _FROM_BOARD = b"DHEKFPG", b"DHTSXF"
 _SILENCE_S = 30.0
 _GRACE_S = 5.0  # a session ends itself two seconds after its host has gone
 
+_CLIENT_GONE = "ended: the client went away"
 _PIPE_BYTES = 1 << 20
 _WORDS = 4096
 
@@ -47,7 +48,7 @@ class Tunnel:
         self._sent = self._received = 0
         self._started = self._told = self._failed = False
         self._reason = ""
-        self._writing = 0.0
+        self._writing = self._gone = 0.0
         self._heard = {"client": time.monotonic(), "board": time.monotonic()}
         self._carrying: asyncio.Future[list[None]] | None = None
 
@@ -66,6 +67,8 @@ class Tunnel:
         """End it where one side is silent, or the client takes nothing."""
         if self._writing and time.monotonic() > self._writing + _SILENCE_S:
             self.stop("ended: the client reads no more")
+        if self._gone and time.monotonic() > self._gone + _GRACE_S:
+            self.stop(_CLIENT_GONE)  # and the board is out of reach
         for who, heard in self._heard.items():
             if time.monotonic() > heard + _SILENCE_S and not self._client.closed():
                 self.stop(f"was ended (the {who} was silent for {_SILENCE_S:g} s)")
@@ -141,6 +144,7 @@ class Tunnel:
             self._over(f"refused the host: {error}")
         except StreamClosedError:
             board.close()  # the session hears of that, and tells how it ends
+            self._gone = time.monotonic()
 
     async def _to_client(self, board: PipeIOStream) -> None:
         try:
@@ -156,7 +160,7 @@ class Tunnel:
             self._over(f"is no session: {error}")
         except StreamClosedError:
             if self._client.closed():
-                self._over("ended: the client went away")
+                self._over(_CLIENT_GONE)
             self._failed = not self._started
             self._over("ended without a word" if self._started else "started no session")
 
