@@ -321,6 +321,20 @@ def test_what_is_kept_outlives_it_and_what_is_shown_does_not_change(
     assert ended.text.count("Read-only file system") == 2
 
 
+def test_places_behind_links_are_there(folder: Path, tmp_path: Path) -> None:
+    """As in a cache whose folders are links to a larger disk."""
+    for name in ("kept", "shown"):
+        (tmp_path / "disk" / name).mkdir(parents=True)
+        (tmp_path / name).symlink_to(tmp_path / "disk" / name)
+    (tmp_path / "disk/shown/file").write_text("content")
+    kept, shown = tmp_path / "kept", tmp_path / "shown"
+    script = f"cat {shown}/file; echo new > {kept}/file; echo x > {shown}/file"
+    ended = ran(script, "--show", str(shown), "--keep", str(kept), folder=folder)
+    assert ended.data == b"content"
+    assert (tmp_path / "disk/kept/file").read_text() == "new\n"
+    assert "Read-only file system" in ended.text
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[], ["--"], ["--memory-mb"], ["--memory-mb", "-1", "--", "true"], ["--no", "1", "--", "x"]],

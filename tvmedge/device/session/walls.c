@@ -87,6 +87,16 @@ static int show_all(const char *root, const char *const *paths, int read_only) {
   return 0;
 }
 
+// The same for places that were named to us: a link is shown with what it leads to.
+static int show_named(const char *root, const char *const *paths, int read_only) {
+  for (; *paths != NULL; paths++) {
+    char path[PATH_MAX];
+    if (show(root, *paths, read_only) != 0) return -1;
+    if (realpath(*paths, path) != NULL && show(root, path, read_only) != 0) return -1;
+  }
+  return 0;
+}
+
 // The files and folders that the command names, and the libraries beside a program.
 static int show_program(const char *root, char *const *program) {
   for (; *program != NULL; program++) {
@@ -113,8 +123,8 @@ static int build(const char *root, const Options *options) {
     snprintf(place, sizeof place, "%s%s", root, kLinks[i][0]);
     if (symlink(kLinks[i][1], place) != 0) return -1;
   }
-  if (show_all(root, kDrivers, 0) != 0 || show_all(root, options->places.kept, 0) != 0) return -1;
-  if (show_all(root, options->places.shown, 1) != 0) return -1;
+  if (show_all(root, kDrivers, 0) != 0 || show_named(root, options->places.kept, 0) != 0) return -1;
+  if (show_named(root, options->places.shown, 1) != 0) return -1;
   return show_program(root, options->program);
 }
 
