@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ def made(tmp_path: Path) -> Made:
     return lambda source: written(source, target("host"), tmp_path)
 
 
+_LOOP = 7.0  # seconds
+
+
 class _Clock(Worker):
     """Samples as a core would give them that is so much slower."""
 
@@ -34,8 +38,11 @@ class _Clock(Worker):
     def call(self, work: Any, *args: Any, seconds: float) -> Any:
         *_, code, beside = args
         return tuple(
-            [self._costs[one.library] * self.slower * noise for noise in (1.5, 1.0, 1.1, 1.0)]
-            for one in (code, beside)
+            [cost * self.slower * noise for noise in (1.5, 1.0, 1.1, 1.0)]
+            for cost in (
+                self._costs[code.library],
+                self._costs[beside.library] if beside else _LOOP,
+            )
         )
 
 
@@ -48,6 +55,18 @@ def test_a_slower_clock_is_none_of_a_candidates_doing(made: Made) -> None:
         assert source.cost(better, clock).value == pytest.approx(2.0)
         assert source.cost(better, clock).spread > 0
         assert source.cost(first, clock).value == pytest.approx(3.0)
+
+
+def test_kernels_are_compared_at_one_clock(made: Made) -> None:
+    one = made("x[0] = 1;")
+    other = dataclasses.replace(made("x[1] = 1;"), arguments=(*one.arguments, *one.arguments))
+    clock = _Clock({one.library(): 3.0, other.library(): 2.0})
+    with WallTime() as source:
+        assert source.cost(one, clock).value == 3.0
+        clock.slower = 1.12
+        assert source.cost(other, clock).value == pytest.approx(2.0)
+        clock.slower = 0.9
+        assert source.cost(other, clock).value == pytest.approx(2.0)
 
 
 def test_it_times_what_it_runs_and_goes_on_after_a_crash(made: Made) -> None:

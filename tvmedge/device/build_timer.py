@@ -12,7 +12,8 @@ _FLAGS = ("-std=gnu11", "-O2", "-fPIC", "-shared", "-s", "-Wall", "-Wextra", "-W
 
 
 def build_timer() -> Path:
-    """A shared library with ``tvmedge_time_calls`` (time_calls.c), from the cache if it is there.
+    """A shared library with ``tvmedge_time_calls`` and the loop ``tvmedge_clock`` (time_calls.c),
+    from the cache if it is there.
 
     Raises:
         ToolError: the compiler is missing or fails, or the disk is full.

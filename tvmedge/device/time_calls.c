@@ -28,3 +28,18 @@ uint64_t tvmedge_time_calls(void *kernel, void *const *given, uint64_t count, ui
         for (uint64_t i = 0; i < calls; i++) long_call(EIGHT(0), EIGHT(8), EIGHT(16), EIGHT(24));
     return now_ns() - start;
 }
+
+#ifdef __AVX512F__
+#define WHOLE __attribute__((__min_vector_width__(512)))
+#else
+#define WHOLE
+#endif
+
+/* What tells how fast the core is: multiply-adds of wide vectors, as most kernels do, no memory. */
+WHOLE void tvmedge_clock(void) {
+    typedef float wide __attribute__((vector_size(64)));
+    wide sums[8] = {0};
+    for (int turn = 0; turn < 2000; turn++)
+        for (int i = 0; i < 8; i++) sums[i] = sums[i] * 0.5f + 0.25f;
+    for (int i = 0; i < 8; i++) __asm__ volatile("" : : "m"(sums[i]));
+}

@@ -3,10 +3,13 @@
 A core's clock changes while one searches: AVX-512 code here took 1.12 times as long for seconds on
 end. So every candidate takes turns with the first one of its kernel, which tells how fast the core
 is: the cost is the ratio of their fastest calls, times what the first one took when it was new.
+That one took turns with a loop of multiply-adds, so that costs of two kernels, which may be two
+answers to one question, are of one clock, too: the first that the source met.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import time
 from collections.abc import Callable
@@ -28,7 +31,7 @@ _MOST_ARGUMENTS = 32  # of time_calls.c
 _SAMPLE_S = 200e-6  # calls timed together take so long, at least
 _SECONDS = 0.02  # that a candidate is run for
 _SAMPLES = range(5, 61)
-_AGAIN = 3  # times that the first candidate of a kernel is run again
+_FIRST = 4  # times that the first candidate of a kernel is run
 _LIMIT_S = 20.0
 
 
@@ -42,7 +45,7 @@ class _Code:
 
 @dataclass(frozen=True)
 class _Gauge:
-    """What all candidates of a kernel are compared with: ``code`` took ``seconds`` at first."""
+    """What all candidates of a kernel are compared with: ``code`` takes ``seconds``."""
 
     code: _Code
     seconds: float
@@ -61,47 +64,61 @@ class WallTime(TimedHere):
         """``core``: the processor to measure on, the last one by default."""
         super().__init__(core)
         self._gauges: dict[tuple[Argument, ...], _Gauge] = {}
+        self._loop: float | None = None
+        """Seconds of ``tvmedge_clock`` when the first kernel was timed."""
 
     def cost(self, candidate: BuiltCandidate, worker: Worker) -> Cost:
-        """Of a call at the clock that the kernel's first candidate met."""
+        """Of a call at the clock that the source's first candidate met."""
         if len(candidate.arguments) + len(candidate.scratch) > _MOST_ARGUMENTS:
             raise CandidateError(f"takes more than {_MOST_ARGUMENTS} tensors")
         code = _Code(candidate.library(), candidate.scratch)
         gauge = self._gauges.get(candidate.arguments)
-        beside = code if gauge is None else gauge.code
-        what = str(build_timer()), candidate.arguments, code, beside
-        own, others = worker.call(_in_turns, *what, seconds=_LIMIT_S)
         if gauge is None:
-            for _ in range(_AGAIN):  # whatever disturbs it now would be in every cost
-                others += worker.call(_in_turns, *what, seconds=_LIMIT_S)[1]
-            gauge = self._gauges[candidate.arguments] = _Gauge(code, min(others))
-            own = others
+            own = self._first(candidate.arguments, code, worker)
+            self._gauges[candidate.arguments] = _Gauge(code, min(own))
+            return fastest(own)
+        what = str(build_timer()), candidate.arguments, code, gauge.code
+        own, others = worker.call(_in_turns, *what, seconds=_LIMIT_S)
         scale = gauge.seconds / min(others)
         return fastest([scale * seconds for seconds in own])
 
+    def _first(self, arguments: tuple[Argument, ...], code: _Code, worker: Worker) -> list[float]:
+        """Samples of a kernel's first candidate, beside the loop."""
+        what = str(build_timer()), arguments, code, None
+        own: list[float] = []
+        for _ in range(_FIRST):  # whatever disturbs it now would be in every cost
+            seconds, loops = worker.call(_in_turns, *what, seconds=_LIMIT_S)
+            self._loop = self._loop or min(loops)
+            own += [self._loop / min(loops) * one for one in seconds]
+        return own
+
 
 def _in_turns(
-    timer: str, arguments: tuple[Argument, ...], code: _Code, beside: _Code
+    timer: str, arguments: tuple[Argument, ...], code: _Code, beside: _Code | None
 ) -> tuple[list[float], list[float]]:
-    """Seconds of one call of each code, in samples that alternate. In the worker."""
+    """Seconds of one call of each code, in samples that alternate; of the loop where there is none
+    ``beside``. In the worker."""
     tensors = _tensors(arguments)
-    with (
-        loaded(code.library) as made,
-        loaded(beside.library) as other,
-    ):
-        one, two = (
-            _calls(_timer(timer), library, [*tensors, *map(aligned, each.scratch)])
-            for library, each in ((made, code), (other, beside))
-        )
-        return _timed(one, two)
+    with contextlib.ExitStack() as opened:
+
+        def timed(what: _Code) -> Callable[[int], float]:
+            library = opened.enter_context(loaded(what.library))
+            memory = [*tensors, *map(aligned, what.scratch)]
+            return _calls(_timer(timer), library[SYMBOL], memory)
+
+        if beside is None:
+            return _timed(timed(code), _calls(_timer(timer), ctypes.CDLL(timer).tvmedge_clock, []))
+        return _timed(timed(code), timed(beside))
 
 
 def _calls(
-    run: ctypes._NamedFuncPointer, made: ctypes.CDLL, memory: list[npt.NDArray[np.uint8]]
+    run: ctypes._NamedFuncPointer,
+    function: ctypes._NamedFuncPointer,
+    memory: list[npt.NDArray[np.uint8]],
 ) -> Callable[[int], float]:
     """What gives the mean seconds of a number of calls."""
     given = (ctypes.c_void_p * len(memory))(*(array.ctypes.data for array in memory))
-    kernel = ctypes.cast(made[SYMBOL], ctypes.c_void_p)
+    kernel = ctypes.cast(function, ctypes.c_void_p)
     return lambda calls: float(run(kernel, given, len(memory), calls)) * 1e-9 / calls
 
 
