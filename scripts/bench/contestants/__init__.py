@@ -9,7 +9,7 @@ from scripts.bench.contestants.ncnn import Ncnn
 from scripts.bench.contestants.on_opencl import TvmEdgeOpenCl, UpstreamOpenCl
 from scripts.bench.contestants.onnx_runtime import OnnxRuntime
 from scripts.bench.contestants.open_vino import OpenVino
-from scripts.bench.contestants.ours import TvmEdge, TvmEdgeVm
+from scripts.bench.contestants.ours import TvmEdge, TvmEdgeTuned, TvmEdgeVm
 from scripts.bench.contestants.sdk import TvmEdgeSdk
 from scripts.bench.contestants.upstream_tvm import UpstreamTvm
 
@@ -17,6 +17,7 @@ _ALL: tuple[type[Contestant], ...] = (
     TvmEdge,
     TvmEdgeVm,
     TvmEdgeSdk,
+    TvmEdgeTuned,
     OnnxRuntime,
     OpenVino,
     LiteRt,
@@ -27,6 +28,6 @@ _ALL: tuple[type[Contestant], ...] = (
     UpstreamOpenCl,
 )
 CONTESTANTS = {contestant.name: contestant for contestant in _ALL}
-OURS = (TvmEdge.name, TvmEdgeVm.name, TvmEdgeSdk.name)
+OURS = (TvmEdge.name, TvmEdgeVm.name, TvmEdgeSdk.name, TvmEdgeTuned.name)
 ON_OPENCL = (TvmEdgeOpenCl.name, UpstreamOpenCl.name)
 """Ours and upstream's, which take no part on the CPU."""

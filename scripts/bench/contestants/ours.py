@@ -30,18 +30,7 @@ class TvmEdge(Contestant):
 
     @classmethod
     def convert(cls, source: Source, folder: Path) -> Path:
-        command = [sys.executable, "-m", "tvmedge", "compile", str(source.model)]
-        command += ["-t", cls.target, "-o", str(folder)]
-        done = subprocess.run(
-            [*command, f"--check-input={source.inputs}", *cls.options, *source.flags],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            lines = done.stderr.strip().splitlines()  # TVM's own warnings may come last
-            raise RefusedError(([x for x in lines if x.startswith("tvmedge: ")] or lines)[-1])
-        return next(folder.glob("*.tvmedge"))
+        return compiled(source, folder, cls.target, cls.options)
 
     def prepare(self) -> None:
         os.environ["TVM_NUM_THREADS"] = str(self.threads)
@@ -72,3 +61,29 @@ class TvmEdgeVm(TvmEdge):
 
     name = "tvmedge-vm"
     options = ("--form=vm",)
+
+
+class TvmEdgeTuned(TvmEdge):
+    """With the records of a search (scripts/bench_tuned.py), which makes its form."""
+
+    name = "tvmedge-tuned"
+
+
+def compiled(source: Source, folder: Path, target: str, options: Sequence[str]) -> Path:
+    """The bundle that ``tvmedge compile`` makes in ``folder``.
+
+    Raises:
+        RefusedError: it refuses the model.
+    """
+    command = [sys.executable, "-m", "tvmedge", "compile", str(source.model)]
+    command += ["-t", target, "-o", str(folder)]
+    done = subprocess.run(
+        [*command, f"--check-input={source.inputs}", *options, *source.flags],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()  # TVM's own warnings may come last
+        raise RefusedError(([x for x in lines if x.startswith("tvmedge: ")] or lines)[-1])
+    return next(folder.glob("*.tvmedge"))

@@ -9,7 +9,7 @@ from scripts.bench.contestants import OURS
 from scripts.bench.results import Record, mean
 from tvmedge.targeting import target as spec_of
 
-_LIBRARY, _VM, _SDK = OURS
+_LIBRARY, _VM, _SDK, *_ = OURS
 _INTRODUCTION = """\
 # Freestanding libraries in figures
 
