@@ -6,8 +6,8 @@ runs in turns with the untuned model and other runtimes, all on one thread.
 Models that scripts/results/bench_tuned.json has are left out unless ``--again`` is given, so that
 sessions add to it. A row says what each kernel that won something won by, and with which decisions:
 what many of them share belongs into the rules. Run it on a quiet core (docs/benchmarks.md);
-compiling, which needs none, may be a call of its own: what a step leaves for the next one is kept
-in the user's cache.
+compiling, which needs none, may be a call of its own, with as many cores: what a step leaves for
+the next one is kept in the user's cache.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from scripts.bench.models import KIND_OF
 from scripts.bench.results import mean
 from scripts.bench.sources import source
 from scripts.model_import import imported
+from tvmedge.bundle import read_bundle
 from tvmedge.records.best import best
 from tvmedge.records.sources import NONE
 from tvmedge.records.store import Store, open_store
@@ -126,7 +127,9 @@ def _compile(name: str, folder: Path) -> None:
     for ours, records in ((_UNTUNED, NONE), (_TUNED, str(folder / _STORE))):
         shutil.rmtree(folder / ours, ignore_errors=True)
         (folder / ours).mkdir()
-        compiled(given, folder / ours, "host", ["--records", records])
+        made = compiled(given, folder / ours, "host", ["--records", records])
+    if not read_bundle(made).manifest.code.kernels_tuned:
+        sys.exit(f"{name}: no record applies: search and compile with as many cores.")
 
 
 def raced(name: str, folder: Path) -> dict[str, Any]:

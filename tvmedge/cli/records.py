@@ -22,6 +22,11 @@ app.command(
     name="replay",
     help="Build, check and measure stored schedules again, as after an upgrade.",
 )
+app.command(
+    "tvmedge.cli.records_database:database",
+    name="database",
+    help="Write stored schedules as a database of TVM's MetaSchedule.",
+)
 
 
 @Parameter(name="*")

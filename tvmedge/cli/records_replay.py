@@ -58,13 +58,10 @@ def replay(model: Path, /, *, options: Options, output: Output | None = None) ->
     if options.most < 1:
         raise InputError("--most has to be at least 1.")
 
-    from tvmedge.model.failures import failures_named
-    from tvmedge.model.importer import import_model
     from tvmedge.model.inputs import parse_inputs
     from tvmedge.model.load import load
-    from tvmedge.model.prepare.bind_values import bind_values
     from tvmedge.tuning import replay as stored
-    from tvmedge.tuning.tasks import tasks_of
+    from tvmedge.tuning.tasks import tasks_of_model
     from tvmedge.versions import require_tvm
 
     require_tvm()
@@ -72,9 +69,7 @@ def replay(model: Path, /, *, options: Options, output: Output | None = None) ->
     with contextlib.ExitStack() as opened:
         store = opened.enter_context(InStore(records=options.records).open())
         source = opened.enter_context(cost_source(options.cost, options.board, spec))
-        imported = import_model(bind_values(load(model), given.values), given.shapes)
-        with failures_named(imported.model, f"replayed for {spec.name}"):
-            tasks = tasks_of(imported.module, spec, source.name, options.winograd)
+        tasks = tasks_of_model(load(model), given, spec, source.name, options.winograd)
         done = stored.replay(
             tasks,
             spec,

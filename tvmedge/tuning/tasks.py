@@ -12,6 +12,11 @@ from tvm.tirx.buffer import BufferType
 
 from tvmedge.compiler.passes.functions import called
 from tvmedge.compiler.pipelines import run_phases, unscheduled_kernels
+from tvmedge.model.failures import failures_named
+from tvmedge.model.importer import import_model
+from tvmedge.model.inputs import GivenInputs
+from tvmedge.model.load import Model
+from tvmedge.model.prepare.bind_values import bind_values
 from tvmedge.records.types import Key
 from tvmedge.scheduling.knobs import Defaults, Knobs, Tracing
 from tvmedge.scheduling.workload import key_of, key_of_question
@@ -76,6 +81,24 @@ def tasks_of(
             for text, options in questions.items()
         ),
     )
+
+
+def tasks_of_model(
+    model: Model,
+    given: GivenInputs,
+    spec: TargetSpec,
+    cost: str,
+    winograd: Winograd = Winograd.F4,
+) -> Tasks:
+    """The tasks of a model with its inputs as ``given``, as ``tasks_of``.
+
+    Raises:
+        InputError: inputs or nodes that cannot be compiled, all named.
+        ToolError: there is no zig.
+    """
+    imported = import_model(bind_values(model, given.values), given.shapes)
+    with failures_named(imported.model, f"tuned for {spec.name}"):
+        return tasks_of(imported.module, spec, cost, winograd)
 
 
 def _kernels(

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tvmedge.model.failures import failures_named
-from tvmedge.model.importer import import_model
-from tvmedge.model.inputs import Shapes, Values
+from tvmedge.model.inputs import GivenInputs, Shapes, Values
 from tvmedge.model.load import Model
-from tvmedge.model.prepare.bind_values import bind_values
 from tvmedge.records.store import Store
 from tvmedge.targeting import TargetSpec
 from tvmedge.tuning.costs.source import CostSource
 from tvmedge.tuning.evaluate import Builders
 from tvmedge.tuning.events import Listen
 from tvmedge.tuning.session import How, Session, TuneResult
-from tvmedge.tuning.tasks import tasks_of
+from tvmedge.tuning.tasks import tasks_of_model
 from tvmedge.types import Winograd
 from tvmedge.versions import require_tvm
 
@@ -53,9 +50,8 @@ def tune_model(
     """
     require_tvm()
     options = options or TuneOptions()
-    imported = import_model(bind_values(model, options.values), options.shapes)
-    with failures_named(model, f"tuned for {spec.name}"):
-        tasks = tasks_of(imported.module, spec, source.name, options.winograd)
+    given = GivenInputs(options.shapes, options.values)
+    tasks = tasks_of_model(model, given, spec, source.name, options.winograd)
     session = Session((model.name, tasks), spec, source, store, options.how, options.listen)
     options.begin(session)
     return session.run(options.builders)

@@ -1,0 +1,77 @@
+"""``tvmedge records database MODEL -t TARGET -o FOLDER``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tvmedge.cli.native_noise import native_noise_logged
+from tvmedge.cli.output import Output
+from tvmedge.cli.records import InStore
+from tvmedge.errors import InputError
+from tvmedge.targeting import target
+from tvmedge.types import Winograd
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which schedules to write, and where."""
+
+    target: Annotated[str, Parameter(name=["--target", "-t"])]
+    "The target's name (see 'tvmedge targets')."
+    out: Annotated[Path, Parameter(name=["--out", "-o"])]
+    "The folder to write: database_workload.json and database_tuning_record.json are replaced."
+    records: str | None = None
+    "The record store; the user's own by default."
+    most: int = 1
+    "How many of a kernel's fastest schedules to write."
+    input: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "As of 'tvmedge compile': NAME:SHAPE or NAME=VALUE."
+    winograd: Winograd = Winograd.F4
+    "As of 'tvmedge compile'."
+
+
+@native_noise_logged()
+def database(model: Path, /, *, options: Options, output: Output | None = None) -> None:
+    """Write stored schedules of a model's kernels as a database of TVM's MetaSchedule.
+
+    Parameters
+    ----------
+    model
+        The ONNX file whose kernels were tuned: records do not hold the kernels themselves.
+    """
+    output = (output or Output()).start()
+    spec = target(options.target)
+    if options.most < 1:
+        raise InputError("--most has to be at least 1.")
+
+    from tvmedge.model.inputs import parse_inputs
+    from tvmedge.model.load import load
+    from tvmedge.tuning.database import write_database
+    from tvmedge.tuning.tasks import tasks_of_model
+    from tvmedge.versions import require_tvm
+
+    require_tvm()
+    given = parse_inputs(options.input)
+    with InStore(records=options.records).open() as store:
+        tasks = tasks_of_model(load(model), given, spec, "", options.winograd)
+        written = write_database(tasks, spec, store, options.out, most=options.most)
+    for kernel, why in written.left_out.items():
+        output.say(f"  left out: {kernel}, {why}")
+    output.say(
+        f"{options.out}: {written.schedules} schedules of {written.kernels} of "
+        f"{len(tasks.tasks)} kernels"
+    )
+    output.document(
+        "records database",
+        {
+            "folder": str(options.out),
+            "kernels": {"total": len(tasks.tasks), "written": written.kernels},
+            "schedules": written.schedules,
+            "left_out": written.left_out,
+        },
+    )
