@@ -29,6 +29,7 @@ from tvmedge.tuning.costs.candidate import BuiltCandidate
 from tvmedge.tuning.costs.source import CandidateError, Cost
 from tvmedge.tuning.events import Event, EventLog, Tried, read_events
 from tvmedge.tuning.session import EXHAUSTED, STOPPED, TRIALS, How, Limits, Session
+from tvmedge.tuning.space import Candidate
 from tvmedge.tuning.tasks import Tasks, tasks_of
 from tvmedge.tuning.workers import WorkError
 
@@ -139,6 +140,33 @@ def test_what_is_resumed_ends_as_what_was_never_stopped(
         for trials in (3, 11, 20):
             _run(_session(tasks, other, trials, resume=True))
         assert set(other.find()) == set(store.find())
+
+
+class _Lucky(CodeSize):
+    """Measures every candidate but the untuned ones too low, once."""
+
+    deterministic = False
+
+    def __init__(self) -> None:
+        self.measured: list[str] = []
+
+    def measure(self, candidate: BuiltCandidate) -> Cost:
+        lucky = candidate.digest not in self.measured and len(self.measured) >= 2
+        self.measured.append(candidate.digest)
+        return Cost(len(candidate.code) * (0.5 if lucky else 1.0), self.unit)
+
+
+def test_luck_does_not_win(tasks: Tasks, store: Store) -> None:
+    two = Tasks(tuple(task for task in tasks.tasks if "dense" in task.kernels[0]), {})
+    limits = Limits(40, threshold=0.0)
+    session = Session(("m", two), HOST, _Lucky(), store, How(batch=4, limits=limits))
+    result = session.run(Here(), Here())
+    for one in result.tasks:
+        stored = [r for r in store.find() if r.key == one.task.key and r.cost is not None]
+        winner = min(stored, key=lambda record: record.cost or 0)
+        candidate = Candidate(winner.rule, winner.decisions)
+        made = build.build(build.Job(build.as_text(one.task.func), HOST, candidate))
+        assert one.best == winner.cost == len(made.code.code)
 
 
 def test_another_seed_is_another_search(tasks: Tasks, store: Store, tmp_path: Path) -> None:

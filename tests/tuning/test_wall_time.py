@@ -78,6 +78,11 @@ def test_it_times_what_it_runs_and_goes_on_after_a_crash(made: Made) -> None:
         assert 0 < source.measure(quick).value < source.measure(slow).value < 1
 
 
+def test_what_others_do_on_the_core_is_none_of_a_candidates_doing(made: Made) -> None:
+    with WallTime() as source:
+        assert source.measure(made("int usleep(unsigned); usleep(20000);")).value < 0.01
+
+
 def test_nothing_is_left_of_a_source_that_ended(made: Made) -> None:
     with WallTime() as source:
         source.measure(made("x[0] = 1;"))

@@ -9,9 +9,10 @@ enum { MOST_ARGUMENTS = 32 };
 typedef void few(EIGHT_POINTERS);
 typedef void many(EIGHT_POINTERS, EIGHT_POINTERS, EIGHT_POINTERS, EIGHT_POINTERS);
 
+/* Time on the core: what others do on it in between, such as our builders, is no part of it. */
 static uint64_t now_ns(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 

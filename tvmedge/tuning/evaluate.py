@@ -111,7 +111,8 @@ class Evaluator:
 
     def in_turns(self, codes: Sequence[Built | None]) -> list[Cost | None]:
         """Measure codes again, one after the other and that several times, so that a clock that
-        drifts does so for all; the least of each. None where one fails now, or is None."""
+        drifts does so for all; the middle one of each, as luck must not count. None where one fails
+        now, or is None."""
         rounds = 1 if self._source.deterministic else _ROUNDS
         found: list[list[Cost]] = [[] for _ in codes]
         for _ in range(rounds):
@@ -119,7 +120,7 @@ class Evaluator:
                 cost = None if code is None else self._again(code)
                 if cost is not None:
                     costs.append(cost)
-        return [min(costs, key=lambda cost: cost.value, default=None) for costs in found]
+        return [_middle(costs) for costs in found]
 
     def _again(self, made: Built) -> Cost | None:
         try:
@@ -134,3 +135,8 @@ class Evaluator:
             return str(error)
         except WorkError as error:
             return f"cannot be checked: {error}"
+
+
+def _middle(costs: Sequence[Cost]) -> Cost | None:
+    ranked = sorted(costs, key=lambda cost: cost.value)
+    return ranked[(len(ranked) - 1) // 2] if ranked else None

@@ -34,7 +34,6 @@ from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, Workers, 
 
 BUILD_S = 60.0
 _AT_STAKE = 0.02  # of the model's cost that an answer is about, to be worth measuring others
-_LEADERS = 4  # measured again before a task's winner is believed
 
 EXHAUSTED = "its space has no more"
 ENOUGH = "little more is to be won"
@@ -264,13 +263,10 @@ class Session:
 
     def _confirm(self, one: Running) -> None:
         """Measure the leader again beside the untuned schedule, in turns: one lucky
-        measurement of many must not win."""
+        measurement of many must not win, nor stay in the store as the best."""
         confirmed: set[Candidate] = set()
-        for _ in range(_LEADERS):
-            leader, first = one.leader, one.first
-            if leader is None or first is None or leader is first:
-                return
-            if candidate_of(leader) in confirmed:
+        while (leader := one.leader) and (first := one.first) and not self.stop.is_set():
+            if leader is first or candidate_of(leader) in confirmed:
                 return
             for record in self._measured_again(one, leader, first):
                 confirmed.add(candidate_of(record))
