@@ -115,11 +115,25 @@ class Serves(str, Enum):
 @dataclass(frozen=True)
 class CpuKernel:
     """A kernel of a GPU's model that runs on the CPU beside it, and the bytes that its calls in a
-    run of the model copy to the CPU and back to the GPU; None where only a run knows."""
+    run of the model take to the CPU and back to the GPU, copied where the two share no memory;
+    None where only a run knows."""
 
     name: str
     bytes_to_cpu: int | None
     bytes_to_gpu: int | None
+
+
+@dataclass(frozen=True)
+class GpuTraffic:
+    """What one run moves between a GPU and the CPU beside it: bytes that are ``copied`` and bytes
+    that both see without a copy (``shared``), and how long moving took, waiting for kernels
+    left out. Inputs and outputs of the model are not among them."""
+
+    copied_to_cpu: int
+    copied_to_gpu: int
+    shared_to_cpu: int
+    shared_to_gpu: int
+    milliseconds: float
 
 
 @dataclass(frozen=True)

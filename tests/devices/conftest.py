@@ -17,6 +17,7 @@ from tvmedge.boards.runtime import load_runtime
 from tvmedge.bundle import write_bundle
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.device.runtime_wheels import ensure_runtime
+from tvmedge.device.zig import zig_cc
 from tvmedge.errors import BoardError
 from tvmedge.targeting import TargetSpec, target
 
@@ -101,3 +102,18 @@ def make_library(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
         return made[name]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def failing_driver(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """This machine's OpenCL driver behind failing_driver.c."""
+    name, source = "libOpenCL.so.1", Path(__file__).with_name("failing_driver.c")
+    folder = tmp_path_factory.mktemp("driver")
+    library, real, nothing = folder / "libfailing.so", folder / name, folder / "nothing.c"
+    nothing.write_text("", encoding="utf-8")
+    options = ["-target", target("host").toolchain.triple, "-shared", "-fPIC"]
+    zig_cc([*options, str(nothing), f"-Wl,-soname,{name}", "-o", str(real)], "a test driver")
+    needed = ["-Wl,--no-as-needed", str(real), "-ldl"]
+    zig_cc([*options, str(source), *needed, "-o", str(library)], "a test driver")
+    real.unlink()  # by its name, the loader finds this machine's
+    return str(library)

@@ -1,5 +1,6 @@
 /* The OpenCL driver of this machine, failing as a GPU's may: FAILING_DRIVER=lost:3 loses the device
-   after three kernels, groups:16 takes groups of 16 items at most, build:1 compiles nothing.
+   after three kernels, groups:16 takes groups of 16 items at most, build:1 compiles nothing,
+   apart:1 shares no memory with the CPU.
    All else is the real driver's, which this library needs, so that its functions are found. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 
 enum { NOT_AVAILABLE = -2, OUT_OF_RESOURCES = -5, BUILD_FAILED = -11, GROUP_SIZE = -54 };
-enum { WORK_GROUP_SIZE = 0x11B0, BUILD_LOG = 0x1183 };
+enum { WORK_GROUP_SIZE = 0x11B0, BUILD_LOG = 0x1183, UNIFIED_MEMORY = 0x1035 };
 
 static const char log_text[] = "internal error of the shader compiler";
 static int started;
@@ -42,6 +43,12 @@ int32_t clEnqueueNDRangeKernel(void *queue, void *kernel, uint32_t axes, const s
   int32_t (*call)(void *, void *, uint32_t, const size_t *, const size_t *, const size_t *, uint32_t,
                   const void *, void *) = real("clEnqueueNDRangeKernel");
   return call(queue, kernel, axes, from, items, group, waits, events, event);
+}
+
+int32_t clGetDeviceInfo(void *device, uint32_t what, size_t size, void *to, size_t *needed) {
+  if (failing("apart") >= 0 && what == UNIFIED_MEMORY && to) return memset(to, 0, size), 0;
+  int32_t (*call)(void *, uint32_t, size_t, void *, size_t *) = real("clGetDeviceInfo");
+  return call(device, what, size, to, needed);
 }
 
 int32_t clFinish(void *queue) {

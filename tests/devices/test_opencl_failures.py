@@ -12,12 +12,9 @@ from tests.devices.parts import Board, listening
 from tests.onnx_models import model, save, tensor
 from tvmedge.cli import main
 from tvmedge.device.pack import SERVER, cached_board
-from tvmedge.device.zig import zig_cc
 from tvmedge.targeting import target
 
 TARGET = "host-opencl"
-REAL = "libOpenCL.so.1"
-SOURCE = Path(__file__).with_name("failing_driver.c")
 ANSWERS = [
     ("lost:2", "could not be started on .*: the device was lost"),
     ("groups:16", "wants groups of .* items, .* takes at most 16"),
@@ -42,31 +39,17 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / f"net-{TARGET}.tvmedge"
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """This machine's driver behind failing_driver.c."""
-    folder = tmp_path_factory.mktemp("driver")
-    library, real, nothing = folder / "libfailing.so", folder / REAL, folder / "nothing.c"
-    nothing.write_text("", encoding="utf-8")
-    options = ["-target", target("host").toolchain.triple, "-shared", "-fPIC"]
-    zig_cc([*options, str(nothing), f"-Wl,-soname,{REAL}", "-o", str(real)], "a test driver")
-    needed = ["-Wl,--no-as-needed", str(real), "-ldl"]
-    zig_cc([*options, str(SOURCE), *needed, "-o", str(library)], "a test driver")
-    real.unlink()  # by its name, the loader finds this machine's
-    return str(library)
-
-
 @pytest.mark.parametrize(("how", "reason"), ANSWERS)
 def test_here(
     how: str,
     reason: str,
-    driver: str,
+    failing_driver: str,
     bundle: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("TVMEDGE_OPENCL_LIBRARY", driver)
+    monkeypatch.setenv("TVMEDGE_OPENCL_LIBRARY", failing_driver)
     monkeypatch.setenv("TVMEDGE_OPENCL_CACHE", str(tmp_path))
     assert main(["run", str(bundle), "--check"]) == 0
     capsys.readouterr()
@@ -78,10 +61,10 @@ def test_here(
 
 @pytest.mark.parametrize(("how", "reason"), ANSWERS[:1])
 def test_on_a_board(
-    how: str, reason: str, driver: str, bundle: Path, capsys: pytest.CaptureFixture[str]
+    how: str, reason: str, failing_driver: str, bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = str(cached_board(target(TARGET)) / SERVER)
-    settings = f"TVMEDGE_OPENCL_LIBRARY={driver}", f"FAILING_DRIVER={how}"
+    settings = f"TVMEDGE_OPENCL_LIBRARY={failing_driver}", f"FAILING_DRIVER={how}"
     with listening(Board("failing", ("env", *settings, server))) as port:
         address = f"tvm://127.0.0.1:{port}"
         assert main(["run", str(bundle), "--check", "--board", address]) == 4

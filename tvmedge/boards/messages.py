@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from tvmedge.boards.pipes import ChannelClosed, Pipes
-from tvmedge.types import KernelCounts
+from tvmedge.types import GpuTraffic, KernelCounts
 
 _JSON_LIMIT = 1 << 20
 _LENGTHS = (struct.Struct("<I"), struct.Struct("<Q"))
@@ -72,6 +72,13 @@ class TimeKernels(msgspec.Struct, frozen=True, tag=True):
     repetitions: int
 
 
+class Traffic(msgspec.Struct, frozen=True, tag=True):
+    """Run the model so often on its present inputs, and tell what a run moves between a GPU and
+    the CPU beside it."""
+
+    repetitions: int
+
+
 class Peak(msgspec.Struct, frozen=True, tag=True):
     """Tell how much memory loading and running the model took."""
 
@@ -97,6 +104,12 @@ class PeakMemory(msgspec.Struct, frozen=True, tag=True):
     kib: int | None
 
 
+class Moved(msgspec.Struct, frozen=True, tag=True):
+    """What a run moved; None where nobody tells."""
+
+    traffic: GpuTraffic | None
+
+
 class Counted(msgspec.Struct, frozen=True, tag=True):
     """What was executed: by the whole model, or by each of its kernels in their order."""
 
@@ -117,8 +130,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     exit_code: int
 
 
-Job = Open | Run | Time | TimeKernels | LastCounts | CountKernels | Peak | Close
-Reply = Done | Times | KernelTimes | PeakMemory | Counted | Failed
+Job = Open | Run | Time | TimeKernels | LastCounts | CountKernels | Traffic | Peak | Close
+Reply = Done | Times | KernelTimes | PeakMemory | Moved | Counted | Failed
 JOBS: msgspec.json.Decoder[Job] = msgspec.json.Decoder(Job)
 REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 Message = TypeVar("Message")

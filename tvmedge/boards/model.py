@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +16,11 @@ from tvmedge.dtypes import carrier
 from tvmedge.errors import BoardError, InputError
 from tvmedge.shapes import resolve
 from tvmedge.tensors.sizes import bind_sizes, default_sizes, resolved
-from tvmedge.types import CallTimes, DeviceKind, Precision
+from tvmedge.types import CallTimes, DeviceKind, GpuTraffic, Precision
 
 _MAIN = "main"
+_TIME_RUNS = "tvmedge.opencl.time_runs"
+_MOVED = "tvmedge.opencl.moved"
 _MISFIT = "match_cast error"  # how TVM's VM says that a shape is not the one it must be
 
 
@@ -69,13 +72,16 @@ class Model:
         """Milliseconds of each of ``repetitions`` runs, timed where the model runs.
 
         One run before them is not counted. From here on no kernel is noted: a machine that notes
-        cannot be told to stop, and notes take time.
+        cannot be told to stop, and notes take time. On a GPU a run is what its user waits for,
+        not what events tell of kernels alone.
         """
         if self._noted:
             self._start(self._machine())
             self._bind()
             self._noted = False
         device = int(self._place.device.dlpack_device_type())
+        if whole_runs := self._on_gpu and self._place.function(_TIME_RUNS):
+            whole_runs(True)
         number, repeat, least_ms, zeros, pause_ms, pause_every, flush = (
             1,
             repetitions,
@@ -118,6 +124,22 @@ class Model:
 
         return collected(once() for _ in range(repetitions))
 
+    def traffic(self, repetitions: int) -> GpuTraffic | None:
+        """What a run moves between a GPU and the CPU beside it: bytes of one, the median of the
+        times; None without a GPU, and on servers that do not tell."""
+        moved = self._place.function(_MOVED) if self._on_gpu else None
+        if moved is None:
+            return None
+        self._invoke(_MAIN)
+        counts = [_numbers(moved())]
+        for _ in range(repetitions):
+            self._invoke(_MAIN)
+            counts.append(_numbers(moved()))
+        *times, last = np.diff(counts, axis=0).tolist()
+        to_cpu, to_gpu, seen, written, _ = last
+        taken = statistics.median(run[-1] for run in [*times, last]) / 1e6
+        return GpuTraffic(to_cpu, to_gpu, seen, written, taken)
+
     def peak_kib(self) -> int | None:
         """The most memory of the board's server that was ever resident, beyond what was before
         weights came; None where it does not tell."""
@@ -128,10 +150,13 @@ class Model:
         """A VM for the model's code."""
         machine = self._code["vm_load_executable"]()
         # Kernels run on the first device, shapes are computed on the CPU.
-        gpu = self._bundle.manifest.target.device is DeviceKind.OPENCL
-        devices = (OPENCL, 0, POOLED) if gpu else ()
+        devices = (OPENCL, 0, POOLED) if self._on_gpu else ()
         machine["vm_initialization"](*devices, CPU, 0, POOLED)
         return machine
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self._bundle.manifest.target.device is DeviceKind.OPENCL
 
     def _start(self, machine: Any) -> None:
         """Run on this VM."""
@@ -174,3 +199,7 @@ class Model:
                 )
             outputs[spec.name] = fetched(tensor, dtype)
         return outputs
+
+
+def _numbers(text: object) -> list[int]:
+    return [int(number) for number in str(text).split()]

@@ -48,6 +48,9 @@ class Place(Protocol):
     def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
         """Make ``tensors`` the arguments of the VM's next runs."""
 
+    def function(self, name: str) -> Function | None:
+        """A function that TVM's runtime has there."""
+
     def require_half(self) -> None:
         """Raises BoardError if the OpenCL device has no float16."""
 
@@ -125,6 +128,10 @@ class Local:
     def bind(self, vm: Any, function: str, tensors: Sequence[Any]) -> None:
         """The VM keeps tensors of its own device as they are."""
         vm["set_input"](function, *tensors)
+
+    def function(self, name: str) -> Function | None:
+        """Of this process."""
+        return global_function(name)
 
     def require_half(self) -> None:
         """Of this machine's first device."""
@@ -219,6 +226,10 @@ class Remote:
             self._bind(vm, function, *tensors)
         else:
             vm["set_input"](function, *tensors)
+
+    def function(self, name: str) -> Function | None:
+        """Of the board's server."""
+        return _optional(self.session, name)
 
     def require_half(self) -> None:
         """Of the board's first device. Older servers do not say: kernels fail to build there."""

@@ -12,10 +12,12 @@ import numpy.typing as npt
 from tvmedge.boards.address import LOCAL, BoardAddress
 from tvmedge.boards.check import CheckReport, check
 from tvmedge.boards.session import SessionOptions, open_session
-from tvmedge.bundle import read_bundle
+from tvmedge.bundle import Bundle, read_bundle
 from tvmedge.errors import InputError
 from tvmedge.tensors import ImageOptions, read_inputs, write_outputs
-from tvmedge.types import Counts
+from tvmedge.types import Counts, GpuTraffic
+
+_TRAFFIC_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,14 @@ class RunRequest:
 @dataclass(frozen=True)
 class RunReport:
     """What came out; ``outputs`` is None when only the check was asked for. ``counts`` are of the
-    last run, where the board counts what it executes."""
+    last run, where the board counts what it executes; ``traffic`` is of a model with kernels on
+    the CPU beside its GPU."""
 
+    bundle: Bundle
     outputs: Mapping[str, npt.NDArray[np.generic]] | None
     check: CheckReport | None
     counts: Counts | None = None
+    traffic: GpuTraffic | None = None
 
 
 def run_bundle(
@@ -69,6 +74,7 @@ def run_bundle(
         checked = check(session, bundle) if request.check else None
         outputs = session.run(inputs) if inputs is not None else None
         counts = session.last_counts() if session.counts_packets else None
+        traffic = session.gpu_traffic(_TRAFFIC_RUNS) if bundle.manifest.code.on_cpu else None
     if request.output and outputs is not None:
         write_outputs(request.output, outputs)
-    return RunReport(outputs, checked, counts)
+    return RunReport(bundle, outputs, checked, counts, traffic)

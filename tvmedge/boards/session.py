@@ -33,6 +33,7 @@ from tvmedge.boards.messages import (
     KernelTimes,
     LastCounts,
     LocalPlace,
+    Moved,
     Open,
     Peak,
     PeakMemory,
@@ -43,6 +44,7 @@ from tvmedge.boards.messages import (
     Time,
     TimeKernels,
     Times,
+    Traffic,
 )
 from tvmedge.boards.process import WorkerProcess
 from tvmedge.boards.relay import PACKET_LIMIT, READY_S, relay_command
@@ -66,7 +68,7 @@ from tvmedge.errors import (
 from tvmedge.shapes import resolve
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.tensors.sizes import bind_sizes, fits, resolved
-from tvmedge.types import CallTimes, Counts, KernelCounts, Serves, TensorSpec
+from tvmedge.types import CallTimes, Counts, GpuTraffic, KernelCounts, Serves, TensorSpec
 from tvmedge.versions import require_tvm
 
 _log = logging.getLogger(__name__)
@@ -207,6 +209,18 @@ class Session:
             raise BoardError(f"Board '{self._address}' sent times of other calls than it made.")
         return CallTimes(reply.kernels, tuple(tuple(run) for run in times.tolist()))
 
+    def gpu_traffic(self, repetitions: int) -> GpuTraffic | None:
+        """What a run moves between a GPU and the CPU beside it, the time as the median of
+        ``repetitions``; None without a GPU, and where nobody tells.
+
+        Raises:
+            BoardError: the model crashed or hung, or the board failed.
+        """
+        seconds = self._timeout_s * (repetitions + 1)
+        reply, _ = self._ask(Traffic(repetitions), "running", seconds)
+        assert isinstance(reply, Moved)
+        return reply.traffic
+
     def peak_memory_kib(self) -> int | None:
         """How much loading and running took at most so far, beyond what was resident before, in
         KiB: of this machine's process, or of the board's server. None where nobody tells, as on
@@ -309,7 +323,7 @@ class Session:
             raise BoardError(
                 f"{board} failed while {doing} the model: {message}{_advice(message)}."
             )
-        assert isinstance(reply, Done | Times | KernelTimes | PeakMemory | Counted)
+        assert isinstance(reply, Done | Times | KernelTimes | PeakMemory | Moved | Counted)
         return reply, tensors
 
     def _lost(self, ending: str, doing: str) -> BoardError:

@@ -30,6 +30,7 @@ from tvmedge.boards.messages import (
     KernelTimes,
     LastCounts,
     LocalPlace,
+    Moved,
     Open,
     Peak,
     PeakMemory,
@@ -39,6 +40,7 @@ from tvmedge.boards.messages import (
     Time,
     TimeKernels,
     Times,
+    Traffic,
 )
 from tvmedge.boards.model import Model
 from tvmedge.boards.opencl import load_opencl
@@ -78,8 +80,8 @@ class Worker:
         if isinstance(job, TimeKernels):
             found = self._model.time_kernels(job.repetitions)
             return KernelTimes(found.kernels), tensorfile.encode({"ms": np.array(found.runs)})
-        if isinstance(job, Peak):
-            return PeakMemory(self._peak_kib()), []
+        if isinstance(job, Peak | Traffic):
+            return PeakMemory(self._peak_kib()) if isinstance(job, Peak) else self._moved(job), []
         if isinstance(job, LastCounts | CountKernels):
             if not isinstance(self._model, LibraryBoard):
                 raise BoardError("nobody counts here")
@@ -96,6 +98,11 @@ class Worker:
         if self._place is not None:
             self._place.close()
             self._place = None
+
+    def _moved(self, job: Traffic) -> Moved:
+        if not isinstance(self._model, Model):
+            return Moved(None)
+        return Moved(self._model.traffic(job.repetitions))
 
     def _peak_kib(self) -> int | None:
         if self._here:

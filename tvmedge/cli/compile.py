@@ -201,12 +201,10 @@ def _library(info: LibraryInfo) -> str:
 
 def _on_cpu(kernel: CpuKernel) -> str:
     if kernel.bytes_to_cpu is None or kernel.bytes_to_gpu is None:
-        copied = "copied there and back"
+        moved = "its tensors go there and back"
     else:
-        copied = (
-            f"{kernel.bytes_to_cpu} bytes copied there, {kernel.bytes_to_gpu} back, in each run"
-        )
-    return f"{kernel.name} runs on the CPU, as no rule puts it on the GPU: {copied}"
+        moved = f"{kernel.bytes_to_cpu} bytes go there and {kernel.bytes_to_gpu} back in each run"
+    return f"{kernel.name} runs on the CPU, as no rule puts it on the GPU: {moved}"
 
 
 def _memory(code: CodeInfo) -> str:

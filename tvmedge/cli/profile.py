@@ -181,6 +181,7 @@ def _brief(found: Profile) -> str:
 def _say_profile(output: Output, found: Profile, verdicts: Sequence[Verdict]) -> None:
     from tvmedge.cli.profile_document import latency_document
     from tvmedge.profiling.sensors.energy import Energy
+    from tvmedge.profiling.traffic import traffic_said
 
     manifest = found.bundle.manifest
     latency = latency_document(found.latency.samples_ms)
@@ -203,6 +204,8 @@ def _say_profile(output: Output, found: Profile, verdicts: Sequence[Verdict]) ->
     planned = manifest.code.activation_bytes
     if planned is not None:
         output.say(f"planned activations {planned / 2**20:.2f} MB")
+    if beside := traffic_said(manifest.code, found.traffic):
+        output.say(beside)
     energy = found.energy
     if isinstance(energy, Energy):
         output.say(

@@ -35,6 +35,7 @@ def profile_document(profile: Profile, verdicts: Sequence[Verdict]) -> dict[str,
         "noise": dataclasses.asdict(profile.noise),
         "packets": packets_document(profile.packets) if profile.packets else None,
         "per_op": per_op_document(profile.per_op) if profile.per_op else None,
+        "gpu_traffic": dataclasses.asdict(profile.traffic) if profile.traffic else None,
         "check": check_document(profile.check),
         "budgets": [{**dataclasses.asdict(one), "ok": one.ok} for one in verdicts],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,14 +139,20 @@ def _code(report: RunReport) -> int:
 
 def _said(output: Output, bundle: Path, board: str, report: RunReport) -> dict[str, Any]:
     """Lines for people; the same as JSON."""
+    from tvmedge.profiling.traffic import traffic_said
+
     for name, array in (report.outputs or {}).items():
         output.say(f"{name}: {'x'.join(map(str, array.shape)) or 'scalar'} {array.dtype}")
     if report.check:
         say_check(output, report.check)
+    said = traffic_said(report.bundle.manifest.code, report.traffic)
+    if said:
+        output.say(said)
     if report.counts:
         say_counts(output, report.counts)
     document: dict[str, Any] = {"bundle": str(bundle), "board": board}
     document["packets"] = counts_document(report.counts) if report.counts else None
+    document["gpu_traffic"] = asdict(report.traffic) if report.traffic else None
     document["outputs"] = [
         {"name": name, "shape": list(array.shape), "dtype": array.dtype.name}
         for name, array in (report.outputs or {}).items()

@@ -23,10 +23,11 @@ from tvmedge.profiling.sensors.noise import Noise, noise, state
 from tvmedge.profiling.sensors.reading import Reader, open_reader
 from tvmedge.profiling.statistics import percentile
 from tvmedge.targeting import target, target_names
-from tvmedge.types import Latency
+from tvmedge.types import GpuTraffic, Latency
 
 _KERNEL_RUNS = 20
 _KERNEL_SECONDS = 2.0
+_TRAFFIC_RUNS = 5
 _NO_SENSORS = {
     BoardKind.EMULATED: "an emulator's clocks, heat and energy are not the device's",
     BoardKind.TVM: "a TVM RPC server tells nothing of its board: reach it by ssh",
@@ -62,6 +63,7 @@ class Profile:
     packets: PacketProfile | None = None
     per_op: PerOp | None = None
     memory: tuple[Resident, ...] = ()
+    traffic: GpuTraffic | None = None
 
     @property
     def emulated(self) -> bool:
@@ -110,6 +112,7 @@ def profile_bundle(
             how = replace(how, runs=1)
         samples, seen = _sampled(session, how, address, reader)
         memory = session.peak_memory_kib()
+        traffic = session.gpu_traffic(_TRAFFIC_RUNS) if bundle.manifest.code.on_cpu else None
         median = percentile(samples.milliseconds, 50)
         kernels = None
         if wanted.per_op:
@@ -133,6 +136,7 @@ def profile_bundle(
         packet_profile(counts) if counted else None,
         kernels,
         watches[0].points if watches else (),
+        traffic,
     )
 
 

@@ -14,7 +14,8 @@ from tvmedge.profiling.roofline import Roofline
 from tvmedge.types import CallTimes, Counts, KernelCost, KernelCounts
 
 _RUNTIME = "vm.builtin."
-_COPIES = "vm.builtin.to_device"
+_ON_CPU, _FOR_GPU, _ON_GPU = (f"tvmedge.opencl.{way}" for way in ("on_cpu", "for_gpu", "on_gpu"))
+_COPIES = ("vm.builtin.to_device", "tvmedge.opencl.")  # the first in older bundles
 _LAST = "last"
 
 
@@ -92,7 +93,7 @@ class PerOp:
         known = [one.moved_bytes for one in found if one.moved_bytes is not None]
         moved = f", {sum(known)} bytes" if len(known) == len(found) else ""
         return (
-            f"copies between CPU and GPU: {sum(one.milliseconds for one in found):.4f} ms"
+            f"between CPU and GPU: {sum(one.milliseconds for one in found):.4f} ms"
             f"{moved} in {sum(one.calls for one in found)} calls"
         )
 
@@ -125,8 +126,8 @@ def per_op(
     for name, mine in places.items():
         cost = known.get(name)
         operations, moved = _of(cost, len(mine))
-        if name == _COPIES:
-            moved = _copied(code)
+        if name.startswith(_COPIES):
+            moved = _between(code, name)
         fraction = None if counted else roofline.fraction(operations, moved, sums[name])
         found.append(
             Operator(
@@ -181,9 +182,13 @@ def _of(cost: KernelCost | None, calls: int) -> tuple[int | None, int | None]:
     return operations, None if cost.moved_bytes is None else calls * cost.moved_bytes
 
 
-def _copied(code: CodeInfo) -> int | None:
-    """Bytes that a run copies between the CPU and the GPU."""
-    each = [size for kernel in code.on_cpu for size in (kernel.bytes_to_cpu, kernel.bytes_to_gpu)]
+def _between(code: CodeInfo, name: str) -> int | None:
+    """Bytes that calls of ``name`` let the CPU see of the GPU's in a run, or the reverse."""
+    each: list[int | None] = []
+    if name not in (_ON_GPU, _FOR_GPU):
+        each += (kernel.bytes_to_cpu for kernel in code.on_cpu)
+    if name not in (_ON_CPU, _FOR_GPU):
+        each += (kernel.bytes_to_gpu for kernel in code.on_cpu)
     known = [size for size in each if size is not None]
     return sum(known) if len(known) == len(each) else None
 

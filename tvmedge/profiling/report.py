@@ -11,6 +11,7 @@ from tvmedge.profiling.page import page
 from tvmedge.profiling.per_op import Operator, PerOp, Role
 from tvmedge.profiling.sensors.energy import Energy
 from tvmedge.profiling.statistics import percentile
+from tvmedge.profiling.traffic import traffic_said
 
 _NOT_KNOWN = "-"
 
@@ -71,6 +72,8 @@ def _facts(profile: Profile) -> list[str]:
     ]
     if profile.emulated:
         found.append("An emulator's times say nothing about the device.")
+    if beside := traffic_said(profile.bundle.manifest.code, profile.traffic):
+        found.append(f"{beside}.")
     energy = profile.energy
     if isinstance(energy, Energy):
         found.append(

@@ -1,7 +1,12 @@
-"""Kernels that no rule of a GPU takes run on the CPU beside it, on copies of their tensors.
+"""Kernels that no rule of a GPU takes run on the CPU beside it, on what both can see.
 
 before: y = call_tir(lstm, (x, w))
-after:  y = to_vdevice(call_tir(lstm, (to_vdevice(x, cpu), to_vdevice(w, cpu))), gpu)
+after:  out = tvmedge.opencl.for_gpu(shape)
+        out = call_tir_inplace(lstm, (on_cpu(x), on_cpu(w), out))
+        y = tvmedge.opencl.on_gpu(out)
+
+These functions are our runtime's (``device/opencl/beside.cc``): where memory is shared and the
+driver maps buffers, nothing is copied.
 """
 
 from __future__ import annotations
@@ -13,8 +18,10 @@ import tvm
 from tvm import relax, tirx
 from tvm_ffi import structural_walk
 
+from tvmedge.compiler.passes.module_copy import copied
 from tvmedge.types import CpuKernel
 
+ON_CPU, FOR_GPU, ON_GPU = (f"tvmedge.opencl.{name}" for name in ("on_cpu", "for_gpu", "on_gpu"))
 _CALL = "relax.call_tir"
 
 
@@ -34,16 +41,10 @@ class HostKernels:
         }
         if not names:
             return module
-        host = self.target.host
-        devices = [relax.VDevice(self.target, 0, "global"), relax.VDevice(host, 0, "global")]
-        result = tvm.IRModule(
-            dict(module.functions.items()),
-            attrs=module.attrs,
-            global_infos={**module.global_infos, "vdevice": devices},
-        )
+        result = copied(module)
         for name in names:
-            result[name] = result[name].with_attr("target", host)
-        mover = _Mover(result, names, devices)
+            result[name] = result[name].with_attr("target", self.target.host)
+        mover = _Mover(result, names)
         for variable, function in module.functions_items():
             if isinstance(function, relax.Function):
                 mover.builder_.update_func(
@@ -73,42 +74,53 @@ def _has_items(func: tirx.PrimFunc) -> bool:
 
 @relax.expr_functor.mutator
 class _Mover(relax.PyExprMutator):  # type: ignore[misc]
-    def __init__(self, module: tvm.IRModule, names: set[str], devices: list[relax.VDevice]) -> None:
+    def __init__(self, module: tvm.IRModule, names: set[str]) -> None:
         super().__init__(module)
         self._names = names
-        self._gpu, self._cpu = devices
         self.found: dict[str, CpuKernel] = {}
 
     def visit_call_(self, call: relax.Call) -> relax.Expr:
         call = self.visit_expr_post_order(call)
         if getattr(call.op, "name", "") != _CALL or call.args[0].name_hint not in self._names:
             return call
-        given = call.args[1].fields
+        given = [self._seen(x) for x in call.args[1].fields]
         (out,) = call.ty_args
         types = list(out.fields) if isinstance(out, tvm.ir.TupleType) else [out]
-        self._note(call.args[0].name_hint, [x.ty for x in given], types)
-        moved = [self._moved(x, self._cpu) for x in given]
-        there = [relax.TensorType(kind.shape, kind.dtype, self._cpu) for kind in types]
-        made = relax.call_tir(call.args[0], moved, there if len(there) > 1 else there[0])
-        result = self.builder_.emit(made)
-        if len(there) == 1:
-            return relax.op.to_vdevice(result, self._gpu)
-        parts = [
-            self._moved(self.builder_.emit(relax.TupleGetItem(result, place)), self._gpu)
-            for place in range(len(there))
+        self._note(call.args[0].name_hint, [x.ty for x in call.args[1].fields], types)
+        written = [
+            self._called(FOR_GPU, kind, kind.shape, tvm.ir.StringImm(str(kind.dtype)))
+            for kind in types
         ]
-        return relax.Tuple(parts)
+        places = [len(given) + number for number in range(len(types))]
+        made = relax.op.call_tir_inplace(
+            call.args[0], [*given, *written], places, [_plain(kind) for kind in types]
+        )
+        result = self.builder_.emit(made)
+        if len(types) == 1:
+            return self._called(ON_GPU, types[0], result)
+        parts = (self.builder_.emit(relax.TupleGetItem(result, i)) for i in range(len(types)))
+        return relax.Tuple(
+            [self._called(ON_GPU, kind, part) for kind, part in zip(types, parts, strict=True)]
+        )
 
-    def _moved(self, value: relax.Expr, device: relax.VDevice) -> relax.Expr:
+    def _seen(self, value: relax.Expr) -> relax.Expr:
         if not isinstance(value.ty, relax.TensorType):
             return value
-        return self.builder_.emit(relax.op.to_vdevice(value, device))
+        return self._called(ON_CPU, value.ty, value)
+
+    def _called(self, name: str, kind: tvm.ir.Type, *arguments: relax.Expr) -> relax.Expr:
+        made = relax.op.call_pure_packed(name, *arguments, ty_args=_plain(kind))
+        return self.builder_.emit(made)
 
     def _note(self, name: str, given: list[tvm.ir.Type], made: list[tvm.ir.Type]) -> None:
         before = self.found.get(name, CpuKernel(name, 0, 0))
         self.found[name] = CpuKernel(
             name, _sum(before.bytes_to_cpu, _bytes(given)), _sum(before.bytes_to_gpu, _bytes(made))
         )
+
+
+def _plain(kind: relax.TensorType) -> relax.TensorType:
+    return relax.TensorType(kind.shape, kind.dtype)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

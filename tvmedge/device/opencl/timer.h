@@ -1,4 +1,4 @@
-// Time as the device's own events tell it.
+// Time as the device's own events tell it, or of whole runs by the CPU's clock.
 #ifndef TVMEDGE_OPENCL_TIMER_H_
 #define TVMEDGE_OPENCL_TIMER_H_
 
