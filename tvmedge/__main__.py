@@ -1,7 +1,5 @@
 """``python -m tvmedge``."""
 
-import sys
+from tvmedge.cli import program
 
-from tvmedge.cli import main
-
-sys.exit(main())
+program()

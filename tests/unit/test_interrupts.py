@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -35,6 +36,43 @@ def test_clean_up_is_not_interrupted_again() -> None:
             time.sleep(4 * Interrupts.AGAIN_S)
             cleaned = True
     assert cleaned and interrupts.seen
+
+
+def test_an_alarm_on_its_way_sets_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes as the timer is taken off: a next one would end the process."""
+    real = signal.setitimer
+
+    def late(which: int, seconds: float) -> None:
+        if not seconds:
+            os.kill(os.getpid(), signal.SIGALRM)
+        real(which, seconds)
+
+    with contextlib.suppress(KeyboardInterrupt), Interrupts():
+        monkeypatch.setattr(signal, "setitimer", late)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_what_a_destructor_swallows_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Swallows:
+        def __init__(self, error: type[BaseException]) -> None:
+            self.error = error
+
+        def __del__(self) -> None:
+            raise self.error
+
+    printed: list[object] = []
+
+    def before(lost: object) -> None:
+        printed.append(type(lost.exc_value))  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(sys, "unraisablehook", before)
+    with Interrupts():
+        Swallows(KeyboardInterrupt)
+        Swallows(ValueError)
+    assert printed == [ValueError]
+    assert sys.unraisablehook is before
 
 
 def test_nothing_stays_armed() -> None:

@@ -7,8 +7,10 @@ Verbs are named here as text and imported when they are called, so that
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
@@ -79,6 +81,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     ExitCode.INTERNAL,
                 )
         return _fail(INTERRUPTED, ExitCode.INTERRUPTED)
+
+
+def program() -> NoReturn:
+    """``main`` as a program. After an interrupt it ends at once: what the interpreter would free at
+    its end, TVM's objects among them, was left in the middle of something, and may crash."""
+    code = main()
+    if code == ExitCode.INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _fail(message: str, code: ExitCode) -> int:
