@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
+from tvm import tirx
 from tvmedge.schedules.rules.cpu.conv import Conv
+from tvmedge.schedules.rules.cpu.move import Move
 from tvmedge.schedules.steps.blocks import has
 
 from tests.cpu_kernels import CORES, compiled, exact, graph, random
@@ -130,6 +132,35 @@ def test_groups_of_any_size(core: str, groups: int, ins: int, outs: int, shuffle
     result, choices = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
     assert max_normalised_error(result, exact(nodes, x, weights, "y")) <= CLOSE
     assert {"conv", "move"} <= {choice.rule for choice in choices.values()}
+
+
+@pytest.mark.parametrize(("width", "by_run"), [(24, True), (40, False)])
+def test_single_channels_whose_lines_overflow_the_l1_move_pixel_by_pixel(
+    width: int, by_run: bool
+) -> None:
+    core = replace(CORES["avx512"], l1_kib=32)
+    x = {"x": random(1, 32, 2, width)}
+    weights = {
+        "w": random(32, 32, 1, 1, seed=1),
+        "parted": np.array([1, 2, 16, 2, width]),
+        "whole": np.array([1, 32, 2, width]),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"]),
+        helper.make_node("Reshape", ["c", "parted"], ["p"]),
+        helper.make_node("Transpose", ["p"], ["t"], perm=[0, 2, 1, 3, 4]),
+        helper.make_node("Reshape", ["t", "whole"], ["s"]),
+        helper.make_node("Conv", ["s", "w"], ["y"]),
+    ]
+    proto = graph(nodes, x, weights, "y")
+    result, _ = compiled(proto, x, core)
+    assert max_normalised_error(result, exact(nodes, x, weights, "y")) <= CLOSE
+    module = import_model(Model("m", Path("m.onnx"), proto, "0", "unknown"), {}).module
+    module = run_phases(unscheduled_kernels(core), module)
+    asked = Tracing(Defaults())
+    kernels = [f for _, f in module.functions_items() if isinstance(f, tirx.PrimFunc)]
+    assert any(Move().apply(kernel, core, asked) for kernel in kernels)
+    assert asked.decisions == (("run_by_run", by_run),)
 
 
 @pytest.mark.parametrize("core", CORES)
