@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from tests.devices.gateway import Gateway, Guest, eventually, local_pool, serving, session_of
 from tests.devices.malformed import bad_early_frame, bad_frame, garbage
 from tvmedge.boards.address import parse_address
-from tvmedge.boards.gateway import pipe
+from tvmedge.boards.gateway import ask, pipe
 from tvmedge.boards.gateway.ask import look
 from tvmedge.boards.gateway.keys import VARIABLE
 from tvmedge.boards.gateway.wire import Look, Reason, Refused
@@ -209,6 +209,15 @@ def test_another_version_is_named(gateway: Gateway) -> None:
         guest.say(Look(999, "pool"))
         answer = guest.hear()
         assert isinstance(answer, Refused) and answer.reason is Reason.VERSION
+
+
+def test_a_client_of_another_version_says_so(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask, "PROTOCOL", 999)
+    said = r"speaks protocol 1 \(tvmedge .*\), this tvmedge 999: use the same version on both"
+    with pytest.raises(BoardError, match=said):
+        looking(gateway, gateway.keys("alice"), monkeypatch)
 
 
 def test_a_lease_is_used_once_and_by_whom_it_was_given_to(gateway: Gateway) -> None:

@@ -18,11 +18,13 @@ from tests.devices.networks import Cable, cable
 from tests.devices.parts import SIZE, alive
 from tests.devices.sshd import SSHD, Server, free_port, ssh_server
 from tvmedge.boards.address import parse_address
+from tvmedge.boards.gateway import pipe
 from tvmedge.boards.gateway.keys import VARIABLE
 from tvmedge.boards.limits import SessionLimits
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.cli import main
 from tvmedge.errors import BoardError
+from tvmedge.gateway.authority import enroll
 
 pytestmark = pytest.mark.skipif(
     os.getuid() != 0 or not shutil.which("ip") or not Path(SSHD).exists(),
@@ -134,16 +136,23 @@ def test_a_board_of_a_gateway_is_unplugged(
         assert len(gateway.log("readmitted")) == 2
 
 
-@pytest.mark.parametrize("way", ["ssh://{}", "tvm://{}:9090"])
+@pytest.mark.parametrize("way", ["ssh://{}", "tvm://{}:9090", "gateway://{}:7443/pool"])
 def test_what_a_firewall_drops_is_told_from_what_is_refused(
-    wire: Cable, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
+    wire: Cable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    way: str,
 ) -> None:
+    enroll(tmp_path / "state", "alice", tmp_path / "alice.pem", 1)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "alice.pem"))
+    monkeypatch.setattr(pipe, "_CONNECT_S", 2.0)
     folder = tmp_path / "ssh"
     folder.mkdir()
     with ssh_server(folder):
         assert main(["doctor", "--board", way.format(wire.nowhere)]) == 4
         dropped = capsys.readouterr().out
-        place = wire.board if "tvm" in way else f"{wire.board}:{free_port()}"
+        place = f"{wire.board}:{free_port()}" if "ssh" in way else wire.board
         assert main(["doctor", "--board", way.format(place)]) == 4
         refused = capsys.readouterr().out
         assert main(["doctor", "--board", way.format("no-such-name.invalid")]) == 4

@@ -143,13 +143,25 @@ def main() -> None:
     _silence_standard_streams()
     threading.Thread(target=_die_with_session, args=(channel.reading,), daemon=True).start()
     worker = Worker()
+    try:
+        _serve(channel, worker)
+        alone = False
+    except ChannelClosed:
+        alone = True
+    worker.close()
+    _reap()
+    if alone:
+        _remove_folder()
+    # Not sys.exit: TVM's objects may outlive the libraries that free them.
+    os._exit(0)
+
+
+def _serve(channel: Channel, worker: Worker) -> None:
+    """Answer jobs until one is to close; raises ChannelClosed where the session is gone."""
     while True:
-        try:
-            job, tensors = channel.receive(JOBS, _TENSORS_LIMIT, None)
-        except ChannelClosed:
-            break
+        job, tensors = channel.receive(JOBS, _TENSORS_LIMIT, None)
         if isinstance(job, Close):
-            break
+            return
         try:
             reply, pieces = worker.answer(job, tensors)
         except TvmEdgeError as error:
@@ -157,10 +169,6 @@ def main() -> None:
         except Exception as error:  # whatever it was, the session must hear of it
             reply, pieces = Failed(error_line(error), int(BoardError.exit_code)), []
         channel.send(reply, pieces)
-    worker.close()
-    _reap()
-    # Not sys.exit: TVM's objects may outlive the libraries that free them.
-    os._exit(0)
 
 
 def _silence_standard_streams() -> None:
@@ -177,8 +185,13 @@ def _die_with_session(channel: int) -> None:
     poller.register(channel, 0)
     poller.poll()
     time.sleep(_GRACE_S)
-    shutil.rmtree(os.environ.get(FOLDER_VARIABLE, ""), ignore_errors=True)
+    _remove_folder()
     os.killpg(0, signal.SIGKILL)
+
+
+def _remove_folder() -> None:
+    """The session's, which cannot do it any more."""
+    shutil.rmtree(os.environ.get(FOLDER_VARIABLE, ""), ignore_errors=True)
 
 
 def _reap() -> None:
