@@ -34,14 +34,18 @@ class _Clock(Worker):
         super().__init__()
         self._costs = seconds
         self.slower = 1.0
+        self.disturbed = 0
+        """Calls in which somebody has the core whenever it is the gauge's turn."""
 
     def call(self, work: Any, *args: Any, seconds: float) -> Any:
         *_, code, beside = args
+        self.disturbed -= 1
+        late = 2.5 if self.disturbed >= 0 else 1.0
         return tuple(
             [cost * self.slower * noise for noise in (1.5, 1.0, 1.1, 1.0)]
             for cost in (
                 self._costs[code.library],
-                self._costs[beside.library] if beside else _LOOP,
+                late * (self._costs[beside.library] if beside else _LOOP),
             )
         )
 
@@ -55,6 +59,16 @@ def test_a_slower_clock_is_none_of_a_candidates_doing(made: Made) -> None:
         assert source.cost(better, clock).value == pytest.approx(2.0)
         assert source.cost(better, clock).spread > 0
         assert source.cost(first, clock).value == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_who_disturbs_the_gauge_makes_no_candidate_fast(times: int, made: Made) -> None:
+    first, other = made("x[0] = 1;"), made("x[1] = 1;")
+    clock = _Clock({first.library(): 3.0, other.library(): 2.9})
+    with WallTime() as source:
+        assert source.cost(first, clock).value == 3.0
+        clock.disturbed = times
+        assert source.cost(other, clock).value == pytest.approx(2.9)
 
 
 def test_kernels_are_compared_at_one_clock(made: Made) -> None:
@@ -76,11 +90,6 @@ def test_it_times_what_it_runs_and_goes_on_after_a_crash(made: Made) -> None:
         with pytest.raises(CandidateError, match="crashed"):  # what is broken is no gauge
             source.measure(made("*(volatile int *)0 = 1;"))
         assert 0 < source.measure(quick).value < source.measure(slow).value < 1
-
-
-def test_what_others_do_on_the_core_is_none_of_a_candidates_doing(made: Made) -> None:
-    with WallTime() as source:
-        assert source.measure(made("int usleep(unsigned); usleep(20000);")).value < 0.01
 
 
 def test_nothing_is_left_of_a_source_that_ended(made: Made) -> None:
