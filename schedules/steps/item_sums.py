@@ -18,13 +18,14 @@ class ItemSums:
     """The loops of a reduction inside of an item: ``reduced`` the outermost that is summed over,
     ``step`` the innermost, which is written out, ``tile`` the tile of sums, its last loop a
     vector. In each turn of ``data``, if given, data is loaded as vectors, which ``pad`` makes, if
-    given."""
+    given. ``turns``, if given, is between the two and written out, too."""
 
     reduced: Loop
     step: Loop
     tile: Sequence[Loop]
     data: Loop | None = None
     pad: Block | None = None
+    turns: Loop | None = None
 
 
 def sums_of_item(schedule: s_tir.Schedule, kernel: Anchored, place: Loop, loops: ItemSums) -> None:
@@ -49,6 +50,8 @@ def sums_of_item(schedule: s_tir.Schedule, kernel: Anchored, place: Loop, loops:
     elif loops.data is not None:
         load_as_vectors(schedule, main, loops.data, scope="local")
     load_as_vectors(schedule, main, loops.step, operand=WEIGHTS, scope="local")
+    if loops.turns is not None:
+        schedule.unroll(loops.turns)
     start = schedule.decompose_reduction(main, loops.reduced)
     write_out(schedule, schedule.get_loops(start)[depth:])
 

@@ -18,6 +18,7 @@ GROUP, MOST_ITEMS = 64, 256  # of a work-group: wanted, and allowed by every dev
 TYPES = ("float32", "float16")  # what is computed with in vectors
 NARROW = 4  # items that a group beside another costs: those of one run together
 RUN = 16  # side by side, whose loads are one: others beside them see the same data again
+MOST_TURNS = 5  # that are written out: a row of the usual windows
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -36,6 +37,13 @@ def picked_group(knobs: Knobs, sizes: Sequence[int], run: int = RUN) -> list[int
         default = min(fits, key=lambda s: -(-size // s) * (s + NARROW))
         group.append(knobs.pick(f"items_{axis}", options, default))
     return group
+
+
+def picked_turns(knobs: Knobs, count: int) -> int:
+    """How many of ``count`` turns of an item's loop are written out: one, unless a search finds
+    better, as drivers unroll by themselves."""
+    options = [turns for turns in range(1, MOST_TURNS + 1) if count % turns == 0]
+    return knobs.pick("written_out", options, 1)
 
 
 def bind_group(schedule: s_tir.Schedule, loop: Loop, size: int, axis: int = 0) -> Loop:

@@ -15,13 +15,15 @@ from tests.devices.gateway import serving
 from tests.devices.parts import Board, listening
 from tests.devices.sshd import SSHD, temporary_ssh_server
 from tests.onnx_models import model, save, tensor
+from tvmedge.boards.emulated import require_emulator
 from tvmedge.boards.gateway.keys import VARIABLE
 from tvmedge.boards.opencl import load_opencl
 from tvmedge.boards.runtime import load_runtime
 from tvmedge.cli import main
 from tvmedge.compiler import pipelines
 from tvmedge.device.pack import SERVER, cached_board
-from tvmedge.errors import TvmEdgeError
+from tvmedge.device.pocl import pocl_options
+from tvmedge.errors import ToolError, TvmEdgeError
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import load
 from tvmedge.scheduling.gpu_items import DeviceKernel
@@ -179,6 +181,52 @@ def _off(store: tirx.BufferStore) -> tirx.BufferStore:
 
 
 @pytest.mark.usefixtures("_device")
+def test_what_is_searched_for_a_gpu(tmp_path: Path) -> None:
+    """Tiles, vectors, what is written out, groups; Winograd's tiles are kernels of their own."""
+    weights = {"w": random(16, 16, 3, 3), "v": random(16, 16, 1, 1), "u": random(576, 20)}
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], pads=[1] * 4),
+        helper.make_node("Conv", ["a", "v"], ["b"]),
+        helper.make_node("Flatten", ["b"], ["c"]),
+        helper.make_node("MatMul", ["c", "u"], ["y"]),
+    ]
+    proto = model(nodes, [tensor("x", [1, 16, 6, 6])], [tensor("y", [1, 20])], weights)
+    imported = import_model(load(save(proto, tmp_path / "net.onnx")), {})
+    found = tasks_of(imported.module, MALI, "gpu-model")
+    (question,) = found.questions
+    assert [name[:5] for name in question.options] == ["direc", "F(2x2", "F(4x4"]
+    asked: set[str] = set()
+    for task in found.tasks:
+        first = Space(task.func, core_of(MALI), pipelines.MALI_RULES).defaults[0]
+        decisions = dict(first.decisions)
+        asked |= set(decisions)
+        if "written_out" in decisions:
+            turns = 3 if first.rule == "conv" and task.kernels == ("conv",) else 4
+            changed = tuple({**decisions, "written_out": turns}.items())
+            job = Job(as_text(task.func), MALI, Candidate(first.rule, changed))
+            assert fault(job, 0) == "", first.rule
+    assert asked >= {"vectors", "columns", "rows", "items_x", "items_y", "written_out", "parts"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_device")
+def test_time_on_an_emulated_board_s_pocl(
+    net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An emulator's time says nothing about a Mali; the way is that of a real board."""
+    try:
+        require_emulator(MALI)
+        pocl_options(MALI)
+        cached_board(MALI)
+    except ToolError as error:
+        pytest.skip(str(error))
+    words = ["--cost", "time", "--board", "emulated"]
+    found = _tuned(net, MALI.name, tmp_path / "records.db", capsys, *words)
+    assert found["cost"]["source"] == "device-time emulated"
+    assert 0 < found["best"] <= found["untuned"]
+
+
+@pytest.mark.usefixtures("_device")
 def test_a_wrong_candidate_is_found_on_the_device(
     net: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,7 +248,7 @@ def test_a_wrong_candidate_is_found_on_the_device(
         (["--cost", "instructions"], "--cost instructions is for CPUs, and kernels for mali-g610"),
         (
             ["--cost", "time", "--board", "gateway://x:1/p"],
-            "are not timed over a gateway: name its",
+            "There are no keys for 'gateway://x:1/p'",
         ),
     ],
 )

@@ -21,7 +21,7 @@ from tvm import tirx
 from tvmedge.schedules.rules.cpu.tiles import Room, image_tile, picked_tile
 from tvmedge.schedules.steps.blocks import anchor, scheduled
 from tvmedge.schedules.steps.item_sums import ItemSums, sums_of_item
-from tvmedge.schedules.steps.items import bind_grid, picked_group, spread_items
+from tvmedge.schedules.steps.items import bind_grid, picked_group, picked_turns, spread_items
 from tvmedge.schedules.steps.loops import extent
 
 from tvmedge.scheduling.knobs import Knobs
@@ -56,6 +56,8 @@ class Conv:
         group = picked_group(knobs, tiles)
         window = (extent(schedule, kh) or 1) * (extent(schedule, kw) or 1)
         apart = knobs.pick("pad_apart", (False, True), window > 1)
+        taps = extent(schedule, kw) or 1
+        turns = picked_turns(knobs, taps if taps > 1 else extent(schedule, ic) or 1)
         knobs.settle()
         kernel = anchor(schedule, main, lambda s, b: spread_items(s, b, core.lanes))
         if kernel.pad is not None and apart:
@@ -63,11 +65,17 @@ class Conv:
         oc, oc_in = schedule.split(oc, [None, tile.vectors])
         oh, oh_in = schedule.split(oh, [None, tile.rows])
         ow, ow_in = schedule.split(ow, [None, tile.columns])
-        schedule.reorder(n, oc, oh, ow, ic, kh, kw, ii, oc_in, oh_in, ow_in, o)
+        if taps > 1:
+            kw, written = schedule.split(kw, [None, turns])
+            summed_over = [ic, kh, kw, written, ii]
+        else:
+            ic, written = schedule.split(ic, [None, turns])
+            summed_over = [ic, written, kh, kw, ii]
+        schedule.reorder(n, oc, oh, ow, *summed_over, oc_in, oh_in, ow_in, o)
         axes = schedule.fuse(oh, ow), schedule.fuse(n, oc)
         place = bind_grid(schedule, list(zip(axes, group, strict=True)))
-        data = kw if extent(schedule, ii) == core.lanes else None
+        data = summed_over[-2] if extent(schedule, ii) == core.lanes else None
         pad = None if apart else kernel.pad
-        loops = ItemSums(ic, ii, (oc_in, oh_in, ow_in, o), data, pad)
+        loops = ItemSums(ic, ii, (oc_in, oh_in, ow_in, o), data, pad, written)
         sums_of_item(schedule, kernel, place, loops)
         return Plan(schedule, f"{tile}, groups of {group[0]}x{group[1]}")

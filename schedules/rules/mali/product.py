@@ -20,7 +20,14 @@ from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, product_tile
 from tvmedge.schedules.steps.blocks import Anchored, anchor, scheduled
 from tvmedge.schedules.steps.item_sums import LANES, ItemSums, depth_of, sums_of_item, write_out
-from tvmedge.schedules.steps.items import GROUP, bind_grid, bind_group, picked_group, spread_items
+from tvmedge.schedules.steps.items import (
+    GROUP,
+    bind_grid,
+    bind_group,
+    picked_group,
+    picked_turns,
+    spread_items,
+)
 from tvmedge.schedules.steps.loops import divisors, extent
 
 from tvmedge.scheduling.knobs import Knobs
@@ -51,11 +58,13 @@ class Product:
         tiles = rows // tile.columns, batch * blocks // tile.vectors
         parts = _picked_parts(knobs, core, tiles[0] * tiles[1], depth)
         group = picked_group(knobs, (tiles[0], tiles[1] * parts))
+        per_part = depth // parts
+        turns = picked_turns(knobs, per_part // LANES if per_part % LANES == 0 else per_part)
         knobs.settle()
         kernel = anchor(schedule, main, lambda s, b: spread_items(s, b, core.lanes))
         if parts > 1:
             kernel = _in_parts(schedule, kernel, parts)
-        _tiled(schedule, kernel, tile, group, len(lead))
+        _tiled(schedule, kernel, tile, group, len(lead), turns)
         shown = f", {parts} parts" if parts > 1 else ""
         return Plan(
             schedule,
@@ -98,18 +107,19 @@ def _in_parts(schedule: s_tir.Schedule, kernel: Anchored, parts: int) -> Anchore
 
 
 def _tiled(
-    schedule: s_tir.Schedule, kernel: Anchored, tile: Tile, group: list[int], lead: int
+    schedule: s_tir.Schedule, kernel: Anchored, tile: Tile, group: list[int], lead: int, turns: int
 ) -> None:
-    """The items of a product whose first ``lead`` loops are no rows."""
+    """The items of a product whose first ``lead`` loops are no rows; ``turns`` are written out."""
     loops = schedule.get_loops(kernel.main)
     outer, (m, c, i), (*part, k) = loops[:lead], loops[lead : lead + 3], loops[lead + 3 :]
     m, m_in = schedule.split(m, [None, tile.columns])
     c, c_in = schedule.split(c, [None, tile.vectors])
     whole = (extent(schedule, k) or 1) % LANES == 0
     k, step = schedule.split(k, [None, LANES if whole else 1])
-    schedule.reorder(*outer, *part, c, m, k, step, m_in, c_in, i)
+    k, written = schedule.split(k, [None, turns])
+    schedule.reorder(*outer, *part, c, m, k, written, step, m_in, c_in, i)
     axes = m, schedule.fuse(*outer, *part, c)
     schedule.reorder(axes[1], m)
     place = bind_grid(schedule, list(zip(axes, group, strict=True)))
-    sums = ItemSums(k, step, (m_in, c_in, i), k if whole else None, kernel.pad)
+    sums = ItemSums(k, step, (m_in, c_in, i), written if whole else None, kernel.pad, written)
     sums_of_item(schedule, kernel, place, sums)
