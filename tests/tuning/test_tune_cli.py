@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -56,6 +57,8 @@ def test_what_is_tuned_compile_applies_and_computes_right(
     assert kernels["tuned"] == len(document["tasks"]) > 0
     assert not kernels["records"]["refused"]
     assert main(["run", "--check", str(tmp_path / "small-host.tvmedge")]) == 0
+    assert main(["tune", *common, "--trials", "4", "--seed", "1"]) == 0
+    assert re.search(r"begins with what \d+ stored candidates teach", capsys.readouterr().out)
 
 
 @pytest.mark.slow

@@ -288,6 +288,7 @@ def _say(output: Output, event: Event, *, bests: bool) -> None:
         output.say(
             f"{len(event.tasks)} kernels to tune for {event.target} by {event.cost}"
             + (f", which ignores {event.blind}" if event.blind else "")
+            + (f"; begins with what {event.learnt} stored candidates teach" * (event.learnt > 0))
         )
         for kernel, why in event.skipped.items():
             output.say(f"  not tuned: {kernel}, {why}")
