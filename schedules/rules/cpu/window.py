@@ -2,16 +2,21 @@
 
 before: for n, c, oh, ow, i, kh, kw: sum
 after:  parallel n, c:
-          pad one plane
-          for oh / R, ow / C:
-            R x C vectors of sums, kh and kw written out where they are small
-            bias, activation, store
+          for strips of rows, or the whole plane if the L1 keeps it:
+            pad the rows of a strip
+            for oh / R, ow / C:
+              R x C vectors of sums, kh and kw written out where they are small
+              bias, activation, store
 """
 
 from __future__ import annotations
 
-from tvm import tirx
-from tvmedge.schedules.steps.blocks import anchor, scheduled
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tvm import s_tir, tirx
+from tvmedge.schedules.steps.blocks import Block, anchor, scheduled, shape
 from tvmedge.schedules.steps.loops import divisors, extent, unroll, vectorize
 from tvmedge.schedules.steps.pads import pad_in_vectors
 
@@ -25,6 +30,8 @@ ENOUGH_SUMS = 8  # hide the latency of a multiply-add; more only save loads
 SMALL_WINDOW = 5
 SMALL_ROW = 7
 MOST_ROWS, MOST_PLANES = 4, 4
+FLOAT = 4  # bytes
+IMAGE_AXES = 5
 MOST_WRITTEN_OUT = 9  # multiply-adds for a sum: a row of a larger window at a time
 
 
@@ -46,41 +53,42 @@ class Window:
             return None
         _, blocks, rows, columns, _, kh_size, kw_size = sizes
         written_out = kw_size <= SMALL_WINDOW and kh_size * kw_size <= MOST_WRITTEN_OUT
-        height, width = _picked(knobs, core, rows, columns, _tile(core, rows, columns, written_out))
+        step = _step(schedule, main, rows, kh_size)
+        tile = _tile(core, rows, columns, step, written_out=written_out)
+        height, width = _picked(knobs, core, rows, columns, tile)
         # LLVM writes out the rows of a small tile all the same, unless it has two planes.
         few = core.lane_operand and not written_out and 2 * height * width <= MOST_SUMS
         planes = 2 if few and blocks % 2 == 0 else 1
         planes = knobs.pick("planes", [d for d in divisors(blocks) if d <= MOST_PLANES], planes)
-        row_written_out = kw_size <= (SMALL_ROW if core.lane_operand else SMALL_WINDOW)
-        if kw_size > 1:
-            row_written_out = knobs.pick("row_written_out", (False, True), row_written_out)
-        if kh_size > 1:
-            written_out = knobs.pick("window_written_out", (False, True), written_out)
-        # Where data takes registers, each vector of it is used up before the next.
-        used_up = core.lane_operand and row_written_out
-        used_up = knobs.pick("data_used_up", (False, True), used_up)
-        knobs.settle()
+        turns = _turns(knobs, core, (kh_size, kw_size), written_out=written_out)
         kernel = anchor(schedule, main)
-        n, c, oh, ow, i = schedule.get_loops(kernel.epilogue)
+        strip = rows // height
+        if kernel.pad is not None and not core.lane_operand:
+            sizes = shape(schedule, kernel.pad)
+            strip = _picked_strip(knobs, core, sizes, strip, (kh_size, step * height))
+        knobs.settle()
+        n, c, oh, ow, _ = schedule.get_loops(kernel.epilogue)
         c, c_in = schedule.split(c, [None, planes])
         oh, oh_in = schedule.split(oh, [None, height])
         ow, ow_in = schedule.split(ow, [None, width])
-        schedule.reorder(n, c, oh, ow, c_in, oh_in, ow_in, i)
-        plane = schedule.fuse(n, c) if kernel.pad is not None else schedule.fuse(n, c, oh)
-        schedule.parallel(plane)
+        schedule.reorder(n, c, oh, ow, c_in, oh_in, ow_in)
+        outer = [schedule.fuse(*((n, c) if kernel.pad is not None else (n, c, oh)))]
+        schedule.parallel(outer[0])
+        if strip < rows // height:
+            strips, oh = schedule.split(oh, [None, strip])
+            outer.append(strips)
         schedule.compute_at(main, ow, preserve_unit_loops=True)
         if kernel.pad is not None:
-            schedule.compute_at(kernel.pad, plane, preserve_unit_loops=True)
+            schedule.compute_at(kernel.pad, outer[-1], preserve_unit_loops=True)
         *inner, i = schedule.get_loops(kernel.epilogue)[-4:]
         unroll(schedule, inner)
         vectorize(schedule, i, core.lanes)
-        depth = 3 if kernel.pad is not None else 2
+        depth = len(outer) + (2 if kernel.pad is not None else 1)
         _, c, oh, ow, i, kh, kw = schedule.get_loops(main)[depth:]
-        schedule.reorder(kh, *((oh, ow, kw) if used_up else (kw, oh, ow)), c, i)
-        if written_out:
-            schedule.unroll(kh)
-        if row_written_out:
-            schedule.unroll(kw)
+        schedule.reorder(kh, *((oh, ow, kw) if turns.used_up else (kw, oh, ow)), c, i)
+        for loop, short in ((kh, turns.window_written_out), (kw, turns.row_written_out)):
+            if short:
+                schedule.unroll(loop)
         unroll(schedule, [oh, ow, c])
         vectorize(schedule, i, core.lanes)
         start = schedule.decompose_reduction(main, kh)
@@ -89,6 +97,27 @@ class Window:
         vectorize(schedule, i, core.lanes)
         pad_in_vectors(schedule, kernel.pad, core)
         return Plan(schedule, f"{planes}x{height}x{width} vectors")
+
+
+@dataclass(frozen=True)
+class _Turns:
+    """What LLVM is given without a loop; each vector of data is ``used_up`` before the next."""
+
+    window_written_out: bool
+    row_written_out: bool
+    used_up: bool
+
+
+def _turns(knobs: Knobs, core: Core, window: tuple[int, int], *, written_out: bool) -> _Turns:
+    kh_size, kw_size = window
+    row = kw_size <= (SMALL_ROW if core.lane_operand else SMALL_WINDOW)
+    if kw_size > 1:
+        row = knobs.pick("row_written_out", (False, True), row)
+    if kh_size > 1:
+        written_out = knobs.pick("window_written_out", (False, True), written_out)
+    # Where data takes registers, each vector of it is used up before the next.
+    used_up = knobs.pick("data_used_up", (False, True), core.lane_operand and row)
+    return _Turns(written_out, row, used_up)
 
 
 def _picked(
@@ -101,14 +130,37 @@ def _picked(
     return height, knobs.pick("columns", widths, tile[1] if height == tile[0] else widths[-1])
 
 
-def _tile(core: Core, rows: int, columns: int, written_out: bool) -> tuple[int, int]:
+def _step(schedule: s_tir.Schedule, main: Block, rows: int, kh_size: int) -> int:
+    """Rows of the image between those of two windows."""
+    images = (read.source.shape for read in schedule.get(main).reads)
+    height = max(int(sizes[2]) for sizes in images if len(sizes) == IMAGE_AXES)
+    return max(1, (height - kh_size) // max(1, rows - 1))
+
+
+def _picked_strip(
+    knobs: Knobs, core: Core, padded: Sequence[int], tall: int, window: tuple[int, int]
+) -> int:
+    """How many of ``tall`` rows of tiles have their padded rows copied at a time: all where the L1
+    keeps a plane of the ``padded`` image, else so few that rows are hardly copied three times
+    (measured: 0.72 to 1.0 of the whole plane's time). ``window``: the rows it reads, and those by
+    which a tile of windows moves on."""
+    options = divisors(tall)
+    read, moved = window
+    strip = tall
+    if math.prod(padded[2:]) * FLOAT > core.l1_kib * 1024 // 2:
+        strip = next((rows for rows in options if read <= moved * rows + 1), tall)
+    return knobs.pick("strip", options, strip)
+
+
+def _tile(core: Core, rows: int, columns: int, step: int, *, written_out: bool) -> tuple[int, int]:
     """Rows and columns of sums.
 
     A window written out keeps its weights in registers, and the columns that the next
-    tile reads again; one in a loop over its rows keeps neither.
+    tile reads again; one in a loop over its rows keeps neither. Windows that move on by several
+    rows share few with those of the next: LLVM would keep all in registers, and spill.
     """
     loaded = MOST_SUMS if core.lane_operand and not written_out else MOST_SUMS_LOADED
-    most = MOST_SUMS if core.memory_operand else loaded
+    most = MOST_SUMS if core.memory_operand and step == 1 else loaded
     tiles = [(h, w) for h in (1, 2) if rows % h == 0 for w in divisors(columns) if h * w <= most]
     if core.lane_operand:  # a second row takes more registers than it saves loads
         return max(tiles, key=lambda tile: (tile[0] * tile[1], tile[1]))
