@@ -146,10 +146,11 @@ def _picked_strip(
     which a tile of windows moves on."""
     options = divisors(tall)
     read, moved = window
-    strip = tall
+    estimate = tall
     if math.prod(padded[2:]) * FLOAT > core.l1_kib * 1024 // 2:
-        strip = next((rows for rows in options if read <= moved * rows + 1), tall)
-    return knobs.pick("strip", options, strip)
+        estimate = next((rows for rows in options if read <= moved * rows + 1), tall)
+    strip: int = knobs.pick("strip", options, estimate)
+    return strip
 
 
 def _tile(core: Core, rows: int, columns: int, step: int, *, written_out: bool) -> tuple[int, int]:
