@@ -154,14 +154,14 @@ def alive(needle: str) -> list[int]:
     return found
 
 
-def zombies() -> list[int]:
-    """Children of this process that nobody has waited for."""
+def zombies(parent: int | None = None) -> list[int]:
+    """Children of a process, of this one by default, that nobody has waited for."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            state, number = stat.read_text().rpartition(")")[2].split()[:2]
         except OSError:
             continue
-        if state == "Z" and int(parent) == os.getpid():
+        if state == "Z" and int(number) == (parent or os.getpid()):
             found.append(int(stat.parent.name))
     return found

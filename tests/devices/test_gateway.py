@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.devices.gateway import Gateway, eventually, local_pool, running, serving
-from tests.devices.parts import SIZE, alive
+from tests.devices.parts import SIZE, alive, zombies
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.gateway.keys import VARIABLE
 from tvmedge.boards.session import SessionOptions, open_session
@@ -92,6 +92,8 @@ def test_ten_clients_and_three_boards_among_them_hostile_kernels(
         got = [one.result() for one in doing]
         eventually(lambda: not gateway.status()["sessions"], "every board is back")
         assert {board["trouble"] for board in gateway.status()["boards"]} == {""}
+        assert gateway.process is not None
+        eventually(lambda: zombies(gateway.process.pid) == [], "zombies are left")
     for what, said in zip(asked, got, strict=True):
         assert re.search(ENDS.get(what, "^right$"), said), (what, said)
     assert len(gateway.log("granted")) == len(gateway.log("ended")) == len(asked)

@@ -23,7 +23,7 @@ from tvmedge.boards.messages import (
 )
 from tvmedge.boards.pipes import ChannelClosed, ChannelTimeout
 from tvmedge.boards.relay.endings import kernel_in, signal_ending
-from tvmedge.boards.worker import FOLDER_VARIABLE
+from tvmedge.boards.worker import FOLDER_VARIABLE, SESSION_THERE
 from tvmedge.resources import disk_errors
 
 _log = logging.getLogger(__name__)
@@ -134,6 +134,8 @@ class WorkerProcess:
             return
         self._ended = True
         self._words = self._read_words()
+        with contextlib.suppress(OSError):
+            (self.folder / SESSION_THERE).touch()
         for pipe in self._pipes:
             pipe.close()
         # First politely: the relay then ends the board and the worker reaps the relay.

@@ -7,7 +7,6 @@ Everything that can crash or hang happens in a worker process; here it becomes o
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +15,6 @@ from types import TracebackType
 import numpy as np
 
 from tvmedge.boards.address import BoardAddress, BoardKind
-from tvmedge.boards.emulated import (
-    emulator_command,
-    library_command,
-    require_emulator,
-    session_command,
-)
-from tvmedge.boards.gateway.ask import Wanted, lent_command
 from tvmedge.boards.limits import SessionLimits, SessionPlaces
 from tvmedge.boards.messages import (
     Counted,
@@ -49,13 +41,11 @@ from tvmedge.boards.messages import (
 from tvmedge.boards.process import WorkerProcess
 from tvmedge.boards.relay import PACKET_LIMIT, READY_S, relay_command
 from tvmedge.boards.relay.endings import CRASHED
-from tvmedge.boards.remote import remote_command
+from tvmedge.boards.run_inputs import checked_inputs, nbytes
 from tvmedge.boards.sent import sent_files
-from tvmedge.boards.terms import require_limited
-from tvmedge.bundle import Bundle, Form, LibraryInfo, read_bundle, require_runnable_here, tensorfile
-from tvmedge.bundle.compat import architecture
+from tvmedge.boards.starting import board_command, imitated, require_fits
+from tvmedge.bundle import Bundle, read_bundle, tensorfile
 from tvmedge.bundle.malformed import MalformedError
-from tvmedge.dtypes import carrier, out_of_range
 from tvmedge.errors import (
     BoardError,
     ExitCode,
@@ -63,12 +53,10 @@ from tvmedge.errors import (
     ToolError,
     TrustError,
     TvmEdgeError,
-    nearest,
 )
-from tvmedge.shapes import resolve
-from tvmedge.targeting import TargetSpec, target
-from tvmedge.tensors.sizes import bind_sizes, fits, resolved
-from tvmedge.types import CallTimes, Counts, GpuTraffic, KernelCounts, Serves, TensorSpec
+from tvmedge.targeting import TargetSpec
+from tvmedge.tensors.sizes import bind_sizes, resolved
+from tvmedge.types import CallTimes, Counts, GpuTraffic, KernelCounts
 from tvmedge.versions import require_tvm
 
 _log = logging.getLogger(__name__)
@@ -133,15 +121,15 @@ class Session:
         self._counting = (
             address.kind is BoardKind.EMULATED
             and bundle.manifest.code.library is not None
-            and _emulated(bundle, options).board.dsp is not None
+            and imitated(bundle, options).board.dsp is not None
         )
         threads = options.threads if address.kind is BoardKind.LOCAL else None
-        _require_fits(address, bundle, options)
+        require_fits(address, bundle, options)
         self._process = WorkerProcess(threads, options.environment)
         try:
             if options.started is not None:
                 options.started(self._process.number)
-            command = _board_command(address, bundle, options, self._process.folder)
+            command = board_command(address, bundle, options, self._process.folder)
             place = self._place(bundle, command, options)
             seconds = max(options.timeout_s, _LEAST_OPEN_S)
             self._ask(Open(str(bundle.path.resolve()), place), "loading", seconds)
@@ -156,10 +144,10 @@ class Session:
             InputError: a name, shape or dtype is not the model's.
             BoardError: the model crashed or hung, or the board failed.
         """
-        arrays = _checked(inputs, self._signature.inputs)
+        arrays = checked_inputs(inputs, self._signature.inputs)
         sizes = bind_sizes(self._signature, {name: a.shape for name, a in arrays.items()})
         try:
-            expected = sum(_size(resolved(spec, sizes)) for spec in self._signature.outputs)
+            expected = sum(nbytes(resolved(spec, sizes)) for spec in self._signature.outputs)
         except ValueError as error:
             raise InputError(f"The bundle's signature is unusable: {error}.") from error
         pieces = tensorfile.encode(arrays)
@@ -337,99 +325,8 @@ class Session:
         return BoardError(f"Board '{self._address}' {ending} while {doing} the model{words}.")
 
 
-def _require_fits(address: BoardAddress, bundle: Bundle, options: SessionOptions) -> None:
-    """Refuse what is known beforehand not to run there.
-
-    Raises:
-        InputError: the bundle's code does not.
-    """
-    library = bundle.manifest.code.library
-    if options.threads is not None and options.threads < 1:
-        raise InputError(f"--threads {options.threads}: give 1 or more.")
-    require_limited(address, options.limits)
-    if library is not None:
-        _require_library_runs(address, bundle, library, options)
-    if address.kind is BoardKind.LOCAL:
-        require_runnable_here(bundle)
-    if address.kind is BoardKind.EMULATED:
-        spec = _emulated(bundle, options)
-        wanted = architecture(bundle.manifest.target.triple.partition("-")[0])
-        board = architecture(spec.toolchain.triple.partition("-")[0])
-        require_emulator(spec)
-        if wanted != board:
-            raise InputError(f"'{bundle.path}' is for {wanted}, target {spec.name} is {board}.")
-
-
-def _emulated(bundle: Bundle, options: SessionOptions) -> TargetSpec:
-    return options.target or target(bundle.manifest.target.name)
-
-
-def _board_command(
-    address: BoardAddress, bundle: Bundle, options: SessionOptions, folder: Path
-) -> list[str]:
-    """What starts the board's server, which may be linked into ``folder``; empty where
-    nothing is to be started."""
-    if address.kind in (BoardKind.LOCAL, BoardKind.TVM):
-        return []
-    form = bundle.manifest.code.form
-    if address.kind is BoardKind.GATEWAY:
-        name = bundle.manifest.target.name
-        how = (options.threads, options.limits, options.wait_s, options.priority, options.keys)
-        return lent_command(address, Wanted(name, Serves(form.value), *how))
-    spec = _emulated(bundle, options)
-    threads = ["--threads", str(options.threads)] if options.threads and form is Form.VM else []
-    if address.kind is not BoardKind.EMULATED:
-        return remote_command(address, spec, Serves(form.value), options.limits, threads)
-    session = session_command(spec, options.limits, options.places)
-    if form is Form.LIBRARY:
-        return session + library_command(spec, bundle, folder)
-    return session + emulator_command(spec) + threads
-
-
-def _require_library_runs(
-    address: BoardAddress, bundle: Bundle, library: LibraryInfo, options: SessionOptions
-) -> None:
-    if address.kind is BoardKind.TVM and bundle.manifest.code.archive:
-        raise InputError(
-            f"'{bundle.path}' is linked with a program for its board, which a TVM RPC server "
-            "cannot load: run it with --board emulated."
-        )
-    if (options.threads or 1) > library.threads:
-        raise InputError(
-            f"'{bundle.path}' uses at most {library.threads} threads: run it with "
-            f"--threads {library.threads}, or compile it with --threads {options.threads}."
-        )
-
-
 def _advice(message: str) -> str:
     """What to do about an error that TVM reports from a board, if we know."""
     if "tvm.contrib." in message:
         return "; pack the board with --extra, the model needs TVM's sorting library"
     return ""
-
-
-def _checked(
-    inputs: Mapping[str, np.ndarray], specs: tuple[TensorSpec, ...]
-) -> dict[str, np.ndarray]:
-    names = [spec.name for spec in specs]
-    for name in inputs:
-        if name not in names:
-            raise InputError(f"The model has no input '{name}' ({nearest(name, names)}).")
-    arrays = {}
-    for spec in specs:
-        if spec.name not in inputs:
-            raise InputError(f"The model needs the input {spec}: give it.")
-        array = np.asarray(inputs[spec.name])
-        kind = carrier(spec.dtype).name
-        if not fits(spec.shape, array.shape) or array.dtype.name != kind:
-            got = TensorSpec(spec.name, array.shape, array.dtype.name)
-            carried = f" carried by {kind}" if kind != spec.dtype else ""
-            raise InputError(f"The model's input is {spec}{carried}, not {got}.")
-        if (value := out_of_range(spec.dtype, array)) is not None:
-            raise InputError(f"The model's input is {spec}, which cannot hold {value}.")
-        arrays[spec.name] = array
-    return arrays
-
-
-def _size(spec: TensorSpec) -> int:
-    return math.prod(resolve(spec.shape, {})) * carrier(spec.dtype).itemsize

@@ -57,6 +57,8 @@ _TENSORS_LIMIT = 4 << 30
 _GRACE_S = 2.0
 FOLDER_VARIABLE = "TVMEDGE_SESSION_DIR"
 """The session's private folder, removed by the worker if the session cannot any more."""
+SESSION_THERE = "session-there"
+"""A file in it, made by a session that closes the channel and goes on to read and remove it."""
 
 
 class Worker:
@@ -143,9 +145,9 @@ def main() -> None:
     _silence_standard_streams()
     threading.Thread(target=_die_with_session, args=(channel.reading,), daemon=True).start()
     worker = Worker()
+    alone = False
     try:
         _serve(channel, worker)
-        alone = False
     except ChannelClosed:
         alone = True
     worker.close()
@@ -190,8 +192,10 @@ def _die_with_session(channel: int) -> None:
 
 
 def _remove_folder() -> None:
-    """The session's, which cannot do it any more."""
-    shutil.rmtree(os.environ.get(FOLDER_VARIABLE, ""), ignore_errors=True)
+    """The session's, which cannot do it any more; one that is there said so."""
+    folder = Path(os.environ.get(FOLDER_VARIABLE, "/nowhere"))
+    if not (folder / SESSION_THERE).exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _reap() -> None:
