@@ -96,6 +96,14 @@ class CallTimes:
     runs: tuple[tuple[float, ...], ...]
 
 
+@dataclass(frozen=True)
+class Resident:
+    """``kib`` of memory that were resident ``seconds`` after a watch began."""
+
+    seconds: float
+    kib: int
+
+
 class Form(str, Enum):
     """What the code is: TVM's Relax VM enters ``VM`` at function ``main``; ``LIBRARY``
     (of bundles since 1.2) is freestanding C and needs no runtime."""

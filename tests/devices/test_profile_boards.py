@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.devices.gateway import local_pool, serving
+from tests.devices.gateway import eventually, local_pool, serving
 from tests.devices.test_ssh import Server
 from tests.devices.test_ssh import server as server  # noqa: PLC0414 (a fixture)
 from tests.onnx_models import conv_net, save
@@ -24,7 +25,9 @@ from tvmedge.model.load import load
 from tvmedge.profiling.latency import Wanted, profile_bundle
 from tvmedge.profiling.per_op import Role
 from tvmedge.profiling.repeat import Repetition
+from tvmedge.profiling.report import report
 from tvmedge.profiling.sensors.reading import ShellReader
+from tvmedge.profiling.trace import trace
 from tvmedge.targeting import TargetSpec, target
 
 PI = "raspberry-pi-4b"
@@ -176,6 +179,21 @@ def test_kernels_and_memory_of_a_board_over_ssh(
         assert found.noise.before is not None
         assert found.noise.before.celsius == {"zone0 thermal_zone0": 41.0}
         assert "clocks" in found.noise.unknown
+
+
+@pytest.mark.usefixtures("server")
+def test_a_session_on_a_board_tells_its_memory(nets: dict[tuple[str, Form], Path]) -> None:
+    board, bundle = parse_address("ssh://board"), nets["host", Form.VM]
+    with open_session(board, bundle) as session:
+        eventually(lambda: len(session.memory_over_time()) > 1, "no memory was told")
+        points = session.memory_over_time()
+        found = replace(
+            profile_bundle(bundle, FEW, board, None, Wanted(energy=False)), memory=points
+        )
+    assert all(point.kib > 0 for point in points)
+    assert [point.seconds for point in points] == sorted({point.seconds for point in points})
+    assert "resident memory" in report([found])
+    assert any(event["ph"] == "C" for event in trace([found])["traceEvents"])
 
 
 def test_energy_of_a_board_is_what_its_meter_says(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from tvmedge.boards.relay.frames import (
     RelayError,
     framed,
 )
+from tvmedge.boards.relay.memory import MemoryLog, memory_file
 
 LIMIT = 1000
 READY = b"tvmedge-server 1\n"
@@ -106,7 +108,8 @@ def test_an_endless_first_line_is_refused() -> None:
 
 
 frames = st.lists(
-    st.tuples(st.sampled_from([b"D", b"H", b"T", b"S", b"X"]), st.binary(max_size=200)), max_size=8
+    st.tuples(st.sampled_from([b"D", b"H", b"T", b"S", b"X", b"M"]), st.binary(max_size=200)),
+    max_size=8,
 )
 
 
@@ -152,3 +155,23 @@ def test_what_is_no_frame_is_refused(head: bytes) -> None:
 )
 def test_the_last_frame_becomes_a_sentence(last: str, sentence: str) -> None:
     assert session_ending(last) == sentence
+
+
+def test_memory_is_kept_for_an_hour(tmp_path: Path) -> None:
+    log = MemoryLog(memory_file(str(tmp_path / "report")))
+    log.add(b"100 2048")
+    log.add(b"200 4096")
+    kept = tmp_path / "report.memory"
+    assert kept.read_bytes() == b"100 2048\n200 4096\n"
+    for time in range(36_010):
+        log.add(b"%d 1" % time)
+    assert kept.read_bytes().count(b"\n") == 36_000
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"100", b"1 2 3", b"-1 5", b"1 x", b"1  2", b"\xb2 1", b"1 " + b"9" * 50]
+)
+def test_what_is_no_memory_is_refused(body: bytes, tmp_path: Path) -> None:
+    with pytest.raises(RelayError, match="no frame of a session"):
+        MemoryLog(str(tmp_path / "m")).add(body)
+    assert not (tmp_path / "m").exists()

@@ -23,8 +23,10 @@ from tvmedge.boards.messages import (
 )
 from tvmedge.boards.pipes import ChannelClosed, ChannelTimeout
 from tvmedge.boards.relay.endings import kernel_in, signal_ending
+from tvmedge.boards.relay.memory import memory_file
 from tvmedge.boards.worker import FOLDER_VARIABLE, SESSION_THERE
 from tvmedge.resources import disk_errors
+from tvmedge.types import Resident
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ _CLOSE_S = 5.0
 _TERM_S = 3.0
 _TAIL_BYTES = 4096
 _SHOWN = 200
+_MOST_POINTS = 2000
 _TRACES = ("File ", "!!!!!!!", "qemu: uncaught", "tvmedge-server: the session was ended")
 
 
@@ -112,6 +115,15 @@ class WorkerProcess:
             return self.report.read_text("utf-8", errors="replace").partition("\n")[0]
         except OSError:
             return ""
+
+    def memory(self) -> tuple[Resident, ...]:
+        """What the board's session took so far, at most 2000 points; empty where nobody tells."""
+        try:
+            lines = Path(memory_file(str(self.report))).read_text("ascii").splitlines()
+        except OSError:
+            return ()
+        points = (line.split() for line in lines[:: len(lines) // _MOST_POINTS + 1])
+        return tuple(Resident(int(ms) / 1e3, int(kib)) for ms, kib in points)
 
     def last_words(self) -> str:
         """The last line that the board or the worker printed, as part of a sentence."""

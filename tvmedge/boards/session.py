@@ -56,7 +56,7 @@ from tvmedge.errors import (
 )
 from tvmedge.targeting import TargetSpec
 from tvmedge.tensors.sizes import bind_sizes, resolved
-from tvmedge.types import CallTimes, Counts, GpuTraffic, KernelCounts
+from tvmedge.types import CallTimes, Counts, GpuTraffic, KernelCounts, Resident
 from tvmedge.versions import require_tvm
 
 _log = logging.getLogger(__name__)
@@ -220,6 +220,11 @@ class Session:
         reply, _ = self._ask(Peak(), "measuring", self._timeout_s)
         assert isinstance(reply, PeakMemory)
         return reply.kib
+
+    def memory_over_time(self) -> tuple[Resident, ...]:
+        """What the session took on its board, as the program that confines it saw ten times a
+        second, an emulator included; empty of this machine's process and of stock servers."""
+        return self._process.memory()
 
     @property
     def counts_packets(self) -> bool:

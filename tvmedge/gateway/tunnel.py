@@ -19,7 +19,7 @@ from tvmedge.boards.relay.endings import session_ending
 from tvmedge.boards.relay.frames import BANNER_LIMIT, OVER, SESSION, framed
 from tvmedge.gateway.frames import FrameError, read_frame
 
-_FROM_CLIENT, _FROM_BOARD = b"DHEKFPG", b"DHTSXF"
+_FROM_CLIENT, _FROM_BOARD = b"DHEKFPG", b"DHTSXFM"
 _SILENCE_S = 30.0
 _GRACE_S = 5.0  # a session ends itself two seconds after its host has gone
 

@@ -13,7 +13,7 @@ from tvmedge.boards.check import CheckReport, check
 from tvmedge.boards.session import Session, SessionOptions, open_session
 from tvmedge.bundle import Bundle, read_bundle
 from tvmedge.profiling.instructions import counts_instructions, kernel_instructions
-from tvmedge.profiling.memory import MemoryWatch, Resident
+from tvmedge.profiling.memory import MemoryWatch
 from tvmedge.profiling.packets import PacketProfile, packet_profile
 from tvmedge.profiling.per_op import PerOp, per_op
 from tvmedge.profiling.repeat import Repetition, Samples, sample
@@ -23,7 +23,7 @@ from tvmedge.profiling.sensors.noise import Noise, noise, state
 from tvmedge.profiling.sensors.reading import Reader, open_reader
 from tvmedge.profiling.statistics import percentile
 from tvmedge.targeting import target, target_names
-from tvmedge.types import GpuTraffic, Latency
+from tvmedge.types import GpuTraffic, Latency, Resident
 
 _KERNEL_RUNS = 20
 _KERNEL_SECONDS = 2.0
@@ -37,8 +37,8 @@ _NO_SENSORS = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to measure beside latency and memory: kernels, memory over time (of this machine's
-    process), energy where the board has a meter. The board's files are read under ``root``."""
+    """What to measure beside latency and memory: kernels, memory over time, energy where the board
+    has a meter. The board's files are read under ``root``."""
 
     per_op: bool = False
     memory_over_time: bool = False
@@ -123,6 +123,7 @@ def profile_bundle(
             kernels = per_op(
                 times, bundle.manifest.code, _roofline(bundle, address, options), counts
             )
+        over_time = watches[0].points if watches else session.memory_over_time()
         energy = _energy(session, address, reader, median) if wanted.energy else _UNASKED
     return Profile(
         bundle,
@@ -135,7 +136,7 @@ def profile_bundle(
         seen,
         packet_profile(counts) if counted else None,
         kernels,
-        watches[0].points if watches else (),
+        over_time if wanted.memory_over_time else (),
         traffic,
     )
 

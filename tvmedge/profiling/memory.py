@@ -5,20 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from tvmedge.types import Resident
+
 _EVERY_S = 0.005
 _MOST = 2000
-
-
-@dataclass(frozen=True)
-class Resident:
-    """``kib`` that were resident ``seconds`` after the watch began."""
-
-    seconds: float
-    kib: int
 
 
 class MemoryWatch:

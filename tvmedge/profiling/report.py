@@ -57,7 +57,7 @@ def _board(profile: Profile) -> list[str]:
         points = [(point.seconds, point.kib / 1024) for point in profile.memory]
         parts.append(charts.curve("resident memory", points, ("seconds", "MB")))
     else:
-        parts.append(_paragraph("Memory over time is known of this machine's process only."))
+        parts.append(_paragraph("A stock RPC server does not tell its memory over time."))
     return parts
 
 

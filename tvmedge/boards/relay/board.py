@@ -12,6 +12,7 @@ from .endings import numbered_ending, session_ending
 from .frames import (
     DATA,
     FILE,
+    MEMORY,
     OVER,
     STOP,
     TEXT,
@@ -19,6 +20,7 @@ from .frames import (
     RelayError,
     framed,
 )
+from .memory import MemoryLog
 
 _CHUNK = 1 << 18
 _TAIL_LIMIT = 4096
@@ -29,7 +31,8 @@ _STOP_S = 1.0
 class Board:
     """The running board command: its pipes, its last words on stderr, its end."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], memory: str) -> None:
+        """``memory`` is the file for what the session takes."""
         read_in, self.stdin = os.pipe()
         self.stdout, write_out = os.pipe()
         stderr, write_err = os.pipe()
@@ -51,6 +54,7 @@ class Board:
         self._over = ""
         self.told_of_files: list[bytes] = []
         self._frames = FrameReader()
+        self._memory = MemoryLog(memory)
         self._sending = threading.Lock()
         self._listener = threading.Thread(target=self._listen, args=(stderr,), daemon=True)
         self._listener.start()
@@ -92,6 +96,8 @@ class Board:
                 self._tail = (self._tail + body)[-_TAIL_LIMIT:]
             elif kind == FILE:
                 self.told_of_files.append(body)
+            elif kind == MEMORY:
+                self._memory.add(body)
             elif kind == OVER:
                 self._over = session_ending(body.decode("utf-8", "replace"))
         return b"".join(data)

@@ -8,7 +8,7 @@ SESSION = b"tvmedge-session "
 PREAMBLE = b"tvmedge-server "
 PROTOCOL = b"1"
 BANNER_LIMIT = 64 * 1024
-DATA, ALIVE, END, TEXT, ROOM, OVER = b"D", b"H", b"E", b"T", b"S", b"X"
+DATA, ALIVE, END, TEXT, ROOM, OVER, MEMORY = b"D", b"H", b"E", b"T", b"S", b"X", b"M"
 FILE, PIECE, GO, STOP = b"F", b"P", b"G", b"K"
 PIECE_LIMIT = (1 << 18) - 32
 _FRAME_LIMIT = 1 << 18
@@ -131,8 +131,8 @@ class FrameReader:
     def _begin(self) -> int:
         """Read a head; how long the body is."""
         self._kind, self._left = self._head[:1], int.from_bytes(self._head[4:], "little")
-        known = self._kind in (DATA, ALIVE, TEXT, ROOM, OVER, FILE) and not any(self._head[1:4])
-        if not known or self._left > _FRAME_LIMIT:
+        known = self._kind in (DATA, ALIVE, TEXT, ROOM, OVER, FILE, MEMORY)
+        if not known or any(self._head[1:4]) or self._left > _FRAME_LIMIT:
             raise RelayError("sent what is no frame of a session")
         self._head = b""
         return self._left

@@ -9,6 +9,7 @@ import time
 
 from .board import Board, write_all
 from .frames import ALIVE, DATA, END, FrameGuard, RelayError
+from .memory import memory_file
 from .ready import wait_ready
 
 _CHUNK = 1 << 18
@@ -83,7 +84,7 @@ def main(arguments: list[str]) -> int:
         os.set_inheritable(end, False)
     board = None
     try:
-        board = started = Board(command)
+        board = started = Board(command, memory_file(report))
         # The host ends a hung call by this signal: the board goes, and so do we.
         signal.signal(signal.SIGTERM, lambda *_: started.stop())
         serve(board, ends, int(limit), wait_ready(board, float(ready_s), files))

@@ -15,6 +15,7 @@ typedef enum {
   kEnd = 'E',    // from the host, empty: the program's stdin is to end
   kText = 'T',   // to the host: what the program says on stderr
   kRoom = 'S',   // to the host, first: what confines the program
+  kMemory = 'M', // to the host, ten times a second: "MS KIB", since the start and resident
   kOver = 'X',   // to the host, last: how the session ended
   kStop = 'K',   // from the host, empty: the session is to end now
   // Before the program starts, where the session keeps files:

@@ -105,29 +105,37 @@ static _Noreturn void become_program(const Keeper *keeper, const char *folder, u
   _exit(kCannotStart);
 }
 
-// What the session uses too much of, 0 or an Exceeded.
-static uint8_t exceeded(const Keeper *keeper, pid_t program) {
-  const Limits *limits = &keeper->options->limits;
+typedef struct {
+  int64_t kib;
+  long processes;  // 0 where others' cannot be told from the session's
+} Usage;
+
+static Usage usage_of(const Keeper *keeper, pid_t program) {
   Shared shared = {.count = 0};
-  int64_t kib = 0;
-  long processes = 0;
+  Usage usage = {0, 0};
   if (!(keeper->confined & kOwnRoot)) {  // /proc shows others' processes too
     char name[24];
     snprintf(name, sizeof name, "%d", (int)program);
-    kib = memory_kib(name, &shared);
-  } else {
-    DIR *entries = opendir("/proc");
-    if (entries == NULL) return 0;
-    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-      if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
-      processes++;
-      if (limits->memory_mb > 0) kib += memory_kib(entry->d_name, &shared);
-    }
-    closedir(entries);
+    usage.kib = memory_kib(name, &shared);
+    return usage;
   }
-  if (limits->memory_mb > 0 && kib > (int64_t)limits->memory_mb * 1024) return kMemory;
+  DIR *entries = opendir("/proc");
+  if (entries == NULL) return usage;
+  for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+    if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
+    usage.processes++;
+    usage.kib += memory_kib(entry->d_name, &shared);
+  }
+  closedir(entries);
+  return usage;
+}
+
+// What the session uses too much of, 0 or an Exceeded.
+static uint8_t exceeded(const Limits *limits, Usage usage) {
+  if (limits->memory_mb > 0 && usage.kib > (int64_t)limits->memory_mb * 1024) return kTooMuchMemory;
   // The keeper is one; forks fail at the limit, so that none is ever seen beyond it.
-  return limits->processes > 0 && processes > limits->processes ? kProcesses : 0;
+  int many = limits->processes > 0 && usage.processes > limits->processes;
+  return many ? kTooManyProcesses : 0;
 }
 
 // What a program that failed had used up, 0 or an Exceeded.
@@ -138,7 +146,7 @@ static uint8_t exhausted(const Keeper *keeper, const char *folder, const Tiding 
   if (number == SIGXCPU) return kCpu;
   if (number == SIGXFSZ) return kDisk;
   if (statvfs(folder, &disk) == 0 && disk.f_blocks > 0 && disk.f_bavail == 0) return kDisk;
-  return memory_mb > 0 && tiding->peak_kib > memory_mb * 1024 ? kMemory : 0;
+  return memory_mb > 0 && tiding->peak_kib > memory_mb * 1024 ? kTooMuchMemory : 0;
 }
 
 static void end_all(const Keeper *keeper, pid_t program) {
@@ -147,35 +155,42 @@ static void end_all(const Keeper *keeper, pid_t program) {
   kill(-program, SIGKILL);
 }
 
+static void tell(const Keeper *keeper, const Tiding *tiding) {
+  if (write(keeper->tidings, tiding, sizeof *tiding) != sizeof *tiding) _exit(1);
+}
+
+// Tells what is used, unless nobody listens: the watch must go on.
+static void mention(const Keeper *keeper, Usage usage) {
+  struct pollfd room = {.fd = keeper->tidings, .events = POLLOUT};
+  Tiding tiding = {.confined = keeper->confined, .kib = usage.kib};
+  if (usage.kib > 0 && poll(&room, 1, 0) == 1) tell(keeper, &tiding);
+}
+
 // Waits for the program's end and watches it until then.
 static Tiding attend(const Keeper *keeper, pid_t program, int children) {
   Tiding tiding = {.over = 1, .confined = keeper->confined};
   struct pollfd waits[2] = {{.fd = keeper->life}, {.fd = children, .events = POLLIN}};
   for (;;) {
-    struct rusage usage;
+    struct rusage used;
     int status;
     pid_t ended;
-    while ((ended = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+    while ((ended = wait4(-1, &status, WNOHANG, &used)) > 0) {
       if (ended != program) continue;
       tiding.status = status;
-      tiding.peak_kib = usage.ru_maxrss;
-      tiding.cpu_ms = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
-                      (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+      tiding.peak_kib = used.ru_maxrss;
+      tiding.cpu_ms = (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
+                      (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
       return tiding;
     }
     struct signalfd_siginfo info;
     if (poll(waits, 2, kWatchMs) > 0 && waits[0].revents != 0) end_all(keeper, program);
     if (waits[1].revents != 0 && read(children, &info, sizeof info) < 0) continue;
-    uint8_t over = tiding.exceeded != 0 ? 0 : exceeded(keeper, program);
-    if (over != 0) {
-      tiding.exceeded = over;
-      end_all(keeper, program);
-    }
+    if (tiding.exceeded != 0) continue;
+    Usage usage = usage_of(keeper, program);
+    mention(keeper, usage);
+    tiding.exceeded = exceeded(&keeper->options->limits, usage);
+    if (tiding.exceeded != 0) end_all(keeper, program);
   }
-}
-
-static void tell(const Keeper *keeper, const Tiding *tiding) {
-  if (write(keeper->tidings, tiding, sizeof *tiding) != sizeof *tiding) _exit(1);
 }
 
 void keeper_run(Keeper *keeper) {

@@ -33,7 +33,7 @@ typedef struct {
   size_t head_filled;
   uint32_t body_left;
   int host_closed, in_ending;  // nothing more comes from the host; the program's stdin is to end
-  int out_open, err_open, started_program, told_room;
+  int out_open, err_open, started_program, told_room, told_memory;
   size_t text_left;
   int64_t started, heard, told, gone;  // ms; gone: when the host went, 0 while it is there
   Tiding tiding;
@@ -133,6 +133,7 @@ static void hear_keeper(Pump *pump) {
   } else {
     pump->tiding = tiding;
     pump->started_program = 1;
+    pump->told_memory = tiding.kib == 0;
   }
 }
 
@@ -144,6 +145,13 @@ static void tell_room(Pump *pump) {
                         confined & kOwnUser ? "user " : "", confined & kCounted ? "memory " : "");
   queue(pump, kRoom, (size_t)length);
   pump->told_room = 1;
+}
+
+static void tell_memory(Pump *pump) {
+  int length = snprintf((char *)pump->to_host.bytes + kFrameHead, 48, "%lld %lld",
+                        (long long)(now_ms() - pump->started), (long long)pump->tiding.kib);
+  queue(pump, kMemory, (size_t)length);
+  pump->told_memory = 1;
 }
 
 // Ends what has lasted too long; returns how many ms the next look may wait.
@@ -172,6 +180,7 @@ static int look_at_clock(Pump *pump) {
 static void step(Pump *pump) {
   Room *room = pump->room;
   if (pump->started_program && !pump->told_room && empty(&pump->to_host)) tell_room(pump);
+  if (pump->told_room && !pump->told_memory && empty(&pump->to_host)) tell_memory(pump);
   if (pump->in_ending && empty(&pump->to_program) && room->in >= 0) {
     close(room->in);
     room->in = -1;
@@ -213,9 +222,9 @@ static void describe_end(const Pump *pump, char *text, size_t size) {
   int status = tiding->status;
   if (pump->why[0] != 0) {
     snprintf(text, size, "%s", pump->why);
-  } else if (tiding->exceeded == kMemory) {
+  } else if (tiding->exceeded == kTooMuchMemory) {
     snprintf(text, size, "limit memory %ld MiB", limits->memory_mb);
-  } else if (tiding->exceeded == kProcesses) {
+  } else if (tiding->exceeded == kTooManyProcesses) {
     snprintf(text, size, "limit processes %ld", limits->processes);
   } else if (tiding->exceeded == kCpu) {
     snprintf(text, size, "limit cpu %ld s", limits->cpu_seconds);
@@ -253,7 +262,7 @@ int pump_run(const Options *options, Room *room) {
   static Pump pump;
   pump.options = options;
   pump.room = room;
-  pump.out_open = pump.err_open = 1;
+  pump.out_open = pump.err_open = pump.told_memory = 1;
   pump.text_left = kTextMost;
   pump.started = pump.heard = pump.told = now_ms();
   struct sigaction action = {.sa_handler = on_signal};

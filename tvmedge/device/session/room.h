@@ -16,14 +16,15 @@ enum {
   kCounted = 16,  // it has no memory that the keeper does not see
 };
 
-typedef enum { kMemory = 1, kProcesses = 2, kDisk = 3, kCpu = 4 } Exceeded;
+typedef enum { kTooMuchMemory = 1, kTooManyProcesses = 2, kDisk = 3, kCpu = 4 } Exceeded;
 
-// What the keeper of a room tells: once when the program starts, once when it has ended.
+// What the keeper of a room tells: when the program starts, now and then, when it has ended.
 typedef struct {
   uint8_t over;
   uint8_t confined;
   uint8_t exceeded;  // 0 or an Exceeded
   int status;        // as of waitpid
+  int64_t kib;       // of memory that is nobody else's, all processes together; 0 when not looked at
   int64_t peak_kib;  // of the program's own memory, files it maps among it
   int64_t cpu_ms;
 } Tiding;
