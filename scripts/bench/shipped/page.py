@@ -126,6 +126,8 @@ def _latency(records: list[Record]) -> list[str]:
     parts = []
     for threads in (1, 2):
         raced = [record for record in records if str(threads) in record["runs"]]
+        if not raced:
+            continue
         names = list(dict.fromkeys(n for record in raced for n in record["runs"][str(threads)]))
         rows = []
         for record in raced:
