@@ -50,7 +50,7 @@ StaticPlanBlockMemory plans for the same kernels, with the largest scratch of a 
 
 _ARCHIVE = """ The
 library is an archive: what is more in it than code and constants is for the linker, and no program
-gets it. Models of more than 5 MB were left out."""
+gets it. Only models of up to 5 MB were tried."""
 
 
 def page(report: Record) -> str:
