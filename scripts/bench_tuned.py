@@ -127,17 +127,18 @@ def _compile(name: str, folder: Path) -> None:
     for ours, records in ((_UNTUNED, NONE), (_TUNED, str(folder / _STORE))):
         shutil.rmtree(folder / ours, ignore_errors=True)
         (folder / ours).mkdir()
-        made = compiled(given, folder / ours, "host", ["--records", records])
-    if not read_bundle(made).manifest.code.kernels_tuned:
-        sys.exit(f"{name}: no record applies: search and compile with as many cores.")
+        compiled(given, folder / ours, "host", ["--records", records])
 
 
 def raced(name: str, folder: Path) -> dict[str, Any]:
     """Milliseconds of whole runs, and ours in shares of the best peer's: medians of runs in
     turns on one thread."""
     given = source(model_list.find(name))
-    forms = {ours: Form(next((folder / ours).glob("*.tvmedge"))) for ours in (_UNTUNED, _TUNED)}
+    untuned, tuned = (next((folder / ours).glob("*.tvmedge")) for ours in (_UNTUNED, _TUNED))
+    forms = {_UNTUNED: Form(untuned), _TUNED: Form(tuned)}
     forms |= {peer: form(peer, given) for peer in PEERS}
+    if not read_bundle(tuned).manifest.code.kernels_tuned:
+        sys.exit(f"{name}: no record applies: search and compile with as many cores.")
     run = duel(forms, given.inputs, threads=1, allowed=worst_error(given.model))
     whole = {name: row.get("median_ms", row.get("failed")) for name, row in run.items()}
     peers = [run[peer]["median_ms"] for peer in PEERS if "median_ms" in run.get(peer, {})]
