@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import json
 import os
 import statistics
@@ -38,21 +37,23 @@ from tvmedge.boards.emulated import session_command
 from tvmedge.boards.gateway.ask import Wanted, lent_command
 from tvmedge.boards.gateway.keys import VARIABLE
 from tvmedge.boards.limits import SessionLimits, SessionPlaces
+from tvmedge.boards.places import Remote, empty
+from tvmedge.boards.raw_tensors import pipe_client
 from tvmedge.boards.relay import relay_command
 from tvmedge.boards.remote import remote_command
-from tvmedge.boards.runtime import device_at, global_function, load_runtime
+from tvmedge.boards.runtime import global_function, load_runtime
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import read_bundle
 from tvmedge.device.pack import SERVER, cached_board
 from tvmedge.resources import atomic_path
 from tvmedge.targeting import target
-from tvmedge.types import DeviceKind, Serves
+from tvmedge.types import Serves
 
 ROOT = Path(__file__).resolve().parent.parent
 BYTES = 64 << 20
 CALLS = 300
 TCP, PIPE, SSH, GATEWAY = "TVM's RPC, TCP", "pipe", "ssh", "gateway, TLS 1.3"
-Connect = Callable[[], Any]
+Connect = Callable[[], Remote]
 
 
 @contextlib.contextmanager
@@ -67,10 +68,11 @@ def stock_port() -> Iterator[int]:
             server.kill()
 
 
-def piped(command: list[str], folder: Path) -> Any:
-    """A session at the end of a command, through the relay, as ``open_session`` has it."""
-    words = relay_command(str(folder / "report"), 1 << 30, 20, command)
-    return global_function("rpc.CreatePipeClient")(*words)
+def piped(command: list[str], folder: Path, *, direct: bool = False) -> Remote:
+    """A session at the end of a command, by the relay, as ``open_session`` has it."""
+    words = relay_command(str(folder / "report"), 1 << 30, 20, command, direct=direct)
+    session, ends = pipe_client(tuple(words), global_function("rpc.CreatePipeClient"))
+    return Remote(session, ends=ends)
 
 
 def connections(port: int, gateway: Gateway, folder: Path) -> dict[str, Connect]:
@@ -80,45 +82,39 @@ def connections(port: int, gateway: Gateway, folder: Path) -> dict[str, Connect]
     keys = gateway.keys("bench")
     wanted = Wanted("host", Serves.VM, 1, SessionLimits(), 60.0, 0, keys)
 
-    def over_ssh() -> Any:
+    def over_ssh() -> Remote:
         address = parse_address("ssh://board")
         command = remote_command(address, target("host"), Serves.VM, SessionLimits(), [])
         return piped(command, folder)
 
     return {
-        TCP: lambda: global_function("rpc.Connect")("127.0.0.1", port, "stock", False),
-        PIPE: lambda: piped([*session, server], folder),
+        TCP: lambda: Remote(global_function("rpc.Connect")("127.0.0.1", port, "stock", False)),
+        PIPE: lambda: piped([*session, server], folder, direct=True),
         SSH: over_ssh,
         GATEWAY: lambda: piped(lent_command(gateway.address(), wanted), folder),
     }
 
 
-def call_us(session: Any) -> float:
+def call_us(board: Remote) -> float:
     """Microseconds of a call that does nothing, there and back."""
-    call = session.get_function("runtime.NumThreads")
+    call = board.session.get_function("runtime.NumThreads")
     started = time.perf_counter()
     for _ in range(CALLS):
         call()
     return (time.perf_counter() - started) / CALLS * 1e6
 
 
-def moved_mb_s(session: Any) -> tuple[float, float]:
+def moved_mb_s(board: Remote) -> tuple[float, float]:
     """MB/s to the board and back, and what came back is what went."""
     sent = np.arange(BYTES // 8, dtype=np.uint64).view(np.uint8)
-    got = np.empty_like(sent)
-    import tvm_ffi
-
-    allocate = global_function("runtime.TVMTensorAllocWithScope")
-    device = device_at(DeviceKind.CPU, session)
-    tensor = allocate(tvm_ffi.Shape((BYTES,)), tvm_ffi.dtype("uint8"), device, None)
-    rates = []
-    for name, array in (("From", sent), ("To", got)):
-        copy = global_function(f"runtime.TVMTensorCopy{name}Bytes")
-        started = time.perf_counter()
-        copy(tensor, ctypes.c_void_p(array.ctypes.data), BYTES)
-        rates.append(BYTES / 1e6 / (time.perf_counter() - started))
+    tensor = empty((BYTES,), "uint8", board.device)
+    started = time.perf_counter()
+    board.fill(tensor, sent)
+    there = time.perf_counter()
+    got = board.fetch(tensor, sent.dtype)
+    back = time.perf_counter()
     assert np.array_equal(sent, got)
-    return rates[0], rates[1]
+    return BYTES / 1e6 / (there - started), BYTES / 1e6 / (back - there)
 
 
 def overhead(ways: dict[str, Connect], seconds: float) -> dict[str, Any]:

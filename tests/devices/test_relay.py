@@ -49,13 +49,15 @@ class Relay:
 
 
 @contextmanager
-def relaying(tmp_path: Path, script: str, ready_s: float = 10) -> Iterator[Relay]:
+def relaying(
+    tmp_path: Path, script: str, ready_s: float = 10, *, direct: bool = False
+) -> Iterator[Relay]:
     """A relay to a session whose program is a shell script."""
     report = tmp_path / "report"
     from_client, writing = os.pipe()
     reading, to_client = os.pipe()
     session = [str(build_session()), "--", "sh", "-c", script]
-    command = relay_command(str(report), LIMIT, ready_s, session)
+    command = relay_command(str(report), LIMIT, ready_s, session, direct=direct)
     ends = (from_client, to_client)
     process = subprocess.Popen(
         [*command, *map(str, ends)],
@@ -99,7 +101,7 @@ def test_a_silent_board_is_given_up(tmp_path: Path) -> None:
 def test_a_command_that_starts_no_session_is_given_up(tmp_path: Path) -> None:
     report, ends = tmp_path / "report", map(str, os.pipe())
     script = ["sh", "-c", "echo tvmedge-session 0; sleep 60"]
-    assert main([str(report), "1", "10", "", *script, *ends]) == 1
+    assert main([str(report), "1", "10", "", "framed", *script, *ends]) == 1
     assert "speaks protocol 0, not 1" in report.read_text()
 
 
@@ -110,7 +112,7 @@ def test_a_board_that_ends_early_says_its_last_words(tmp_path: Path) -> None:
 
 def test_a_missing_command_is_named(tmp_path: Path) -> None:
     report = tmp_path / "report"
-    main([str(report), "1", "1", "", "/no/such/program", *map(str, os.pipe())])
+    main([str(report), "1", "1", "", "framed", "/no/such/program", *map(str, os.pipe())])
     assert "cannot be reached: /no/such/program" in report.read_text()
 
 
@@ -155,3 +157,39 @@ def test_the_host_can_end_a_hung_board(tmp_path: Path) -> None:
         time.sleep(0.5)
         running.process.terminate()
         assert running.report() == ["ended: its host wanted it"]
+
+
+DIRECT = "echo tvmedge-server 1; in=${TVMEDGE_DIRECT%,*}; out=${TVMEDGE_DIRECT#*,}; "
+
+
+def test_a_program_here_has_the_pipes_of_the_client_itself(tmp_path: Path) -> None:
+    script = DIRECT + 'exec cat "/proc/self/fd/$in" > "/proc/self/fd/$out"'
+    with relaying(tmp_path, script, direct=True) as running:
+        for size in (3, 64 << 10):  # no packets: nobody looks at what goes by
+            sent = os.urandom(size)
+            os.write(running.writing, sent)
+            assert running.read(size) == sent
+        os.close(running.writing)
+        running.writing = -1
+        assert running.report() == []
+
+
+def test_how_a_program_ended_is_told_where_it_has_the_pipes(tmp_path: Path) -> None:
+    script = DIRECT + 'head -c 1 "/proc/self/fd/$in" > /dev/null; echo so sad >&2; kill -SEGV $$'
+    with relaying(tmp_path, script, direct=True) as running:
+        os.write(running.writing, b"x")
+        assert running.read(1) == b""
+        assert running.report() == ["crashed (signal SIGSEGV)", "so sad"]
+
+
+def test_a_program_that_hangs_ends_after_its_client_where_it_has_the_pipes(tmp_path: Path) -> None:
+    with relaying(tmp_path, DIRECT + "sleep 1000", direct=True) as running:
+        os.close(running.writing)
+        running.writing = -1
+        assert running.report() == []
+
+
+def test_packets_in_frames_are_refused_where_there_are_none(tmp_path: Path) -> None:
+    script = DIRECT + "echo more; sleep 1000"
+    with relaying(tmp_path, script, direct=True) as running:
+        assert running.report()[0] == "sent packets by the way for other frames"

@@ -26,10 +26,12 @@ class LocalPlace(msgspec.Struct, frozen=True, tag=True):
 
 class PipePlace(msgspec.Struct, frozen=True, tag=True):
     """Run on a board behind a command that TVM's pipe client starts (the relay); ``threads`` are
-    a library's (the server of TVM's VM has them in its command), None for one a core."""
+    a library's (the server of TVM's VM has them in its command), None for one a core; ``direct``
+    where that command hands on the client's own pipe ends (``relay/``)."""
 
     command: tuple[str, ...]
     threads: int | None = None
+    direct: bool = False
 
 
 class TcpPlace(msgspec.Struct, frozen=True, tag=True):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tvmedge.boards.kernel_times import collected
-from tvmedge.boards.places import Place, copied, fetched, overwrite
+from tvmedge.boards.places import Place, copied
 from tvmedge.boards.runtime import CPU, OPENCL, POOLED, global_function
 from tvmedge.bundle import Bundle
 from tvmedge.dtypes import carrier
@@ -53,7 +53,7 @@ class Model:
         if sizes != self._sizes:
             self._resize(sizes)
         for name, tensor in self._inputs.items():
-            overwrite(tensor, inputs[name])
+            self._place.fill(tensor, inputs[name])
         if not self._place.keeps_tensors:
             self._bind()
         try:
@@ -197,7 +197,7 @@ class Model:
                     f"output '{spec.name}' is {tuple(tensor.shape)} {tensor.dtype} where its "
                     f"bundle lists {spec}"
                 )
-            outputs[spec.name] = fetched(tensor, dtype)
+            outputs[spec.name] = self._place.fetch(tensor, dtype)
         return outputs
 
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from tvmedge.boards.kernel_times import Stopwatch, decoded
 from tvmedge.boards.messages import LocalPlace, PipePlace, TcpPlace
+from tvmedge.boards.own_memory import bound_memory
+from tvmedge.boards.raw_tensors import LEAST, Ends, RawTensors, pipe_client
 from tvmedge.boards.runtime import CPU, OPENCL, Function, device_at, global_function
 from tvmedge.boards.sent import WEIGHTS_SENT
 from tvmedge.bundle import Bundle
@@ -40,6 +42,12 @@ class Place(Protocol):
 
     def weights(self, bundle: Bundle) -> list[Any]:
         """A bundle's weights in their order, as tensors that nobody will overwrite."""
+
+    def fill(self, tensor: Any, array: np.ndarray) -> None:
+        """Make an array's content that of a tensor there, which has its size."""
+
+    def fetch(self, tensor: Any, dtype: np.dtype) -> np.ndarray:
+        """An array with the content of a tensor there."""
 
     def noted(self, vm: Any) -> bool:
         """Have what the VM runs noted, where somebody reads it when that has crashed; whether
@@ -72,7 +80,10 @@ def open_place(
     if isinstance(place, LocalPlace):
         return Local(kind)
     if isinstance(place, PipePlace):
-        return Remote(global_function("rpc.CreatePipeClient")(*place.command), kind)
+        session, ends = pipe_client(place.command, global_function("rpc.CreatePipeClient"))
+        if place.direct:
+            bound_memory()  # now: the board's processes are ours, and would inherit it
+        return Remote(session, kind, ends)
     connect = global_function("rpc.Connect")
     remote = Remote(connect(place.host, place.port, place.key, False), kind)
     if place.threads is not None:
@@ -146,6 +157,14 @@ class Local:
         vm["set_instrument"](tvm_ffi.convert(stopwatch))
         return stopwatch.taken
 
+    def fill(self, tensor: Any, array: np.ndarray) -> None:
+        """A copy."""
+        overwrite(tensor, array)
+
+    def fetch(self, tensor: Any, dtype: np.dtype) -> np.ndarray:
+        """A copy."""
+        return fetched(tensor, dtype)
+
     def peak_kib(self) -> int | None:
         """This process's is known otherwise."""
         return None
@@ -157,8 +176,14 @@ class Local:
 class Remote:
     """The other end of an RPC session: our server, or a stock one."""
 
-    def __init__(self, session: Any, kind: DeviceKind = DeviceKind.CPU) -> None:
-        """Raises BoardError if it has no device of that kind."""
+    def __init__(
+        self, session: Any, kind: DeviceKind = DeviceKind.CPU, ends: Ends | None = None
+    ) -> None:
+        """``ends`` are those of the pipes there, if they are known.
+
+        Raises:
+            BoardError: it has no device of that kind.
+        """
         self.session = session
         self._loaded = 0
         self._on_cpu = kind is DeviceKind.CPU
@@ -169,6 +194,25 @@ class Remote:
         sent = _optional(session, "tvmedge.server.sent")
         self._sent = int(sent()) if sent else 0
         self.keeps_tensors = self._bind is not None
+        self._raw: RawTensors | None = None
+        take = _optional(session, "tvmedge.server.take")
+        if ends is not None and take is not None and self._on_cpu:
+            self._raw = RawTensors(ends, take, session.get_function("tvmedge.server.give"))
+
+    def fill(self, tensor: Any, array: np.ndarray) -> None:
+        """Past TVM's protocol where the server of ours has a way for that, and it is worth it."""
+        if self._raw is not None and array.nbytes >= LEAST:
+            self._raw.write(tensor, array)
+        else:
+            overwrite(tensor, array)
+
+    def fetch(self, tensor: Any, dtype: np.dtype) -> np.ndarray:
+        """As ``fill``, the other way."""
+        array = np.empty(tuple(tensor.shape), dtype)
+        if self._raw is None or array.nbytes < LEAST:
+            return fetched(tensor, dtype)
+        self._raw.read(tensor, array)
+        return array
 
     def load(self, code: memoryview) -> Any:
         """Upload the library into the session's work directory and load it there."""
@@ -202,7 +246,10 @@ class Remote:
         """Tensors on the board, filled there where the file was sent before."""
         arrays = list(bundle.weights().values())
         if self._sent <= WEIGHTS_SENT:
-            return [copied(array, self.device) for array in arrays]
+            tensors = [empty(one.shape, one.dtype.name, self.device) for one in arrays]
+            for tensor, array in zip(tensors, arrays, strict=True):
+                self.fill(tensor, array)
+            return tensors
         fill = self.session.get_function("tvmedge.server.fill_sent")
         start = np.frombuffer(bundle.weights_file(), np.uint8).ctypes.data
         tensors = []

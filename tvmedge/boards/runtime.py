@@ -25,6 +25,7 @@ kernels. TVM's own 300,000 keep a core busy for 0.16 s after every run."""
 # How TVM says that the other end hung up in the middle of a call.
 _LOST = re.compile(r"code == RPCCode::|Channel closes before|SockChannel::|Pipe (read|write) error")
 _NOISE = re.compile(r"^(RPCError: )?Error caught from RPC call:|^Check failed: \(.*\) is false:")
+_NO_MEMORY = re.compile(r"std::bad_alloc|vector::_M_default_append|bad_array_new_length")
 CONNECTION_CLOSED = "the connection was closed"
 _SESSION = 128
 """Device types of RPC session N are those of the board plus N + 1 times this."""
@@ -76,5 +77,7 @@ def error_line(error: Exception) -> str:
     text = str(error)
     if _LOST.search(text):
         return CONNECTION_CLOSED
+    if _NO_MEMORY.search(text):
+        return "there is not so much memory, or the board sent a packet that is none"
     lines = (_NOISE.sub("", line).strip() for line in text.splitlines())
     return next(filter(None, lines), type(error).__name__)

@@ -279,10 +279,11 @@ class Session:
                 "%s is not authenticated or encrypted: use it in networks you trust only", address
             )
             return TcpPlace(address.host, address.port, address.key, options.threads)
-        relayed = relay_command(
-            str(self._process.report), PACKET_LIMIT, READY_S, command, sent_files(bundle)
-        )
-        return PipePlace(tuple(relayed), options.threads)
+        # TVM's own server is all that knows of it, in a session that is on this machine.
+        direct = address.kind is BoardKind.EMULATED and bundle.manifest.code.form is Form.VM
+        report, files = str(self._process.report), sent_files(bundle)
+        relayed = relay_command(report, PACKET_LIMIT, READY_S, command, files, direct=direct)
+        return PipePlace(tuple(relayed), options.threads, direct)
 
     def _ask(
         self,

@@ -19,6 +19,13 @@ int frame_advance(Frame *frame, const uint8_t *bytes, size_t n);
 // True while a packet has begun and not ended.
 int frame_inside(const Frame *frame);
 
+// A tensor's content that goes past the runtime, as a packet of nothing else.
+typedef struct {
+  void *memory;
+  size_t bytes;  // 0: nothing does
+  int to_client;
+} Raw;
+
 typedef struct {
   int in;
   int out;
@@ -26,10 +33,15 @@ typedef struct {
   int stall_ms;  // longest silence inside a packet
   uint8_t *buffer;
   size_t buffer_size;
+  size_t start, end;  // what was read and not handed on yet
+  Raw raw;            // moves before the runtime's next packet
 } Channel;
 
 // Prepares a channel on two open file descriptors; returns -1 without memory.
 int channel_open(Channel *channel, int in, int out, uint64_t limit, int stall_ms);
+
+// Has `raw` moved once the runtime has answered the present call.
+void channel_expect(Channel *channel, Raw raw);
 
 // Serves one RPC session until the peer shuts down; returns -1 after logging why it failed.
 int channel_serve(Channel *channel);

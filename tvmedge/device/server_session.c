@@ -15,6 +15,7 @@
 #include "server_ffi.h"
 #include "server_log.h"
 #include "server_sent.h"
+#include "server_tensors.h"
 #include "server_times.h"
 #include "server_workspace.h"
 
@@ -81,6 +82,8 @@ static int serve(const SessionPlan *plan, Workspace *workspace) {
     server_log("out of memory");
     return kExitSetup;
   }
+  // Over a socket may be a client that knows nothing of it, and ours does not look for its socket.
+  if (plan->key == NULL && tensors_register(&channel) != 0) return kExitSetup;
   return channel_serve(&channel) == 0 ? kExitOk : kExitSession;
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -18,11 +19,14 @@ from .frames import (
     TEXT,
     FrameReader,
     RelayError,
+    frame_head,
     framed,
 )
 from .memory import MemoryLog
 
+DIRECT_VARIABLE = "TVMEDGE_DIRECT"
 _CHUNK = 1 << 18
+_PIPE_BYTES = 1 << 20
 _TAIL_LIMIT = 4096
 _GRACE_S = 3.0
 _STOP_S = 1.0
@@ -31,17 +35,24 @@ _STOP_S = 1.0
 class Board:
     """The running board command: its pipes, its last words on stderr, its end."""
 
-    def __init__(self, command: list[str], memory: str) -> None:
-        """``memory`` is the file for what the session takes."""
+    def __init__(
+        self, command: list[str], memory: str, direct: tuple[int, int] | None = None
+    ) -> None:
+        """``memory`` is the file for what the session takes; ``direct`` are the client's own pipe
+        ends, where the board's program is to have them."""
         read_in, self.stdin = os.pipe()
         self.stdout, write_out = os.pipe()
         stderr, write_err = os.pipe()
+        roomy(self.stdin, self.stdout)
+        environment = {k: v for k, v in os.environ.items() if k != DIRECT_VARIABLE}
+        if direct is not None:
+            environment[DIRECT_VARIABLE] = f"{direct[0]},{direct[1]}"
         ends = enumerate((read_in, write_out, write_err))
         try:
             self.pid = os.posix_spawnp(
                 command[0],
                 command,
-                os.environ,
+                environment,
                 file_actions=[(os.POSIX_SPAWN_DUP2, end, number) for number, end in ends],
                 # Python ignores SIGPIPE, and a child would inherit that.
                 setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT],
@@ -67,7 +78,10 @@ class Board:
     def send(self, kind: bytes, body: bytes = b"") -> None:
         """Send a frame."""
         with self._sending:
-            write_all(self.stdin, framed(kind, body))
+            head = frame_head(kind, len(body))
+            put = os.writev(self.stdin, [head, body])
+            if put < len(head) + len(body):
+                write_all(self.stdin, memoryview(head + body)[put:])
 
     def receive(self, seconds: float) -> bytes | None:
         """The bytes that come next, b"" where there are none yet, None at the end.
@@ -137,7 +151,16 @@ class Board:
         return self._over or numbered_ending(os.waitstatus_to_exitcode(ended[1]))
 
 
-def write_all(fd: int, data: bytes) -> None:
+def roomy(*pipes: int) -> None:
+    """Let pipes hold a lot: fewer wake-ups. A system may allow a user only so many."""
+    for pipe in pipes:
+        try:
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        except OSError:
+            return
+
+
+def write_all(fd: int, data: bytes | memoryview) -> None:
     """Write all of ``data``, however large."""
     view = memoryview(data)
     while view:

@@ -140,4 +140,9 @@ class FrameReader:
 
 def framed(kind: bytes, body: bytes = b"") -> bytes:
     """A frame of at most 256 KiB."""
-    return kind + bytes(3) + len(body).to_bytes(4, "little") + body
+    return frame_head(kind, len(body)) + body
+
+
+def frame_head(kind: bytes, size: int) -> bytes:
+    """What comes before a body of so many bytes."""
+    return kind + bytes(3) + size.to_bytes(4, "little")

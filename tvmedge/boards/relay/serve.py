@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 import time
 
-from .board import Board, write_all
+from .board import Board, roomy, write_all
 from .frames import ALIVE, DATA, END, FrameGuard, RelayError
 from .memory import memory_file
 from .ready import wait_ready
@@ -21,8 +22,9 @@ _SILENCE_S = 30.0
 class Client:
     """Client to board: forwards until the client closes, then sees to the board's end."""
 
-    def __init__(self, source: int, limit: int) -> None:
+    def __init__(self, source: int, limit: int, *, direct: bool) -> None:
         self._source = source
+        self._direct = direct
         self._guard = FrameGuard(limit)
         self.closed = False
         self.refused: RelayError | None = None
@@ -30,7 +32,9 @@ class Client:
     def forward(self, board: Board) -> None:
         """Runs in a thread of its own; the outcome is in ``closed`` and ``refused``."""
         try:
-            while chunk := os.read(self._source, _CHUNK):
+            if self._direct:
+                _wait_closed(self._source)
+            while not self._direct and (chunk := os.read(self._source, _CHUNK)):
                 self._guard.feed(chunk)
                 board.send(DATA, chunk)
             self.closed = True
@@ -45,19 +49,31 @@ class Client:
         board.kill(signal.SIGKILL)
 
 
-def serve(board: Board, ends: tuple[int, int], limit: int, chunk: bytes) -> None:
+def _wait_closed(source: int) -> None:
+    """Wait until nobody writes any more to a pipe that somebody else reads."""
+    poller = select.poll()
+    poller.register(source, 0)
+    poller.poll()
+
+
+def serve(
+    board: Board, ends: tuple[int, int], limit: int, chunk: bytes, *, direct: bool = False
+) -> None:
     """Carry bytes between the client's pipe ends and the board until one side closes; ``chunk``
-    has come from the board.
+    has come from the board. Where the board's program has these ends itself (``direct``) this
+    waits for the one or the other to close.
 
     Raises:
         RelayError: the board failed while the client still needed it.
     """
     source, sink = ends
-    guard, client = FrameGuard(limit), Client(source, limit)
+    guard, client = FrameGuard(limit), Client(source, limit, direct=direct)
     threading.Thread(target=client.forward, args=(board,), daemon=True).start()
     threading.Thread(target=_stay_alive, args=(board,), daemon=True).start()
     received: bytes | None = chunk
     while received is not None:
+        if direct and received:
+            raise RelayError("sent packets by the way for other frames")
         guard.feed(received)
         write_all(sink, received)
         received = board.receive(_SILENCE_S)
@@ -78,16 +94,18 @@ def _stay_alive(board: Board) -> None:
 
 def main(arguments: list[str]) -> int:
     """Relay between the client's two pipe ends and the board; see the module."""
-    report, limit, ready_s, files, *command, source, sink = arguments
+    report, limit, ready_s, files, way, *command, source, sink = arguments
     ends = int(source), int(sink)
+    direct = way == "direct"
+    roomy(*ends)
     for end in ends:
-        os.set_inheritable(end, False)
+        os.set_inheritable(end, direct)
     board = None
     try:
-        board = started = Board(command, memory_file(report))
+        board = started = Board(command, memory_file(report), ends if direct else None)
         # The host ends a hung call by this signal: the board goes, and so do we.
         signal.signal(signal.SIGTERM, lambda *_: started.stop())
-        serve(board, ends, int(limit), wait_ready(board, float(ready_s), files))
+        serve(board, ends, int(limit), wait_ready(board, float(ready_s), files), direct=direct)
     except BrokenPipeError:
         return 0  # the client is gone, there is nobody to tell
     except RelayError as error:

@@ -77,6 +77,7 @@ static void set_environment(const Keeper *keeper, const char *folder) {
   setenv("HOME", folder, 1);
   hand_over("TVMEDGE_FILES", keeper->files->open, keeper->files->count);
   hand_over("TVMEDGE_NOTE", &keeper->note, keeper->note >= 0);
+  hand_over("TVMEDGE_DIRECT", keeper->direct, keeper->directs);
 }
 
 static _Noreturn void become_program(const Keeper *keeper, const char *folder, uid_t user) {
@@ -219,6 +220,7 @@ void keeper_run(Keeper *keeper) {
     // For those who open /dev/stdin by name.
     const int streams[] = {keeper->in, keeper->out, keeper->err};
     for (int i = 0; i < 3; i++) (void)!fchown(streams[i], user, user);
+    for (int i = 0; i < keeper->directs; i++) (void)!fchown(keeper->direct[i], user, user);
   }
   if (calls_deny() == 0) keeper->confined |= kCounted;
   Tiding ready = {.confined = keeper->confined};
@@ -230,6 +232,7 @@ void keeper_run(Keeper *keeper) {
   close(keeper->in);
   close(keeper->out);
   close(keeper->err);
+  for (int i = 0; i < keeper->directs; i++) close(keeper->direct[i]);
   if (program < 0) _exit(1);
   tell(keeper, &ready);
   Tiding tiding = attend(keeper, program, children);

@@ -8,6 +8,8 @@ typedef struct {
   const Options *options;
   const Files *files;  // the program inherits them
   int note;            // and this, where it is not -1
+  const int *direct;   // and so many of these: see direct.h
+  int directs;
   const char *folder;
   uid_t user;        // that the program is to be, 0: no other
   uint8_t confined;  // what the namespaces that it is in give, before it does the rest

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "direct.h"
 #include "folder.h"
 #include "keeper.h"
 #include "note.h"
@@ -81,11 +82,15 @@ const char *room_open(const Options *options, const Files *files, Room *room) {
   if (room->lock < 0) return "cannot make a private folder";
   room->note = note_make();
   if (make_pipes(pipes) != 0) return "cannot make pipes";
+  int direct[kDirectEnds], directs = direct_find(direct);
+  if (directs < 0) return "TVMEDGE_DIRECT names no two pipes";
   // What is kept belongs to the one who started us, and so must who writes it.
   int own_user = geteuid() == 0 && options->places.kept[0] == NULL;
   Keeper keeper = {.options = options,
                    .files = files,
                    .note = room->note,
+                   .direct = direct,
+                   .directs = directs,
                    .folder = room->folder,
                    .user = own_user ? kFirstUser + (uid_t)getpid() : 0,
                    .in = pipes[kIn][0],
@@ -102,6 +107,7 @@ const char *room_open(const Options *options, const Files *files, Room *room) {
   room->keeper = start_keeper(&keeper);
   const int its[] = {keeper.in, keeper.out, keeper.err, keeper.tidings, keeper.life};
   for (int i = 0; i < kPipes; i++) close(its[i]);
+  for (int i = 0; i < directs; i++) close(direct[i]);
   return room->keeper < 0 ? "cannot start a process" : NULL;
 }
 
