@@ -67,7 +67,7 @@ class RawTensors:
         """
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         for start in range(0, content.nbytes, _MOST):
-            piece = memoryview(content[start : start + _MOST])
+            piece = content[start : start + _MOST].data
             with _nothing_freed():
                 self._take(tensor, start, len(piece))
                 self._send(_LENGTH.pack(len(piece)))
@@ -81,7 +81,7 @@ class RawTensors:
         """
         content = array.reshape(-1).view(np.uint8)
         for start in range(0, content.nbytes, _MOST):
-            piece = memoryview(content[start : start + _MOST])
+            piece = content[start : start + _MOST].data
             with _nothing_freed():
                 self._give(tensor, start, len(piece))
                 head = bytearray(_LENGTH.size)

@@ -44,7 +44,7 @@ from tvmedge.boards.relay.endings import CRASHED
 from tvmedge.boards.run_inputs import checked_inputs, nbytes
 from tvmedge.boards.sent import sent_files
 from tvmedge.boards.starting import board_command, imitated, require_fits
-from tvmedge.bundle import Bundle, read_bundle, tensorfile
+from tvmedge.bundle import Bundle, Form, read_bundle, tensorfile
 from tvmedge.bundle.malformed import MalformedError
 from tvmedge.errors import (
     BoardError,
