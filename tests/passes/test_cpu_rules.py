@@ -218,6 +218,23 @@ def test_pools_after_a_convolution(core: str, operator: str, attributes: dict[st
     assert max_normalised_error(result, exact(nodes, x, weights, "y")) <= CLOSE
 
 
+@pytest.mark.parametrize(("window", "stride", "outs"), [(3, 2, 8), (7, 2, 4), (3, 1, 20)])
+@pytest.mark.parametrize("core", CORES)
+def test_rows_of_few_channels_are_padded_where_they_are_read(
+    core: str, window: int, stride: int, outs: int
+) -> None:
+    x = {"x": random(2, 3, 25, 38)}
+    weights = {"w": random(outs, 3, window, window, seed=1), "b": random(outs, seed=2)}
+    around = {"strides": [stride] * 2, "pads": [window // 2] * 4}
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["c"], **around),
+        helper.make_node("Relu", ["c"], ["y"]),
+    ]
+    result, choices = compiled(graph(nodes, x, weights, "y"), x, CORES[core])
+    assert max_normalised_error(result, exact(nodes, x, weights, "y")) <= CLOSE
+    assert "conv" in {choice.rule for choice in choices.values()}
+
+
 @pytest.mark.parametrize("kind", ["Conv", "MaxPool"])
 @pytest.mark.parametrize(("window", "stride", "dilation"), [(3, 1, 1), (5, 2, 1), (3, 2, 2)])
 @pytest.mark.parametrize("core", ["avx512", "avx2", "armv7"])

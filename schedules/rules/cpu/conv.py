@@ -88,8 +88,10 @@ class Conv:
         if _streams(core, tile, summed, (rows, columns)) and not turns.image_first:
             schedule.annotate(reduced[-1], AHEAD, (tile.vectors, tile.rows, tile.columns))
         keep_in_registers(schedule, kernel, loops, core.lanes)
+        known = planes == 1 and several > 0 and None not in (rows, columns)
+        alone = known and rows_apart and outs == tile.vectors and summed[3] == 1
         if kernel.pad is not None:
-            pad_planes(schedule, kernel.pad, core)
+            _pad(schedule, kernel.pad, schedule.get_loops(kernel.main)[0] if alone else None, core)
         return Plan(schedule, str(tile), tile.peak)
 
 
@@ -153,6 +155,15 @@ def _picked_turns(
     return _Turns(
         written_out, plane, bool(image_first), taps and knobs.pick("by_tap", (False, True), False)
     )
+
+
+def _pad(schedule: s_tir.Schedule, pad: Block, rows: Loop | None, core: Core) -> None:
+    """The padded copy, or one of what each turn of ``rows`` reads, which the L1 keeps: for single
+    channels of which one tile has all results (measured: 0.77 of the time)."""
+    if rows is None or core.lane_operand or core.items:
+        pad_planes(schedule, pad, core)
+    else:
+        schedule.compute_at(pad, rows, preserve_unit_loops=True)
 
 
 def pad_planes(schedule: s_tir.Schedule, pad: Block, core: Core) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.steps.blocks import Block, anchor, scheduled, shape
+from tvmedge.schedules.steps.blocks import Block, anchor, scheduled, sizes
 from tvmedge.schedules.steps.loops import divisors, extent, unroll, vectorize
 from tvmedge.schedules.steps.pads import pad_in_vectors
 
@@ -48,10 +48,10 @@ class Window:
             return None
         schedule, main = found
         loops = schedule.get_loops(main)
-        sizes = [extent(schedule, loop) for loop in loops]
-        if None in sizes[1:] or sizes[4] != core.lanes:
+        extents = [extent(schedule, loop) for loop in loops]
+        if None in extents[1:] or extents[4] != core.lanes:
             return None
-        _, blocks, rows, columns, _, kh_size, kw_size = sizes
+        _, blocks, rows, columns, _, kh_size, kw_size = extents
         written_out = kw_size <= SMALL_WINDOW and kh_size * kw_size <= MOST_WRITTEN_OUT
         step = _step(schedule, main, rows, kh_size)
         tile = _tile(core, rows, columns, step, written_out=written_out)
@@ -64,8 +64,8 @@ class Window:
         kernel = anchor(schedule, main)
         strip = rows // height
         if kernel.pad is not None and not core.lane_operand:
-            sizes = shape(schedule, kernel.pad)
-            strip = _picked_strip(knobs, core, sizes, strip, (kh_size, step * height))
+            padded = [int(size) for size in sizes(schedule, kernel.pad)[2:]]
+            strip = _picked_strip(knobs, core, padded, strip, (kh_size, step * height))
         knobs.settle()
         n, c, oh, ow, _ = schedule.get_loops(kernel.epilogue)
         c, c_in = schedule.split(c, [None, planes])
@@ -133,7 +133,7 @@ def _picked(
 def _step(schedule: s_tir.Schedule, main: Block, rows: int, kh_size: int) -> int:
     """Rows of the image between those of two windows."""
     images = (read.source.shape for read in schedule.get(main).reads)
-    height = max(int(sizes[2]) for sizes in images if len(sizes) == IMAGE_AXES)
+    height = max(int(image[2]) for image in images if len(image) == IMAGE_AXES)
     return max(1, (height - kh_size) // max(1, rows - 1))
 
 
@@ -141,13 +141,13 @@ def _picked_strip(
     knobs: Knobs, core: Core, padded: Sequence[int], tall: int, window: tuple[int, int]
 ) -> int:
     """How many of ``tall`` rows of tiles have their padded rows copied at a time: all where the L1
-    keeps a plane of the ``padded`` image, else so few that rows are hardly copied three times
+    keeps the ``padded`` plane, else so few that rows are hardly copied three times
     (measured: 0.72 to 1.0 of the whole plane's time). ``window``: the rows it reads, and those by
     which a tile of windows moves on."""
     options = divisors(tall)
     read, moved = window
     estimate = tall
-    if math.prod(padded[2:]) * FLOAT > core.l1_kib * 1024 // 2:
+    if math.prod(padded) * FLOAT > core.l1_kib * 1024 // 2:
         estimate = next((rows for rows in options if read <= moved * rows + 1), tall)
     strip: int = knobs.pick("strip", options, estimate)
     return strip
