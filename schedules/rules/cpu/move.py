@@ -75,7 +75,7 @@ def _by_run(core: Core, run: int, result: Sequence[Size]) -> bool:
     """Whether a run goes through a row before the next does, and not all through a pixel. Single
     channels of NEON are gathered pixel by pixel (shufflenet's take 0.51 to 0.76 of the cycles of
     two cores), pairs not (0.81 to 1.26); AVX-512 takes long runs so (0.75 to 0.94 of the time of
-    four kernels), and short ones whose lines of a row overflow its L1 (0.40 to 0.67 from 48 pixels
+    four kernels), and short ones whose lines of a row overflow its L1 (0.40 to 0.92 from 48 pixels
     a row, 0.88 to 1.34 below)."""
     if core.lane_operand:
         return run == 2
