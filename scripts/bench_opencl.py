@@ -5,9 +5,9 @@
 Of each model: kernels, bytes of OpenCL C, kernels with ``__local`` and with vector loads, what
 clang's LLVM IR for spir64 consists of, kernel by kernel; error, first run with empty caches, warm
 time, of ours, of upstream's default pipeline for Mali and of ours on the CPU. ``--code`` times
-nothing. Upstream is left out of a model whose first run takes longer than ``--first-s``. A model
-is done when it is written: what the result file has of the sources as they are is not measured
-again, and the page is written from the file.
+nothing, and leaves the times that are known. Upstream is left out of a model whose first run takes
+longer than ``--first-s``. A model is done when it is written: what the result file has of the
+sources as they are is not measured again, and the page is written from the file.
 """
 
 from __future__ import annotations
@@ -52,10 +52,13 @@ def main(arguments: list[str]) -> int:
     sources = our_sources()
     for name in options.models or MODELS:
         record = _record(report, name)
-        done = record.get("made") == sources and ("runs" in record or options.code)
+        done = record.get("made") == sources and (record.get("timed") == sources or options.code)
         if options.again or not done:
+            kept = {"load", "runs", "timed"} if options.code else set()
+            before = {key: value for key, value in record.items() if key in kept}
             record.clear()
-            record |= {"model": name, **_measured(name, options), "made": sources}
+            times = {} if options.code else {"timed": sources}
+            record |= {"model": name, **before, **_measured(name, options), "made": sources} | times
             results.write(options.out, report)
             print(opencl_page.line(record), flush=True)
     if options.out == _OUT:

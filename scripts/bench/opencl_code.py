@@ -34,6 +34,7 @@ _KINDS = {
 }
 
 
+_VECTORS = re.compile(r"vload|__global (float|half)\d+ ?\*")
 COLUMNS = tuple(_KINDS)
 
 
@@ -52,7 +53,7 @@ class Code:
     @property
     def vectors(self) -> int:
         """Kernels that load vectors."""
-        return sum("vload" in text for text in self.kernels.values())
+        return sum(bool(_VECTORS.search(text)) for text in self.kernels.values())
 
     def row(self) -> dict[str, Any]:
         """What the result file holds."""

@@ -38,7 +38,7 @@ def page(report: Record) -> str:
     timed = [record for record in records if "runs" in record]
     parts = [_INTRODUCTION, *_summary(records), "", "## Code", "", *_code(records)]
     parts += ["", "## Instructions", "", _MIX, "", *_mixes(records)]
-    parts += ["", "## Time", "", _ALONE, ""]
+    parts += ["", "## Time", "", _ALONE, *_earlier(timed), ""]
     parts += _times(timed)
     parts += ["", "Left out: " + "; ".join(_failures(records)) + "."] if _failures(records) else []
     return "\n".join(parts) + "\n"
@@ -55,6 +55,12 @@ _ALONE = (
     "Milliseconds, medians on one core that nothing else ran on (*load* is the machine's other "
     "core's, too); *first*: seconds."
 )
+
+
+def _earlier(timed: list[Record]) -> list[str]:
+    """What is said of times that are older than the code."""
+    old = [record["model"] for record in timed if record.get("timed") != record.get("made")]
+    return ["", f"Times are of earlier sources than the code: {', '.join(old)}."] if old else []
 
 
 def _summary(records: list[Record]) -> list[str]:
