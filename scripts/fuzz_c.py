@@ -24,7 +24,17 @@ FOLDER = Path(__file__).with_name("fuzz_c")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
 _WITH = {
     "host_frames": (
-        *("calls.c", "folder.c", "frames.c", "keeper.c", "memory.c", "note.c", "room.c", "walls.c"),
+        *(
+            "calls.c",
+            "direct.c",
+            "folder.c",
+            "frames.c",
+            "keeper.c",
+            "memory.c",
+            "note.c",
+            "room.c",
+            "walls.c",
+        ),
     ),
     "sent_frames": ("files.c", "frames.c", "store.c"),
     "library_requests": (),
