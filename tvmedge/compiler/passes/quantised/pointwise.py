@@ -13,6 +13,7 @@ from tvm import relax
 from tvmedge.compiler.passes.quantised.context import Context, spread
 from tvmedge.compiler.passes.quantised.fixed import MOST
 from tvmedge.compiler.passes.quantised.values import Added, Array, Coded, Known, Sums
+from tvmedge.compiler.passes.quantised.weighted import weighted_sum
 
 MOST_DROPPED = 8  # bits of a sum below its bias
 
@@ -76,6 +77,8 @@ def clip(context: Context, call: relax.Call) -> Known | None:
 
 def binary(context: Context, call: relax.Call) -> Known | None:
     """Two functions of the same codes; codes and a number; sums and numbers; two of codes."""
+    if call.op.name == "relax.add" and (sums := weighted_sum(context, call)) is not None:
+        return sums
     left, right = (context.values.get(arg) for arg in call.args)
     if isinstance(left, Coded) and isinstance(right, Coded) and left.source.same_as(right.source):
         return _finite(left, BINARY[call.op.name](_wide(left), _wide(right)))
