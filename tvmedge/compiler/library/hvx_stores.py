@@ -13,7 +13,7 @@ packet, in which the vector wins whatever their order was.
 from __future__ import annotations
 
 import tvm
-from tvm import sym, tirx
+from tvm import tirx
 from tvm.ir.expr import TensorLoad
 
 from tvmedge.compiler.library.hvx_tables import NUMBERS, VECTOR, by_bytes, hvx, looked_up
@@ -71,10 +71,7 @@ def _chooses(value: tvm.ir.Expr) -> bool:
 
 
 def _piece(buffer: tirx.Buffer, at: tvm.ir.Expr, value: tvm.ir.Expr) -> tirx.Stmt | None:
-    """32 bytes at a multiple of 32, as part of the vector around them; None for any others, which
-    may lie in two vectors."""
-    if not _is_piece(at):
-        return None
+    """32 bytes at a multiple of 32, as part of the vector around them."""
     if _chooses(value):
         condition, *values = value.args
         either = [_piece(buffer, at, part) for part in values]
@@ -86,13 +83,9 @@ def _piece(buffer: tirx.Buffer, at: tvm.ir.Expr, value: tvm.ir.Expr) -> tirx.Stm
         halves = hvx("vpackeh", value.value, value.value)
         turned = _turned(hvx("vpackeb", halves, halves), place)
     elif isinstance(value, TensorLoad) and isinstance(value.indices[0], tirx.Ramp):
-        if not _is_piece(value.indices[0].base):
-            return None
         around, inside = _around(value)
         turned = _turned(around, place - inside)
     elif isinstance(found := by_bytes(value), TensorLoad):
-        if not _is_piece(found.indices[0].base):
-            return None
         around, inside = _around(found)
         turned = _turned(looked_up(value.source, around), place - inside)
     else:
@@ -105,10 +98,6 @@ def _piece(buffer: tirx.Buffer, at: tvm.ir.Expr, value: tvm.ir.Expr) -> tirx.Stm
     pointer = tirx.address_of(tirx.BufferLoad(buffer, [at - place]))
     store = "llvm.hexagon.V6.vS32b.qpred.ai.128B"
     return tirx.Evaluate(tirx.call_llvm_intrin("void", store, lanes, pointer, turned))
-
-
-def _is_piece(at: tvm.ir.Expr) -> bool:
-    return bool(sym.Analyzer().can_prove_equal(tirx.floormod(at, PIECE), 0))
 
 
 def _around(load: TensorLoad) -> tuple[tvm.ir.Expr, tvm.ir.Expr]:
