@@ -9,6 +9,7 @@ scripts/fuzz_c/; each says what it holds true. What fails is left as crash-HASH 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import struct
 import subprocess
@@ -105,7 +106,15 @@ def run_target(program: Path, runs: int, seed: int, work: Path) -> subprocess.Co
         for index, seed_input in enumerate(_SEEDS[program.name]):
             (Path(corpus) / str(index)).write_bytes(seed_input)
         command.append(corpus)
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=work)
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=work,
+            # What was freed counts as used as long as it is kept to find who uses it again.
+            env={**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=64"},
+        )
 
 
 def _compile(arguments: list[str], program: Path) -> None:

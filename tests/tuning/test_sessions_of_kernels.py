@@ -85,7 +85,7 @@ def test_what_a_candidate_does_is_its_own_fault(
     good = written("x[0] += 1;", spec, tmp_path)
     crash = written("*(volatile int *)8 = 1;", spec, tmp_path)
     hang = written("for (;;) x[0] += 1;", spec, tmp_path)
-    large = dataclasses.replace(good, scratch=(300 << 20,))
+    large = dataclasses.replace(hang, scratch=(300 << 20,))  # until somebody looks
     terms = Terms(SessionLimits(memory_mb=100, cpu_seconds=20))
     with _way(kind, tmp_path, monkeypatch) as address:
         starts = kernel_boards(spec, address, terms)

@@ -131,9 +131,9 @@ def _picked(
 
 
 def _step(schedule: s_tir.Schedule, main: Block, rows: int, kh_size: int) -> int:
-    """Rows of the image between those of two windows."""
+    """Rows of the image between those of two windows; of volumes, whose windows have one row, 1."""
     images = (read.source.shape for read in schedule.get(main).reads)
-    height = max(int(image[2]) for image in images if len(image) == IMAGE_AXES)
+    height = max((int(image[2]) for image in images if len(image) == IMAGE_AXES), default=0)
     return max(1, (height - kh_size) // max(1, rows - 1))
 
 
