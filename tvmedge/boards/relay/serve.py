@@ -33,7 +33,7 @@ class Client:
         """Runs in a thread of its own; the outcome is in ``closed`` and ``refused``."""
         try:
             if self._direct:
-                _wait_closed(self._source)
+                _closed(self._source, None)
             while not self._direct and (chunk := os.read(self._source, _CHUNK)):
                 self._guard.feed(chunk)
                 board.send(DATA, chunk)
@@ -49,17 +49,11 @@ class Client:
         board.kill(signal.SIGKILL)
 
 
-def _wait_closed(source: int) -> None:
-    """Wait until nobody writes any more to a pipe that somebody else reads."""
+def _closed(source: int, wait_ms: int | None) -> bool:
+    """Whether nobody writes any more to a pipe that somebody else reads; None waits until so."""
     poller = select.poll()
     poller.register(source, 0)
-    poller.poll()
-
-
-def _is_closed(source: int) -> bool:
-    poller = select.poll()
-    poller.register(source, 0)
-    return bool(poller.poll(0))
+    return bool(poller.poll(wait_ms))
 
 
 def serve(
@@ -85,7 +79,7 @@ def serve(
         received = board.receive(_SILENCE_S)
     ending = board.wait()
     # The program may see its client go before this does.
-    if not (client.closed or (direct and _is_closed(source))):
+    if not (client.closed or (direct and _closed(source, 0))):
         raise client.refused or RelayError(ending)
 
 
