@@ -171,6 +171,25 @@ def joined(first: int, second: int, size: int) -> Case:
     return Case(te.create_prim_func([x, y, result]), [left, right], expected)
 
 
+def sliced(size: int, begin: int, rows: int, columns: int) -> Case:
+    """Of ``rows`` rows of ``size``, ``columns`` from ``begin`` on."""
+    data = _bytes(np.random.default_rng(begin), rows, size)
+    x = _placeholder(data)
+    result = te.compute((rows, columns), lambda i, j: x[i, j + begin])
+    return Case(te.create_prim_func([x, result]), [data], data[:, begin : begin + columns])
+
+
+def lessened(rows: int, columns: int) -> Case:
+    """Each row less a number of its own."""
+    rng = np.random.default_rng(columns)
+    data, less = _bytes(rng, rows, columns), rng.integers(0, 99, (rows, 1)).astype(np.int32)
+    x, y = _placeholder(data), _placeholder(less)
+    result = te.compute(
+        data.shape, lambda i, j: (x[i, j].astype("int32") - y[i, 0]).astype("uint8")
+    )
+    return Case(te.create_prim_func([x, y, result]), [data, less], (data - less).astype(np.uint8))
+
+
 def looked_up(shape: tuple[int, ...]) -> Case:
     """Entries of a table of 256, in sizes of 64 bits, as models have them."""
     rng = np.random.default_rng(1)

@@ -64,7 +64,7 @@ def test_activations_by_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 @pytest.mark.parametrize("columns", [64, 100])
 def test_softmax(columns: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Rows of no whole vectors are scalar: parts of vectors would lie in two."""
+    """Rows of whole pieces of vectors, and of others, parts of which lie in two."""
     made, value = Qdq(), Quantised(random_codes((6, columns), "uint8"), STEP, ZERO)
     codes = made.codes(made.node("Softmax", made.given(value), axis=-1), 1 / 256, 0, "uint8")
     result, kernels = _ran(made, codes, tmp_path, caplog)
@@ -73,7 +73,7 @@ def test_softmax(columns: int, tmp_path: Path, caplog: pytest.LogCaptureFixture)
     total = np.rint(below).astype(np.int64).sum(axis=1, keepdims=True)
     share = (np.rint(below * 256).astype(np.int64) + (total >> 1)) // total
     np.testing.assert_array_equal(result, np.minimum(share, 255))
-    assert columns % 32 or sum(kernel.counts.vector_instructions for kernel in kernels)
+    assert sum(kernel.counts.vector_instructions for kernel in kernels)
 
 
 def test_images_between_pixels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,10 +12,12 @@ from tests.byte_kernels import (
     depthwise,
     interleaved_image,
     joined,
+    lessened,
     looked_up,
     pooled,
     product,
     quantised_pixels,
+    sliced,
     summed,
 )
 from tests.hexagon_kernels import Ran, hexagon, run
@@ -146,6 +148,20 @@ def test_images_of_few_channels(channels: int, size: tuple[int, int], last: bool
 def test_elementwise(case: Case) -> None:
     counts = _ran(case, "byte_elementwise").counts
     assert counts.packets < case.expected.size
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *(sliced(400, begin, 1, 100) for begin in (5, 100, 120)),
+        *(sliced(160, begin, 6, 32) for begin in (3, 100)),
+        sliced(200, 1, 2, 130),
+        *(lessened(rows, columns) for rows, columns in ((6, 100), (5, 33), (7, 127), (3, 200))),
+    ],
+)
+def test_pieces_that_lie_in_two_vectors(case: Case) -> None:
+    """Rows, and what is taken of them, that are no multiples of 32 bytes."""
+    assert _ran(case, "byte_elementwise").counts.vector_instructions
 
 
 def test_tuning_has_a_space() -> None:

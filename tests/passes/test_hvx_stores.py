@@ -34,6 +34,12 @@ def moved(x: T.Buffer((256,), "uint8"), y: T.Buffer((256,), "uint8")) -> None:
 
 
 @T.prim_func(private=True)  # type: ignore[untyped-decorator]
+def moved_anywhere(x: T.Buffer((256,), "uint8"), y: T.Buffer((1024,), "uint8")) -> None:
+    for i in range(4):
+        y[T.Ramp(i * 50, 1, 32)] = x[T.Ramp(i * 32 + 7, 1, 32)]
+
+
+@T.prim_func(private=True)  # type: ignore[untyped-decorator]
 def of_either(x: T.Buffer((256,), "uint8"), y: T.Buffer((1024,), "uint8")) -> None:
     for i in range(4):
         y[T.Ramp(i * 128, 1, 128)] = T.if_then_else(
@@ -78,6 +84,13 @@ def _instructions(function: tirx.PrimFunc) -> list[str]:
 )
 def test_each_kind_of_store(function: tirx.PrimFunc, store: list[str]) -> None:
     assert [name for name in _instructions(function) if name in {*store, "vassign"}] == store
+
+
+def test_pieces_that_may_lie_in_two_vectors() -> None:
+    """They are loaded from both and stored to both."""
+    names = _instructions(moved_anywhere)
+    assert names.count("vS32b.qpred.ai") == 2
+    assert {"valignb", "pred.and", "pred.and.n"} <= {*names}
 
 
 def test_a_code_below_zero_fills_bytes() -> None:

@@ -15,7 +15,7 @@ from tvm.ir.expr import TensorLoad
 from tvm_ffi import structural_walk
 from tvmedge.schedules.rules.hexagon.intrinsics import LANES
 from tvmedge.schedules.rules.hexagon.narrow import BYTES
-from tvmedge.schedules.steps.access import Moves, moves
+from tvmedge.schedules.steps.access import moves
 from tvmedge.schedules.steps.blocks import Block, blocks
 from tvmedge.schedules.steps.elementwise import inline, reduces
 from tvmedge.schedules.steps.loops import extent
@@ -68,17 +68,7 @@ def side_by_side(schedule: s_tir.Schedule, block: Block) -> int:
             break
         size *= known.extents[-count - 1]
         count += 1
-    return count if size >= LANES and _begins_pieces(known, count) else 0
-
-
-def _begins_pieces(known: Moves, count: int) -> bool:
-    """Whether all rows outside of ``count`` loops begin at multiples of 32: a part of a vector
-    that lies in two would be stored to one."""
-    outer = range(len(known.extents) - count)
-    vectors = [step for step in known.steps if step[-1] == 1]
-    return not any(
-        (step[at] or 0) % LANES for step in vectors for at in outer if known.extents[at] > 1
-    )
+    return count if size >= LANES else 0
 
 
 def _of_integers(block: s_tir.SBlock) -> bool:
