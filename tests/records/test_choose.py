@@ -53,6 +53,13 @@ def test_a_record_of_another_key_is_refused(change: dict[str, str], why: str) ->
     assert choose([other, record(2, 5.0)], KEY).record == record(2, 5.0)
 
 
+def test_what_other_facts_are_is_said_where_it_is_known() -> None:
+    other = record(1, key=key(target="host"))
+    here = dataclasses.replace(KEY, target=f"host:{digest('here')}")
+    known = {other.key.target: "a host of 9 cores"}
+    assert choose([other], here, known.__getitem__).refused == "recorded for a host of 9 cores"
+
+
 def test_the_nearest_of_several_says_why() -> None:
     pi = record(1, key=key(target="raspberry-pi-5"))
     old = record(1, key=key(toolchain="tvm 0"))

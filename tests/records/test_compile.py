@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from tvmedge.cli import main
 from tvmedge.records.place import default_file
 from tvmedge.records.store import open_store
 from tvmedge.records.types import Decisions, Record
+from tvmedge.scheduling.workload import target_key
+from tvmedge.targeting import target
+from tvmedge.targeting.host_cores import processors, with_cores
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +111,29 @@ def test_what_does_not_fit_is_refused_by_name(
     }
     assert f"records refused, recorded for raspberry-pi-5: {sibling.kernel}" in text
     assert f"the rule no longer asks for no such knob: {stale.kernel}" in text
+
+
+def test_a_host_of_other_cores_is_said_to_be_that(
+    net: Path, records: list[Record], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where one tunes on all cores, and compiles under ``taskset``."""
+    spec = target("host")
+    other = spec.board.cores + 1 if spec.board.cores < (os.cpu_count() or 1) else 1
+    if other == spec.board.cores:
+        pytest.skip("this machine has one core")
+    for stored in (other, 10_000):
+        key = target_key(with_cores(spec, stored))
+        moved = [
+            dataclasses.replace(r, key=dataclasses.replace(r.key, target=key)) for r in records
+        ]
+        store = _store(tmp_path / f"{stored}.db", *moved)
+        kernels, text = _compile(net, tmp_path, capsys, "--records", store)
+        assert kernels["tuned"] == 0
+        if stored == other:
+            assert f"recorded for a host of {other} core" in text
+            assert f"this process may use {spec.board.cores} ({processors()})" in text
+        else:
+            assert "recorded for a host of other facts" in text
 
 
 def test_a_store_that_is_missing_is_one_sentence(

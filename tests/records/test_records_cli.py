@@ -143,6 +143,19 @@ def test_prune(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert open_store(store).find() == keep
 
 
+def test_prune_leaves_what_holds_on_another_host(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A team's store has records of several; and this one has fewer cores under ``taskset``."""
+    keys = {"pipeline": PIPELINE, "toolchain": toolchain()}
+    theirs, worse = record(1, 1.0, key=key(**keys)), record(2, 2.0, key=key(**keys))
+    store = _store(tmp_path / "r.db", theirs, worse)
+    document, text = _run(capsys, "prune", "--records", store)
+    assert document["dropped"] == {"not the best of its kernel": 1}
+    assert "1  of them are of another host, or of this one with other cores" in text
+    assert open_store(store).find() == [theirs]
+
+
 def test_a_store_that_is_missing_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

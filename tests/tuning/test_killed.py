@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.tuning.killed import main
+from tests.tuning.test_session import HOST
 from tvmedge.records.store import open_store
 
 TRIALS = 16
@@ -25,10 +27,12 @@ def test_killed_again_and_again_it_ends_as_if_it_never_was(kills: int, tmp_path:
     """No record but that in flight is lost, none is damaged, and the end is the same."""
     chance = random.Random(0)
     place, whole = str(tmp_path / "killed.db"), str(tmp_path / "whole.db")
+    spec = tmp_path / "host.pickle"  # processes that may use other cores would be other hosts
+    spec.write_bytes(pickle.dumps(HOST))
     known = 0
     for _ in range(kills):
         with subprocess.Popen(
-            [sys.executable, "-m", "tests.tuning.killed", place, str(TRIALS)],
+            [sys.executable, "-m", "tests.tuning.killed", place, str(TRIALS), str(spec)],
             stdout=subprocess.PIPE,
             cwd=ROOT,
             env=os.environ | {"TVM_NUM_THREADS": "1"},
@@ -43,7 +47,7 @@ def test_killed_again_and_again_it_ends_as_if_it_never_was(kills: int, tmp_path:
             stored = store.count()
         assert len(said) <= stored <= len(said) + 1
         known = stored
-    main(place, TRIALS)
-    main(whole, TRIALS)
+    main(place, TRIALS, HOST)
+    main(whole, TRIALS, HOST)
     with open_store(place) as one, open_store(whole) as other:
         assert set(one.find()) == set(other.find())

@@ -17,6 +17,7 @@ from tvmedge.device import picolibc
 from tvmedge.errors import InputError
 from tvmedge.targeting import (
     TargetSpec,
+    host_cores,
     host_cpu,
     host_facts,
     host_features,
@@ -479,3 +480,18 @@ def test_the_limit_on_groups_is_the_board_s_fact_and_said_once(tmp_path: Path) -
     file = write(tmp_path, f'inherit = "rk3588"{twice}{gpu}\n{sources}', "my-mali")
     with pytest.raises(InputError, match=r"Unknown key 'accelerator.max_threads_per_block'"):
         load_target_file(file)
+
+
+def test_a_host_of_fewer_cores_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = target("host")
+    one = host_cores.with_cores(spec, spec.board.cores + 1)
+    assert (one.board.cores, one.tvm["num-cores"]) == (spec.board.cores + 1,) * 2
+    assert host_cores.with_cores(one, spec.board.cores) == spec
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    for allowed, said, narrowed in (
+        ({3}, "processor 3", True),
+        ({0, 1, 2}, "processors 0, 1 and 2", True),
+        ({0, 1, 2, 3}, "processors 0, 1, 2 and 3", False),
+    ):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, allowed=allowed: allowed)
+        assert (host_cores.processors(), host_cores.narrowed()) == (said, narrowed)

@@ -229,11 +229,12 @@ def prune(
     output = (output or Output()).start()
     options = options or InStore()
 
-    from tvmedge.records.prune import prunable
+    from tvmedge.records.prune import of_other_machines, prunable
     from tvmedge.scheduling.workload import now
 
     with options.open() as store:
-        dropped = prunable(options.find(store), now(), dominated=dominated)
+        found, today = options.find(store), now()
+        dropped = prunable(found, today, dominated=dominated)
         gone = [record for group in dropped.values() for record in group]
         if not dry_run:
             store.remove(gone)
@@ -241,6 +242,9 @@ def prune(
             output.say(f"{len(group):>7}  {why}")
         verb = "would be dropped" if dry_run else "dropped"
         output.say(f"{len(gone):>7}  {verb}, {store.count()} in {store.place}")
+        lost = set(gone)
+        if others := sum(of_other_machines(one, today) for one in found if one not in lost):
+            output.say(f"{others:>7}  of them are of another host, or of this one with other cores")
         counts = {why: len(group) for why, group in sorted(dropped.items())}
         document: dict[str, Any] = {"records": str(store.place), "dry_run": dry_run}
         output.document("records prune", {**document, "dropped": counts, "left": store.count()})

@@ -10,10 +10,8 @@ from cyclopts import Parameter
 
 from tvmedge.cli.native_noise import native_noise_logged
 from tvmedge.cli.output import Output
-from tvmedge.cli.records import InStore
+from tvmedge.cli.records_model import TunedModel
 from tvmedge.errors import InputError
-from tvmedge.targeting import target
-from tvmedge.types import Winograd
 
 
 @Parameter(name="*")
@@ -21,18 +19,11 @@ from tvmedge.types import Winograd
 class Options:
     """Which schedules to write, and where."""
 
-    target: Annotated[str, Parameter(name=["--target", "-t"])]
-    "The target's name (see 'tvmedge targets')."
+    kernels: TunedModel
     out: Annotated[Path, Parameter(name=["--out", "-o"])]
     "The folder to write: database_workload.json and database_tuning_record.json are replaced."
-    records: str | None = None
-    "The record store; the user's own by default."
     most: int = 1
     "How many of a kernel's fastest schedules to write."
-    input: Annotated[tuple[str, ...], Parameter(negative=())] = ()
-    "As of 'tvmedge compile': NAME:SHAPE or NAME=VALUE."
-    winograd: Winograd = Winograd.F4
-    "As of 'tvmedge compile'."
 
 
 @native_noise_logged()
@@ -45,20 +36,14 @@ def database(model: Path, /, *, options: Options, output: Output | None = None) 
         The ONNX file whose kernels were tuned: records do not hold the kernels themselves.
     """
     output = (output or Output()).start()
-    spec = target(options.target)
+    spec = options.kernels.spec()
     if options.most < 1:
         raise InputError("--most has to be at least 1.")
 
-    from tvmedge.model.inputs import parse_inputs
-    from tvmedge.model.load import load
     from tvmedge.tuning.database import write_database
-    from tvmedge.tuning.tasks import tasks_of_model
-    from tvmedge.versions import require_tvm
 
-    require_tvm()
-    given = parse_inputs(options.input)
-    with InStore(records=options.records).open() as store:
-        tasks = tasks_of_model(load(model), given, spec, "", options.winograd)
+    with options.kernels.store() as store:
+        tasks = options.kernels.tasks(model, spec, cost="")
         written = write_database(tasks, spec, store, options.out, most=options.most)
     for kernel, why in written.left_out.items():
         output.say(f"  left out: {kernel}, {why}")

@@ -12,12 +12,10 @@ from cyclopts import Parameter
 
 from tvmedge.cli.native_noise import native_noise_logged
 from tvmedge.cli.output import Output
-from tvmedge.cli.records import InStore
+from tvmedge.cli.records_model import TunedModel
 from tvmedge.cli.tune import cost_source
 from tvmedge.errors import InputError
-from tvmedge.targeting import target
 from tvmedge.tuning.costs.choose import CostKind
-from tvmedge.types import Winograd
 
 if TYPE_CHECKING:
     from tvmedge.tuning.replay import Replayed
@@ -28,20 +26,13 @@ if TYPE_CHECKING:
 class Options:
     """What to replay, and how to measure it."""
 
-    target: Annotated[str, Parameter(name=["--target", "-t"])]
-    "The target's name (see 'tvmedge targets')."
-    records: str | None = None
-    "The record store; the user's own by default."
+    kernels: TunedModel
     most: int = 4
     "How many of a kernel's best schedules to replay, in turns with the untuned one."
     cost: CostKind | None = None
     "As of 'tvmedge tune', whose records it replays."
     board: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     "As of 'tvmedge tune'."
-    input: Annotated[tuple[str, ...], Parameter(negative=())] = ()
-    "As of 'tvmedge compile': NAME:SHAPE or NAME=VALUE."
-    winograd: Winograd = Winograd.F4
-    "As of 'tvmedge compile'."
 
 
 @native_noise_logged()
@@ -54,22 +45,16 @@ def replay(model: Path, /, *, options: Options, output: Output | None = None) ->
         The ONNX file whose kernels were tuned: records do not hold the kernels themselves.
     """
     output = (output or Output()).start()
-    spec = target(options.target)
+    spec = options.kernels.spec()
     if options.most < 1:
         raise InputError("--most has to be at least 1.")
 
-    from tvmedge.model.inputs import parse_inputs
-    from tvmedge.model.load import load
     from tvmedge.tuning import replay as stored
-    from tvmedge.tuning.tasks import tasks_of_model
-    from tvmedge.versions import require_tvm
 
-    require_tvm()
-    given = parse_inputs(options.input)
     with contextlib.ExitStack() as opened:
-        store = opened.enter_context(InStore(records=options.records).open())
+        store = opened.enter_context(options.kernels.store())
         source = opened.enter_context(cost_source(options.cost, options.board, spec))
-        tasks = tasks_of_model(load(model), given, spec, source.name, options.winograd)
+        tasks = options.kernels.tasks(model, spec, source.name)
         done = stored.replay(
             tasks,
             spec,

@@ -22,6 +22,7 @@ from tvmedge.cli.output import Output
 from tvmedge.cli.tune_stock import SpaceKind, StockSearch, stock_line, stock_rows
 from tvmedge.errors import ExitCode, InputError
 from tvmedge.targeting import Family, TargetSpec, target
+from tvmedge.targeting.host_cores import narrowed, processors
 from tvmedge.tuning.costs.choose import CostKind
 from tvmedge.types import Winograd
 
@@ -102,6 +103,12 @@ def tune(model: Path, /, *, options: Options, output: Output | None = None) -> i
     limit = seconds(options.time)
     if options.trials < 1:
         raise InputError("--trials has to be at least 1.")
+    if spec.family is Family.HOST and narrowed():
+        cores = f"{spec.board.cores} core{'s' * (spec.board.cores > 1)}"
+        output.say(
+            f"{spec.name} has {cores} here: this process may use {processors()} only, and what is "
+            "found is for 'compile' under the same limit"
+        )
 
     from tvmedge.model.importer import import_model
     from tvmedge.model.inputs import parse_inputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tvmedge.records.types import Key, Record, Status
@@ -20,11 +20,14 @@ class Verdict:
     refused: str = ""
 
 
-def choose(stored: Sequence[Record], key: Key) -> Verdict:
+def choose(
+    stored: Sequence[Record], key: Key, other_facts: Callable[[str], str] = lambda target: ""
+) -> Verdict:
     """The best of ``stored``, which are all of one workload, for what ``key`` names.
 
     ``key.cost`` is not looked at: the most trusted source's best record is taken. A candidate
-    that some source saw to be wrong is none.
+    that some source saw to be wrong is none. ``other_facts`` says what a target's key is of that
+    has the name of ``key``'s and not its facts, if it can.
     """
     fitting = [record for record in stored if _fits(record.key, key)]
     wrong = {(r.rule, r.decisions) for r in fitting if r.status is Status.WRONG}
@@ -37,7 +40,7 @@ def choose(stored: Sequence[Record], key: Key) -> Verdict:
         return Verdict(refused="none of its candidates was measured and right")
     if stored:
         nearest = max((record.key for record in stored), key=lambda other: _likeness(other, key))
-        return Verdict(refused=_mismatch(nearest, key))
+        return Verdict(refused=_mismatch(nearest, key, other_facts))
     return Verdict()
 
 
@@ -73,12 +76,13 @@ def _likeness(stored: Key, key: Key) -> tuple[bool, bool, bool, bool, str]:
     )
 
 
-def _mismatch(stored: Key, key: Key) -> str:
+def _mismatch(stored: Key, key: Key, other_facts: Callable[[str], str]) -> str:
     """The first thing in which a stored key differs."""
     if _name(stored.target) != _name(key.target):
         return f"recorded for {_name(stored.target)}"
     if stored.target != key.target:
-        return f"recorded for a {_name(key.target)} of other facts"
+        known = other_facts(stored.target)
+        return f"recorded for {known or f'a {_name(key.target)} of other facts'}"
     if stored.pipeline != key.pipeline:
         return f"recorded under pipeline {stored.pipeline}, this is {key.pipeline}"
     return f"recorded with {stored.toolchain}, here are {key.toolchain}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 from tvm import tirx
 
@@ -14,7 +15,7 @@ from tvmedge.records.types import Key, Record
 from tvmedge.records.wire import line_of
 from tvmedge.scheduling.engine import Choice, Tuned
 from tvmedge.scheduling.knobs import ANSWER, D, Fixed, StaleDecisionError
-from tvmedge.scheduling.workload import key_of, key_of_question
+from tvmedge.scheduling.workload import key_of, key_of_question, other_facts
 from tvmedge.targeting import TargetSpec
 
 
@@ -44,6 +45,7 @@ class Recorded:
         self._sources = sources
         self._spec = spec
         self._records: dict[str, Record] = {}
+        self._other_facts = lru_cache(partial(other_facts, spec=spec))
         self._refused: dict[str, str] = {}
         self._answers: dict[str, Record] = {}
 
@@ -86,7 +88,7 @@ class Recorded:
     def _best(self, what: str, key: Key) -> Record | None:
         refused: list[str] = []
         for source in self._sources:
-            verdict = choose(source.about(key), key)
+            verdict = choose(source.about(key), key, self._other_facts)
             if verdict.record is not None:
                 return verdict.record
             refused += [verdict.refused] if verdict.refused else []

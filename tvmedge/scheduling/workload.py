@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import keyword
+import os
 import re
 from functools import lru_cache
 
@@ -17,8 +18,9 @@ from tvm import tirx
 from tvmedge.device.zig import zig_version
 from tvmedge.records.prune import Now
 from tvmedge.records.types import Key
-from tvmedge.targeting import TargetSpec, target, target_names
+from tvmedge.targeting import Family, TargetSpec, target, target_names
 from tvmedge.targeting.core import core_of
+from tvmedge.targeting.host_cores import processors, with_cores
 from tvmedge.versions import TVM
 
 PIPELINE = "1"
@@ -50,7 +52,10 @@ def now() -> Now:
     def key(name: str) -> str | None:
         return target_key(target(name)) if name in target_names() else None
 
-    return Now(lru_cache(maxsize=None)(key), PIPELINE, toolchain())
+    def here(name: str) -> bool:
+        return name in target_names() and target(name).family is Family.HOST
+
+    return Now(lru_cache(maxsize=None)(key), lru_cache(maxsize=None)(here), PIPELINE, toolchain())
 
 
 def key_of_question(question: str, spec: TargetSpec, cost: str) -> Key:
@@ -86,6 +91,20 @@ def target_key(spec: TargetSpec) -> str:
     facts = {"core": core, "tvm": spec.tvm_target}
     text = json.dumps(facts, sort_keys=True)
     return f"{spec.name}:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def other_facts(stored: str, spec: TargetSpec) -> str:
+    """What the ``target_key`` in a record is of that has the name of ``spec`` and not its facts,
+    where that can be told: this machine with more or fewer cores. Completes "recorded for ..."."""
+    if spec.family is not Family.HOST:
+        return ""
+    for count in range(1, (os.cpu_count() or 1) + 1):
+        if target_key(with_cores(spec, count)) == stored:
+            return (
+                f"a {spec.name} of {count} core{'s' * (count > 1)}, and this process may use "
+                f"{spec.board.cores} ({processors()})"
+            )
+    return ""
 
 
 @lru_cache(maxsize=1)
