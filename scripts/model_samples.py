@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from scripts.model_list import Content, ModelEntry, ModelInput
+from tvmedge.tensors.picture import picture
 
 _TEXT = b"The quick brown fox jumps over the lazy dog.\n"
 _SAMPLE_RATE = 16_000
@@ -59,20 +60,6 @@ def _typed(spec: ModelInput, unit: NDArray[np.float64]) -> NDArray[Any]:
 
 def _noise(shape: Shape, generator: np.random.Generator) -> NDArray[np.float64]:
     return generator.random(shape)
-
-
-def _picture(shape: Shape, generator: np.random.Generator) -> NDArray[np.float64]:
-    """A bright disc and a dark box before a ground that shades off, one value a channel."""
-    last = shape[-1] <= 4  # NHWC
-    height, width = shape[1:3] if last else shape[-2:]
-    y, x = np.linspace(0, 1, height)[:, None], np.linspace(0, 1, width)
-    plane = 0.25 + 0.4 * y * x
-    plane[(x - 0.6) ** 2 + (y - 0.4) ** 2 < 0.05] = 0.9
-    plane[(abs(x - 0.25) < 0.12) & (abs(y - 0.7) < 0.2)] = 0.1
-    plane = np.clip(plane + generator.normal(0, 0.01, plane.shape), 0, 1)
-    colours = np.linspace(1, 0.7, shape[-1] if last else shape[1])
-    colourful = plane[..., None] * colours if last else plane * colours[:, None, None]
-    return _whole(colourful, shape)
 
 
 def _text(shape: Shape, _: np.random.Generator) -> NDArray[np.float64]:
@@ -139,7 +126,7 @@ def _whole(values: NDArray[Any], shape: Shape) -> NDArray[np.float64]:
 
 _CONTENTS: Mapping[Content, Draw] = {
     "noise": _noise,
-    "picture": _picture,
+    "picture": picture,
     "text": _text,
     "speech": _speech,
     "features": _features,

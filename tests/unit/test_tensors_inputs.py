@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from tvmedge.dtypes import carrier
 from tvmedge.errors import ExitCode, InputError
 from tvmedge.tensors import ImageOptions, random_tensor, read_inputs
+from tvmedge.tensors.picture import picture_tensor
 from tvmedge.types import Signature, TensorSpec
 
 ONE = Signature((TensorSpec("image", (1, 2, 3), "float32"),), ())
@@ -105,6 +106,36 @@ def test_random_integers_are_small(dtype: str) -> None:
     values = random_tensor(TensorSpec("x", (999,), dtype), 1)
     assert values.dtype == dtype
     assert set(values.tolist()) == set(range(2 if dtype == "bool" else 10))
+
+
+def test_random_integers_stay_below_a_limit() -> None:
+    assert set(random_tensor(TensorSpec("x", (999,), "int64"), 1, 2).tolist()) == {0, 1}
+    assert set(random_tensor(TensorSpec("x", (999,), "int2"), 1, 7).tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 32, 16), (2, 32, 16, 4), (1, 1, 16, 16)])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_pictures_are_for_images(shape: tuple[int, ...], dtype: str) -> None:
+    spec = TensorSpec("x", shape, dtype)
+    drawn, again = picture_tensor(spec, 1), picture_tensor(spec, 1)
+    assert drawn is not None and again is not None
+    assert (drawn.shape, drawn.dtype) == (shape, dtype)
+    np.testing.assert_array_equal(drawn, again)
+    assert 0 <= drawn.min() < 0.15 and 0.85 < drawn.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((1, 3, 15, 16), "float32"),
+        ((1, 2, 16, 16), "float32"),
+        ((3, 16, 16), "float32"),
+        ((1, 1, 1, 3), "float32"),
+        ((1, 3, 16, 16), "uint8"),
+    ],
+)
+def test_nothing_else_becomes_a_picture(shape: tuple[int, ...], dtype: str) -> None:
+    assert picture_tensor(TensorSpec("x", shape, dtype), 1) is None
 
 
 @pytest.mark.parametrize(

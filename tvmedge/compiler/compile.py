@@ -20,13 +20,14 @@ from tvmedge.bundle import (
     TargetInfo,
 )
 from tvmedge.compiler.build import Code, schedule
+from tvmedge.compiler.check_input import convincing_vectors
 from tvmedge.compiler.dump import IrDump
 from tvmedge.compiler.forms import FormChoice, code_of
 from tvmedge.compiler.kernel_costs import kernel_costs
 from tvmedge.compiler.notice import notice
 from tvmedge.compiler.passes.lift_weights import Lifted
 from tvmedge.compiler.passes.schedule_kernels import Explain, Verify
-from tvmedge.compiler.reference import CheckVectors, check_vectors
+from tvmedge.compiler.reference import CheckVectors
 from tvmedge.compiler.scalar_floats import scalar_floats
 from tvmedge.compiler.simulate_half import half_error
 from tvmedge.compiler.simulate_sums import sums_error
@@ -44,7 +45,6 @@ from tvmedge.records.sources import Source
 from tvmedge.scheduling.engine import Choice
 from tvmedge.scheduling.recorded import Applied, Recorded
 from tvmedge.targeting import TargetSpec
-from tvmedge.tensors import ImageOptions, read_inputs
 from tvmedge.types import DeviceKind, KernelCost, Numerics, Precision, Signature, Winograd
 from tvmedge.versions import require_tvm, tvmedge_version
 
@@ -111,10 +111,7 @@ def open_frontend(model: Model, options: CompileOptions) -> Frontend:
     imported = import_model(model, options.shapes)
     _require_storable(model, imported.signature)
     with failures_named(model, "run on a check input"):
-        inputs = read_inputs(
-            imported.signature, options.check_inputs, image=ImageOptions(), seed=options.seed
-        )
-        vectors = check_vectors(model, imported.signature, inputs)
+        vectors = convincing_vectors(model, imported.signature, options.check_inputs, options.seed)
     return Frontend(imported, vectors)
 
 

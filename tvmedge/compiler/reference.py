@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,15 +18,15 @@ from tvmedge.dtypes import carrier
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model, first_line
 from tvmedge.model.tolerance import tolerance
-from tvmedge.tensors.compare import FAINT, is_faint, max_normalised_error
+from tvmedge.tensors.compare import FAINT, is_faint, is_void, max_normalised_error
 from tvmedge.tensors.sizes import bind_sizes, resolved
 from tvmedge.types import Signature, TensorSpec
 
 Tensors = Mapping[str, npt.NDArray[np.generic]]
 Outputs = Sequence[npt.NDArray[np.generic]]
-Run = Callable[[Model, list[str], Tensors], Outputs]
-
-log = logging.getLogger(__name__)
+Answer = tuple[Outputs, tuple[str, ...]]
+"""Outputs, and doubts about them."""
+Run = Callable[[Model, list[str], Tensors], Answer]
 
 LIMIT_S = 30.0
 """The longest that one run of the reference may take."""
@@ -36,12 +35,13 @@ LIMIT_S = 30.0
 @dataclass(frozen=True)
 class CheckVectors:
     """One input, the reference output, the tool that computed it, and how near
-    to it another result must come."""
+    to it another result must come; ``doubts`` are sentences on why that says little."""
 
     inputs: Tensors
     outputs: Tensors
     tool: str
     tolerance: float
+    doubts: tuple[str, ...] = ()
 
 
 def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckVectors:
@@ -50,7 +50,7 @@ def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckV
     onnxruntime computes the reference; where it cannot, it computes a model of
     bfloat16 in float32, and else ONNX's own reference evaluator does. Where
     onnxruntime with and without its optimisations disagree by more than half of
-    the model's tolerance, the input is said to be a poor one.
+    the model's tolerance, and where an output stays faint or void, that is a doubt.
 
     Raises:
         InputError: none can run the model, or an output's type is another.
@@ -61,7 +61,7 @@ def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckV
     refusals = []
     for tool, run in _tools(model):
         try:
-            outputs = run(model, names, feeds)
+            outputs, doubts = run(model, names, feeds)
         except TimeoutError as error:
             raise InputError(
                 f"Model '{model.path}' has no reference result: {tool} was given up, {error}; "
@@ -71,8 +71,8 @@ def check_vectors(model: Model, signature: Signature, inputs: Tensors) -> CheckV
             refusals.append(f"{tool} says '{first_line(error)}'")
             continue
         computed = as_carried(graph.output, dict(zip(names, outputs, strict=True)))
-        _warn_of_faint(computed)
-        vectors = CheckVectors(inputs, computed, tool, tolerance(model))
+        doubts = (*doubts, *_says_little(computed))
+        vectors = CheckVectors(inputs, computed, tool, tolerance(model), doubts)
         _require_same_types(model, signature, vectors)
         return vectors
     raise InputError(
@@ -89,16 +89,15 @@ def _tools(model: Model) -> Iterator[tuple[str, Run]]:
     yield f"onnx.reference {onnx.__version__}", _evaluated
 
 
-def _as_it_is(model: Model, names: list[str], feeds: Tensors) -> Outputs:
+def _as_it_is(model: Model, names: list[str], feeds: Tensors) -> Answer:
     path = str(model.path)
     feeds = {**feeds, **model.fixed}  # the file knows nothing of what is fixed
     outputs = OnnxRuntime(path).run(names, feeds, LIMIT_S)
     plain = OnnxRuntime(path, plain=True).run(names, feeds, LIMIT_S)
-    _warn_of_spread(outputs, plain, tolerance(model))
-    return outputs
+    return outputs, _spread(outputs, plain, tolerance(model))
 
 
-def _in_float32(model: Model, names: list[str], feeds: Tensors) -> Outputs:
+def _in_float32(model: Model, names: list[str], feeds: Tensors) -> Answer:
     wide = in_float32(model.proto)
     session = OnnxRuntime(wide.SerializeToString())
     outputs = dict(
@@ -106,13 +105,13 @@ def _in_float32(model: Model, names: list[str], feeds: Tensors) -> Outputs:
     )
     rounded = [value.name for value in model.proto.graph.output if is_bfloat16(value)]
     half = carrier("bfloat16")
-    return [outputs[n].astype(half) if n in rounded else outputs[n] for n in names]
+    return [outputs[n].astype(half) if n in rounded else outputs[n] for n in names], ()
 
 
-def _evaluated(model: Model, names: list[str], feeds: Tensors) -> Outputs:
+def _evaluated(model: Model, names: list[str], feeds: Tensors) -> Answer:
     evaluator = ReferenceEvaluator(model.proto)
     outputs = within(LIMIT_S, lambda: evaluator.run(names, dict(feeds)), end_python)
-    return [np.asarray(output) for output in outputs]
+    return [np.asarray(output) for output in outputs], ()
 
 
 def _require_same_types(model: Model, signature: Signature, vectors: CheckVectors) -> None:
@@ -130,23 +129,23 @@ def _require_same_types(model: Model, signature: Signature, vectors: CheckVector
             )
 
 
-def _warn_of_spread(optimised: Outputs, plain: Outputs, allowed: float) -> None:
+def _spread(optimised: Outputs, plain: Outputs, allowed: float) -> tuple[str, ...]:
     spread = max(max_normalised_error(*pair, FAINT) for pair in zip(optimised, plain, strict=True))
-    if spread > allowed / 2:
-        log.warning(
-            "onnxruntime's own results differ by %.1e on this check input with and without its "
-            "optimisations (the tolerance is %g): give a plausible one with --check-input",
-            spread,
-            allowed,
-        )
+    if spread <= allowed / 2:
+        return ()
+    return (
+        f"onnxruntime's own results differ by {spread:.1e} on this check input with and without "
+        f"its optimisations (the tolerance is {allowed:g})",
+    )
 
 
-def _warn_of_faint(outputs: Tensors) -> None:
-    faint = sorted(name for name, array in outputs.items() if array.size and is_faint(array))
-    if faint:
-        log.warning(
-            "the reference of output '%s' stays below %g on this check input, which says little: "
-            "give a plausible one with --check-input",
-            "', '".join(faint),
-            FAINT,
-        )
+def _says_little(outputs: Tensors) -> tuple[str, ...]:
+    filled = {name: array for name, array in sorted(outputs.items()) if array.size}
+    faint = [name for name, array in filled.items() if is_faint(array)]
+    void = [name for name, array in filled.items() if is_void(array)]
+    about = ((faint, f"stays below {FAINT:g}"), (void, "has no finite number"))
+    return tuple(
+        f"the reference of output {', '.join(map(repr, names))} {what} on this check input"
+        for names, what in about
+        if names
+    )

@@ -47,6 +47,12 @@ def is_faint(array: np.ndarray) -> bool:
     return plain.dtype.kind == "f" and bool((np.abs(plain) < FAINT).all())
 
 
+def is_void(array: np.ndarray) -> bool:
+    """Whether floats are all NaN or infinite, which says nothing of how they were computed."""
+    plain = _plain(array)
+    return plain.dtype.kind == "f" and not np.isfinite(plain).any()
+
+
 def _plain(array: np.ndarray) -> np.ndarray:
     """bfloat16 as float32: numpy's functions know no NaN of it."""
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array

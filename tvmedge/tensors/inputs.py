@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,16 @@ from tvmedge.types import Signature, TensorSpec
 
 RANDOM = "random"
 
+Draw = Callable[[TensorSpec, int], np.ndarray]
+"""An input of known shape from a seed."""
+
 
 def read_inputs(
-    signature: Signature, specs: Sequence[str], image: ImageOptions, seed: int
+    signature: Signature,
+    specs: Sequence[str],
+    image: ImageOptions,
+    seed: int,
+    draw: Draw = random_tensor,
 ) -> dict[str, np.ndarray]:
     """The inputs that ``specs`` describe, in the signature's order and exact types.
 
@@ -29,7 +36,7 @@ def read_inputs(
       an .npz with several arrays the one called NAME), or ``NAME=random``;
     - ``FILE.npz`` with arrays under the inputs' names;
     - ``FILE`` where the model has one input;
-    - ``random``, which fills every input that is not given otherwise.
+    - ``random``, which fills every input that is not given otherwise with what ``draw`` gives.
 
     A file that is called ``random`` is given as ``./random``. Open dimensions
     take the sizes of the files; with only random inputs their highest, or lowest.
@@ -59,7 +66,7 @@ def read_inputs(
         )
     sizes = bind_sizes(signature, {name: array.shape for name, array in found.items()})
     sizes = default_sizes(signature, sizes)
-    random = {name: random_tensor(resolved(wanted[name], sizes), seed) for name in fill}
+    random = {name: draw(resolved(wanted[name], sizes), seed) for name in fill}
     return {name: found[name] if name in found else random[name] for name in wanted}
 
 
