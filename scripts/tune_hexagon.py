@@ -1,10 +1,10 @@
 """A Hexagon's kernels tuned by packets on emulators: what a candidate takes, and what is found.
 
-``python scripts/tune_hexagon.py [MODEL ...] [--trials 100] [--target hexagon-v67]``
+``python scripts/tune_hexagon.py [MODEL ...] [--trials 100] [--target hexagon-v67] [--int8]``
 
-MODEL is a name of scripts/models.toml or an ONNX file (with --input as of 'tvmedge tune').
-Packets ignore stalls, cache and VTCM. Writes scripts/results/tune_hexagon.json after each model;
-one that the file has is tuned anew.
+MODEL is a name of scripts/models.toml, with --int8 of ``quantise_models.py``, or an ONNX file (with
+--input as of 'tvmedge tune'). Packets ignore stalls, cache and VTCM. Writes
+scripts/results/tune_hexagon.json after each model; one that the file has is tuned anew.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import fetch_models, machine, model_list
+from scripts.quantise_models import quantised
 from tvmedge.boards.emulated import linked_kernel_command
 from tvmedge.model.importer import import_model
 from tvmedge.model.inputs import parse_inputs
@@ -50,6 +51,7 @@ def main(arguments: list[str]) -> int:
     """Tune, print a line a model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", default=MODELS, help="names in models.toml, or files")
+    parser.add_argument("--int8", action="store_true", help="the quantised versions of names")
     parser.add_argument("--trials", type=int, default=100, help="of a whole model")
     parser.add_argument("--target", default="hexagon-v67")
     parser.add_argument("--input", action="append", default=[], help="NAME:SHAPE, of a file")
@@ -61,7 +63,7 @@ def main(arguments: list[str]) -> int:
         kept = json.loads(options.out.read_text(encoding="utf-8"))["sessions"]
         rows = {f"{row['model']} {row['target']}": row for row in kept}
     for name in options.models:
-        model, flags = _found(name, options.input)
+        model, flags = _found(name, options.input, int8=options.int8)
         row = session(model, flags, target(options.target), options.trials, options.store)
         print(json.dumps({key: value for key, value in row.items() if key != "curve"}), flush=True)
         rows[f"{row['model']} {row['target']}"] = row
@@ -100,12 +102,12 @@ def session(
     return row | {"one_candidate": one_candidate(model, flags, spec), "curve": curve.points}
 
 
-def _found(name: str, inputs: Sequence[str]) -> tuple[Model, Sequence[str]]:
+def _found(name: str, inputs: Sequence[str], *, int8: bool) -> tuple[Model, Sequence[str]]:
     if Path(name).is_file():
         return load(Path(name)), inputs
     entry = model_list.find(name)
     flags = [flag.removeprefix("--input=") for flag in entry.flags()]
-    return load(fetch_models.fetch(entry)), flags
+    return load(quantised(entry) if int8 else fetch_models.fetch(entry)), flags
 
 
 class Curve:

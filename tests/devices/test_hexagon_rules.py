@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from tvmedge.schedules.rules.choose import cpu_rules
 
@@ -61,7 +63,7 @@ def test_dense_convolutions_are_exact_and_fast(
     channels: tuple[int, int], size: tuple[int, int], window: Window
 ) -> None:
     case = convolution(channels, size, window)
-    counts = _ran(case, "dot_conv").counts
+    counts = _ran(case, "vrmpy_conv").counts
     assert case.macs / counts.packets >= WANTED * PEAK
     assert counts.vector_instructions > counts.instructions / 2
 
@@ -70,12 +72,12 @@ def test_limits_other_than_of_bytes() -> None:
     """A ReLU's lower limit is the zero point."""
     case = convolution((32, 32), (5, 6), THREE, low=3)
     assert case.expected.min() == 3
-    _ran(case, "dot_conv")
+    _ran(case, "vrmpy_conv")
 
 
 @pytest.mark.parametrize(("rows", "depth", "columns"), [(1, 256, 128), (7, 64, 64), (16, 36, 96)])
 def test_products(rows: int, depth: int, columns: int) -> None:
-    _ran(product(rows, depth, columns), "dot_product")
+    _ran(product(rows, depth, columns), "vrmpy_product")
 
 
 @pytest.mark.parametrize(
@@ -165,15 +167,19 @@ def test_pieces_that_lie_in_two_vectors(case: Case) -> None:
 
 
 def test_tuning_has_a_space() -> None:
-    """Each of a convolution's other tiles is right, too."""
+    """A convolution has other tiles, and what is drawn of them is right, too."""
     spec, case = hexagon(), convolution((32, 64), (6, 6), THREE)
     core = core_of(spec)
     space = Space(case.func, core)
     default = space.defaults[0]
-    assert default.rule == "dot_conv"
+    assert default.rule == "vrmpy_conv"
     asked = {question for question, _ in default.decisions}
     assert {"vectors", "columns", "pixels_first"} <= asked
-    other = {"vectors": 1, "columns": 2, "rows": 1, "pixels_first": False}
-    plan = apply_tuned(Tuned("dot_conv", other), cpu_rules(core), case.func, core)
-    ran = run(plan.schedule.mod["main"], case.inputs, spec)
-    assert (ran.output == case.expected).all()
+    drawn = {space.drawn(default.rule, random.Random(seed)) for seed in range(40)}
+    assert len(drawn - {None, default}) > 10
+    others = sorted((one for one in drawn if one not in (None, default)), key=str)
+    for other in others[:: len(others) // 2]:
+        tuned = Tuned(other.rule, dict(other.decisions))
+        plan = apply_tuned(tuned, cpu_rules(core), case.func, core)
+        ran = run(plan.schedule.mod["main"], case.inputs, spec)
+        assert (ran.output == case.expected).all()

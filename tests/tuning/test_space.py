@@ -13,12 +13,18 @@ from onnx import helper
 from tvmedge.schedules.rules.cpu import RULES
 
 from tests.cpu_kernels import CORES, graph
-from tvmedge.compiler.pipelines import after_schedule, run_phases, unscheduled_kernels
+from tvmedge.compiler.pipelines import (
+    after_schedule,
+    rules_of,
+    run_phases,
+    unscheduled_kernels,
+)
 from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
 from tvmedge.scheduling.engine import Choice, Scheduled, Tuned, apply_tuned
 from tvmedge.scheduling.knobs import Defaults
 from tvmedge.scheduling.verify import verify
+from tvmedge.targeting import target
 from tvmedge.targeting.core import Core
 from tvmedge.tuning.space import Candidate, Space
 
@@ -119,3 +125,10 @@ def test_what_was_asked_is_remembered_and_gives_the_same() -> None:
     assert drawn == [space.drawn("conv", random.Random(seed)) for seed in range(40)]
     assert drawn[39] == other.drawn("conv", random.Random(39))
     assert len(set(drawn)) > 10
+
+
+@pytest.mark.parametrize("name", ["raspberry-pi-4b", "hexagon-v67", "mali-g610"])
+def test_rules_of_a_target_have_names_of_their_own(name: str) -> None:
+    """A record names its rule, and so does the space: what two share, only one can be found by."""
+    names = [rule.name for rule in rules_of(target(name))]
+    assert len(set(names)) == len(names)

@@ -64,7 +64,17 @@ PROMISED = [
     "raspberry-pi-4b",
     "raspberry-pi-5",
     "rk3588",
+    "robotics-rb3-gen-2-hexagon",
+    "robotics-rb3-hexagon",
+    "robotics-rb5-hexagon",
+    "snapdragon-8-gen-1-hexagon",
+    "snapdragon-8-gen-2-hexagon",
     "snapdragon-8-gen-3",
+    "snapdragon-8-gen-3-hexagon",
+    "snapdragon-845-hexagon",
+    "snapdragon-855-hexagon",
+    "snapdragon-865-hexagon",
+    "snapdragon-888-hexagon",
 ]
 MALI = [name for name in PROMISED if name.startswith("mali-")]
 SHARED = sorted(
@@ -188,6 +198,20 @@ def test_hexagons_float_vectors_are_not_emulated() -> None:
         assert device.board.dsp == emulated.board.dsp
     for name in ("hexagon-v65", "hexagon-v66", "hexagon-v67"):
         assert target(name).emulated and target(name).board.dsp is not None
+
+
+def test_devices_with_a_hexagon_are_their_core() -> None:
+    """Code for the core runs on them: they add facts and sources only."""
+    names = [name for name in target_names() if name.endswith("-hexagon")]
+    assert len(names) == 10
+    for name in names:
+        spec = target(name)
+        core = target(str(spec.tvm["mcpu"]).replace("hexagonv", "hexagon-v"))
+        assert (spec.tvm, spec.emulator, spec.runtime) == (core.tvm, core.emulator, core.runtime)
+        assert spec.board.soc and "soc" in spec.board.sources
+        dsp = spec.board.dsp
+        assert dsp is not None
+        assert (dsp.vtcm_kib is None) == ("dsp.vtcm_kib" not in spec.board.sources)
 
 
 def test_tvms_own_hexagon_is_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from tvmedge.targeting.core import Core
 class DotConv:
     """Register tiles over a packed convolution of bytes."""
 
-    name = "dot_conv"
+    name = "vrmpy_conv"
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a convolution of bytes in blocks, of known size."""

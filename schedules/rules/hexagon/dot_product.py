@@ -27,7 +27,7 @@ WRITTEN_OUT = 8  # values of data in a turn of the loop
 class DotProduct:
     """Register tiles over a product of bytes."""
 
-    name = "dot_product"
+    name = "vrmpy_product"
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but a product of bytes in blocks, of known size."""
