@@ -12,6 +12,7 @@ import pytest
 
 from tvmedge import cli, versions
 from tvmedge.cli import main
+from tvmedge.cli.output import JSON_SCHEMA_VERSION
 from tvmedge.errors import ExitCode, ToolError
 from tvmedge.targeting import target_names
 
@@ -47,7 +48,7 @@ def test_targets_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["targets", "--json"]) == 0
     captured = capsys.readouterr()
     document = json.loads(captured.out)
-    assert document["verb"] == "targets" and document["schema_version"] == "1.1"
+    assert document["verb"] == "targets" and document["schema_version"] == JSON_SCHEMA_VERSION
     assert [t["name"] for t in document["targets"]] == list(target_names())
     assert "raspberry-pi-4b" in captured.err  # the list for people goes elsewhere
     notes = dict(line.split(None, 1) for line in captured.err.splitlines())

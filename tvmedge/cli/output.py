@@ -12,7 +12,9 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-JSON_SCHEMA_VERSION = "1.1"
+JSON_SCHEMA_VERSION = "1.2"
+"""Of every document that a verb prints: the major changes where a field goes or means another
+thing, the minor where one is new."""
 
 
 @Parameter(name="*")
