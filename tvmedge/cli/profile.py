@@ -179,47 +179,17 @@ def _brief(found: Profile) -> str:
 
 
 def _say_profile(output: Output, found: Profile, verdicts: Sequence[Verdict]) -> None:
-    from tvmedge.cli.profile_document import latency_document
-    from tvmedge.profiling.sensors.energy import Energy
-    from tvmedge.profiling.traffic import traffic_said
+    from tvmedge.profiling.facts import facts
+    from tvmedge.profiling.statistics import percentile
 
     manifest = found.bundle.manifest
-    latency = latency_document(found.latency.samples_ms)
-    unsure = "" if found.settled or found.emulated else ", not settled"
-    with_emulator = ", the emulator's own included" if found.emulated else ""
-    memory = (
-        f"; memory {found.memory_kib / 1024:.1f} MB{with_emulator}"
-        if found.memory_kib is not None
-        else ""
-    )
-    output.say(
-        f"{manifest.model.name} for {manifest.target.name} on {found.board}: "
-        f"p50 {latency['p50_ms']:.3f} ms, p90 {latency['p90_ms']:.3f} ms, p99 "
-        f"{latency['p99_ms']:.3f} ms, fastest {latency['min_ms']:.3f} ms over "
-        f"{latency['repetitions']} runs{unsure}; cold start "
-        f"{found.latency.cold_start_ms:.0f} ms{memory}"
-    )
-    if found.emulated:
-        output.say("An emulator's times say nothing about the device.")
-    planned = manifest.code.activation_bytes
-    if planned is not None:
-        output.say(f"planned activations {planned / 2**20:.2f} MB")
-    if beside := traffic_said(manifest.code, found.traffic):
-        output.say(beside)
-    energy = found.energy
-    if isinstance(energy, Energy):
-        output.say(
-            f"energy {energy.millijoules:.3f} mJ a run ({energy.provider}: {energy.scope}, idle "
-            f"included, {energy.runs} runs)"
-        )
-    else:
-        output.say(f"energy not measured: {energy.why}")
-    for flag in found.noise.flags:
-        output.say(f"Warning: unsteady: {flag}.")
-    if found.noise.unknown:
-        output.say(f"noise not looked at: {found.noise.unknown}")
+    first, *others = facts(found)
+    output.say(f"{manifest.model.name} for {manifest.target.name} on {found.board}: {first}")
+    for fact in others:
+        output.say(fact)
     if found.per_op is not None:
-        say_per_op(output, found.per_op, latency["p50_ms"], emulated=found.emulated)
+        p50_ms = percentile(found.latency.samples_ms, 50)
+        say_per_op(output, found.per_op, p50_ms, emulated=found.emulated)
     elif found.packets:
         say_packets(output, found.packets)
     say_check(output, found.check)

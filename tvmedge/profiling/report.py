@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from tvmedge.profiling import charts
+from tvmedge.profiling.facts import facts
 from tvmedge.profiling.latency import Profile
 from tvmedge.profiling.page import page
 from tvmedge.profiling.per_op import Operator, PerOp, Role
-from tvmedge.profiling.sensors.energy import Energy
 from tvmedge.profiling.statistics import percentile
-from tvmedge.profiling.traffic import traffic_said
 
 _NOT_KNOWN = "-"
 
@@ -47,7 +46,9 @@ def _boards(profiles: Sequence[Profile]) -> str:
 
 def _board(profile: Profile) -> list[str]:
     samples = profile.latency.samples_ms
-    parts = [f"<h2>{escape(str(profile.board))}</h2>", *map(_paragraph, _facts(profile))]
+    checked = f"check {'passed' if profile.check.ok else 'FAILED'}"
+    said = [f"{fact[0].upper()}{fact[1:]}." for fact in (*facts(profile), checked)]
+    parts = [f"<h2>{escape(str(profile.board))}</h2>", *map(_paragraph, said)]
     times = [(float(run), milliseconds) for run, milliseconds in enumerate(samples, start=1)]
     parts += ["<h3>Runs</h3>", charts.curve("time of each run", times, ("runs", "ms"))]
     if profile.per_op is not None:
@@ -59,33 +60,6 @@ def _board(profile: Profile) -> list[str]:
     else:
         parts.append(_paragraph("A stock RPC server does not tell its memory over time."))
     return parts
-
-
-def _facts(profile: Profile) -> list[str]:
-    samples = profile.latency.samples_ms
-    unsure = "" if profile.settled or profile.emulated else ", not settled"
-    found = [
-        f"p50 {percentile(samples, 50):.3f} ms, p90 {percentile(samples, 90):.3f}, p99 "
-        f"{percentile(samples, 99):.3f} over {len(samples)} runs{unsure}; cold start "
-        f"{profile.latency.cold_start_ms:.0f} ms; peak memory {_memory(profile)} MB; "
-        f"check {'passed' if profile.check.ok else 'FAILED'}."
-    ]
-    if profile.emulated:
-        found.append("An emulator's times say nothing about the device.")
-    if beside := traffic_said(profile.bundle.manifest.code, profile.traffic):
-        found.append(f"{beside}.")
-    energy = profile.energy
-    if isinstance(energy, Energy):
-        found.append(
-            f"Energy {energy.millijoules:.3f} mJ a run, by {energy.provider} of {energy.scope}, "
-            f"idle included, over {energy.runs} runs."
-        )
-    else:
-        found.append(f"Energy was not measured: {energy.why}.")
-    found += [f"Unsteady: {flag}." for flag in profile.noise.flags]
-    if profile.noise.unknown:
-        found.append(f"Not looked at: {profile.noise.unknown}.")
-    return found
 
 
 def _kernels(found: PerOp) -> list[str]:
