@@ -25,7 +25,7 @@ def parted(module: tvm.IRModule) -> list[tvm.IRModule]:
     """The kernels of ``module`` in parts of their own, the first with everything else in it."""
     kernels = [v for v, f in module.functions_items() if isinstance(f, tirx.PrimFunc)]
     parts = max(1, min(MOST_PARTS, len(kernels) // KERNELS))
-    first = tvm.IRModule(dict(module.functions.items()), attrs=module.attrs)
+    first = module.clone()
     others = []
     for part in range(1, parts):
         own = {variable: module[variable] for variable in kernels[part::parts]}

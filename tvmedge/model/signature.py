@@ -45,7 +45,7 @@ def bound_symbols(module: tvm.IRModule, symbols: Mapping[str, Bounds]) -> tvm.IR
         return module
     low = {name: symbols[name].low for name in high}
     main = module["main"].with_attrs({"tir_var_upper_bound": high, "tir_var_lower_bound": low})
-    bounded = tvm.IRModule(dict(module.functions.items()), attrs=module.attrs)
+    bounded = module.clone()
     bounded["main"] = main
     return bounded
 

@@ -78,7 +78,7 @@ def schedule(
     A kernel that no rule takes keeps its plain loops and is logged; a rule
     that raises is passed over with a warning that names kernel and rule.
     """
-    result = tvm.IRModule(dict(module.functions.items()), attrs=module.attrs)
+    result = module.clone()
     chosen: dict[str, Choice] = {}
     for variable, func in module.functions_items():
         if not isinstance(func, tirx.PrimFunc) or func.attrs.get("tirx.is_scheduled", False):

@@ -21,8 +21,6 @@ from tvm import tirx
 from tvm.s_tir.stmt import SBlockRealize
 from tvm_ffi import structural_equal, structural_map, structural_walk
 
-from tvmedge.compiler.passes.module_copy import copied
-
 T = TypeVar("T")
 
 THREADS = "threadIdx."
@@ -33,7 +31,7 @@ class GuardOnce:
     """For scheduled kernels of GPUs."""
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        result = copied(module)
+        result = module.clone()
         for variable, function in module.functions_items():
             if isinstance(function, tirx.PrimFunc):
                 body = structural_map(function.body, (tirx.For, _guarded))

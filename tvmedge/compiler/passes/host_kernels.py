@@ -18,7 +18,6 @@ import tvm
 from tvm import relax, tirx
 from tvm_ffi import structural_walk
 
-from tvmedge.compiler.passes.module_copy import copied
 from tvmedge.types import CpuKernel
 
 ON_CPU, FOR_GPU, ON_GPU = (f"tvmedge.opencl.{name}" for name in ("on_cpu", "for_gpu", "on_gpu"))
@@ -41,7 +40,7 @@ class HostKernels:
         }
         if not names:
             return module
-        result = copied(module)
+        result = module.clone()
         for name in names:
             result[name] = result[name].with_attr("target", self.target.host)
         mover = _Mover(result, names)

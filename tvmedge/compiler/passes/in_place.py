@@ -16,7 +16,6 @@ from tvm import relax, tirx
 from tvm_ffi import structural_map
 
 from tvmedge.compiler.passes.functions import graph_functions
-from tvmedge.compiler.passes.module_copy import copied
 from tvmedge.scheduling.in_place import replaceable
 
 Pair = tuple[int, int]  # the parameter that is written, and the one that it may be
@@ -118,7 +117,7 @@ def _is_kernel(module: tvm.IRModule, call: relax.Expr) -> bool:
 
 
 def _rewritten(module: tvm.IRModule, chosen: dict[str, Pair]) -> tvm.IRModule:
-    result = copied(module)
+    result = module.clone()
     kernels: dict[str, tvm.ir.GlobalVar] = {}
     for name, (written, given) in chosen.items():
         func = _one_parameter(module[name], written, given)

@@ -22,7 +22,6 @@ import tvm
 from tvm import relax
 
 from tvmedge.compiler.passes.constants import array_of
-from tvmedge.compiler.passes.module_copy import copied
 from tvmedge.types import CpuKernel
 
 MIN_BYTES = 4096
@@ -55,7 +54,7 @@ class _Lifting:
     functions as they were rewritten, by the names they had."""
 
     def __init__(self, module: tvm.IRModule) -> None:
-        self.module = copied(module)
+        self.module = module.clone()
         self.weights: dict[str, npt.NDArray[np.generic]] = {}
         self.types: dict[str, tvm.ir.Type] = {}
         self._given = module

@@ -23,7 +23,6 @@ from tvm.s_tir.stmt import SBlockRealize
 from tvm_ffi import structural_map, structural_walk
 
 from tvmedge.compiler.library.statements import for_loop
-from tvmedge.compiler.passes.module_copy import copied
 from tvmedge.scheduling.plan import AHEAD
 
 T = TypeVar("T")
@@ -35,7 +34,7 @@ class PrefetchWeights:
     """Comes after rules that say where."""
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        result = copied(module)
+        result = module.clone()
         for variable, function in module.functions_items():
             if isinstance(function, tirx.PrimFunc):
                 body = structural_map(function.body, (tirx.For, _fetching))

@@ -14,7 +14,6 @@ import tvm
 from tvm import relax, tirx
 
 from tvmedge.compiler.passes.functions import graph_functions
-from tvmedge.compiler.passes.module_copy import copied
 
 Place = tuple[relax.Var, int, tuple[int, ...], str]
 
@@ -24,7 +23,7 @@ class ShareTensors:
     """Comes after memory is planned and before what is not needed any more is dropped."""
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        result = copied(module)
+        result = module.clone()
         for variable, function in graph_functions(module):
             result[variable] = _shared(function)
         return result

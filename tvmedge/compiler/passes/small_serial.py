@@ -19,7 +19,6 @@ from tvm.tirx.buffer import BufferType
 from tvm_ffi import structural_map, structural_walk
 
 from tvmedge.compiler.library.statements import for_loop
-from tvmedge.compiler.passes.module_copy import copied
 from tvmedge.schedules.rules.cpu.algorithms import NEAR
 from tvmedge.schedules.rules.cpu.tiles import WORTH_WAKING
 from tvmedge.targeting.core import Core
@@ -34,7 +33,7 @@ class SmallSerial:
     core: Core
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        result = copied(module)
+        result = module.clone()
         for variable, function in module.functions_items():
             if isinstance(function, tirx.PrimFunc) and self._cycles(function) < WORTH_WAKING:
                 result[variable] = function.with_body(

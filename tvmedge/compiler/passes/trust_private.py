@@ -15,8 +15,6 @@ from dataclasses import dataclass
 import tvm
 from tvm import relax
 
-from tvmedge.compiler.passes.module_copy import copied
-
 CHECKS = frozenset(
     f"vm.builtin.check_{kind}_info" for kind in ("func", "prim_value", "shape", "tensor", "tuple")
 )
@@ -30,7 +28,7 @@ class TrustPrivate:
     """Comes after VMShapeLower, which writes the checks, and before functions get symbols."""
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        result = copied(module)
+        result = module.clone()
         for variable, function in module.functions_items():
             if isinstance(function, relax.Function) and "global_symbol" not in function.attrs:
                 result[variable] = _without_checks(function)
