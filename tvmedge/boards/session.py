@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -54,6 +53,7 @@ from tvmedge.errors import (
     TrustError,
     TvmEdgeError,
 )
+from tvmedge.resources import Closing
 from tvmedge.targeting import TargetSpec
 from tvmedge.tensors.sizes import bind_sizes, resolved
 from tvmedge.types import CallTimes, Counts, GpuTraffic, KernelCounts, Resident
@@ -110,7 +110,7 @@ def open_session(
     return Session(address, opened, options)
 
 
-class Session:
+class Session(Closing):
     """A loaded model; a context manager that ends everything it started."""
 
     def __init__(self, address: BoardAddress, bundle: Bundle, options: SessionOptions) -> None:
@@ -256,17 +256,6 @@ class Session:
     def close(self) -> None:
         """End the worker and the board's session; may be called more than once."""
         self._process.close()
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _place(
         self, bundle: Bundle, command: list[str], options: SessionOptions

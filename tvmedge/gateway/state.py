@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvmedge.errors import InputError, ToolError
+from tvmedge.resources import Closing
 
 _FILE = "state.sqlite"
 _VERSION = 1
@@ -46,7 +47,7 @@ class LeaseRow:
     attached: int
 
 
-class State:
+class State(Closing):
     """A gateway's file; a context manager. Every change is on disk when its method returns.
 
     Every method raises ToolError where the file cannot be used.
@@ -71,10 +72,7 @@ class State:
         if version > _VERSION:
             raise InputError(f"'{path}' is of a newer tvmedge: use that, or another folder.")
 
-    def __enter__(self) -> State:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         self._db.close()
 
     def enroll(self, serial: str, name: str, expires: float) -> None:

@@ -18,6 +18,7 @@ from tvmedge.records.place import Place, place_of
 from tvmedge.records.tables import RECORDS, record_of_row, row_of
 from tvmedge.records.types import Key, Record, Status
 from tvmedge.records.wire import NotARecordError
+from tvmedge.resources import Closing
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class Wanted:
     status: Status | None = None
 
 
-class Store:
+class Store(Closing):
     """A store that is open; safe to use from several processes and after a fork.
 
     Every method raises ToolError where the store cannot be used: locked for 30 s, its disk
@@ -57,10 +58,7 @@ class Store:
             self._process = os.getpid()
         return self._shared
 
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         self._engine.dispose()
 
     def put(self, *records: Record) -> None:

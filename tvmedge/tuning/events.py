@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import TypeAlias
 
 import msgspec
 
 from tvmedge.records.types import Decision
-from tvmedge.resources import disk_errors
+from tvmedge.resources import Closing, disk_errors
 
 SCHEMA = "1.0"
 
@@ -91,7 +90,7 @@ Event: TypeAlias = Began | Tried | TaskDone | Ended
 Listen: TypeAlias = Callable[[Event], None]
 
 
-class EventLog:
+class EventLog(Closing):
     """A file that events are appended to, each on disk before the next."""
 
     def __init__(self, path: Path) -> None:
@@ -106,15 +105,7 @@ class EventLog:
         with disk_errors(self._path):
             self._file.write(msgspec.json.encode(event) + b"\n")
 
-    def __enter__(self) -> EventLog:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._file.close()
 
 

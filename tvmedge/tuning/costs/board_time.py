@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tvmedge.boards.kernel_board import KernelBoard
+from tvmedge.resources import Closing
 from tvmedge.tuning.costs.candidate import SYMBOL, BuiltCandidate
 from tvmedge.tuning.costs.pool import BoardPool
 from tvmedge.tuning.costs.source import Cost
@@ -17,7 +18,7 @@ _SAMPLES = range(5, 61)
 _MOST_CALLS = 1 << 20
 
 
-class BoardTime:
+class BoardTime(Closing):
     """The fastest of many calls, on whichever board is idle.
 
     Calls follow each other on the same tensors: what fits into a cache stays there.
@@ -67,8 +68,5 @@ class BoardTime:
         limit = self._limit + 2 * count * calls * once
         return [sample * 1e-3 / calls for sample in board.time(count, calls, limit)]
 
-    def __enter__(self) -> BoardTime:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._boards.close()

@@ -3,9 +3,10 @@ many schedules come to it."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Generic, TypeVar
 
+from tvmedge.resources import Closing
 from tvmedge.tuning.costs.candidate import BuiltCandidate
 from tvmedge.tuning.costs.pool import BoardPool, Closable
 from tvmedge.tuning.costs.source import Cost
@@ -13,7 +14,7 @@ from tvmedge.tuning.costs.source import Cost
 B = TypeVar("B", bound=Closable)
 
 
-class Counted(ABC, Generic[B]):
+class Counted(Closing, Generic[B]):
     """A ``CostSource`` whose figures repeat exactly, on ``boards`` that it closes at its end.
 
     Who derives from it says ``name``, ``unit``, ``blind`` and what one call costs.
@@ -44,8 +45,5 @@ class Counted(ABC, Generic[B]):
             self._known[candidate.digest] = Cost(value, self.unit)
         return self._known[candidate.digest]
 
-    def __enter__(self) -> Counted[B]:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._boards.close()

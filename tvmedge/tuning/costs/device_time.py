@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
 
+from tvmedge.resources import Closing
 from tvmedge.tuning.costs.candidate import BuiltCandidate
 from tvmedge.tuning.costs.device_board import DeviceBoard
 from tvmedge.tuning.costs.pool import BoardPool
@@ -12,7 +12,7 @@ from tvmedge.tuning.costs.source import Cost
 from tvmedge.tuning.costs.timed import fastest
 
 
-class DeviceTime:
+class DeviceTime(Closing):
     """The fastest of many calls on whichever device is idle: what all kernels of a call took
     there, not what lies between them.
 
@@ -38,13 +38,5 @@ class DeviceTime:
         library = candidate.library()
         return fastest(self._boards.run(lambda b: b.samples(library, candidate.arguments)))
 
-    def __enter__(self) -> DeviceTime:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._boards.close()

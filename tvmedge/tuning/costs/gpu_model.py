@@ -5,8 +5,8 @@ many items are in flight. It ranks schedules where there is no GPU; no figure of
 from __future__ import annotations
 
 import math
-from types import TracebackType
 
+from tvmedge.resources import Closing
 from tvmedge.scheduling.gpu_items import DeviceKernel
 from tvmedge.targeting import GpuFacts, TargetSpec
 from tvmedge.tuning.costs.candidate import BuiltCandidate
@@ -23,7 +23,7 @@ _SPILLED = 2 * 4.0  # bytes that a value without a register moves: stored, and l
 _LAUNCH = 5000.0  # cycles from one kernel to the next
 
 
-class GpuModel:
+class GpuModel(Closing):
     """Cycles of a call, each kernel's the larger of its arithmetic's and its memory's."""
 
     unit = "cycles"
@@ -45,15 +45,7 @@ class GpuModel:
         assert isinstance(candidate, GpuCandidate), "a GPU's kernels only"
         return Cost(sum(_cycles(kernel, self._gpu) for kernel in candidate.kernels), self.unit)
 
-    def __enter__(self) -> GpuModel:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Nothing was started."""
 
 

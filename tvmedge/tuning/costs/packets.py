@@ -6,6 +6,7 @@ import os
 from functools import partial
 
 from tvmedge.errors import InputError
+from tvmedge.resources import Closing
 from tvmedge.targeting import Family, TargetSpec
 from tvmedge.tuning.costs.candidate import BuiltCandidate
 from tvmedge.tuning.costs.packet_board import PacketBoard
@@ -13,7 +14,7 @@ from tvmedge.tuning.costs.pool import BoardPool
 from tvmedge.tuning.costs.source import Cost
 
 
-class Packets:
+class Packets(Closing):
     """Counts on emulated cores of the target, ``slots`` of them at a time."""
 
     unit = "packets"
@@ -50,8 +51,5 @@ class Packets:
             self._known[candidate.digest] = Cost(counts.packets, self.unit)
         return self._known[candidate.digest]
 
-    def __enter__(self) -> Packets:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._boards.close()

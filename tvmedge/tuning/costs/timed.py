@@ -4,16 +4,16 @@ one core."""
 from __future__ import annotations
 
 import statistics
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from types import TracebackType
 
+from tvmedge.resources import Closing
 from tvmedge.tuning.costs.candidate import BuiltCandidate
 from tvmedge.tuning.costs.source import CandidateError, Cost
 from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, measuring_core
 
 
-class TimedHere(ABC):
+class TimedHere(Closing):
     """A ``CostSource``; who derives from it says ``name``, ``blind`` and how it is timed."""
 
     name: str
@@ -38,15 +38,7 @@ class TimedHere(ABC):
         except (WorkerDiedError, WorkError) as error:
             raise CandidateError(str(error)) from error
 
-    def __enter__(self) -> TimedHere:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._worker.close()
 
 
