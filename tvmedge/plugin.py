@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tvmedge.errors import InputError
 from tvmedge.targeting import Family, target, target_names
 from tvmedge.targeting.core import Core, core_of, core_of_triple
 
@@ -32,6 +33,11 @@ def _pipeline() -> Any:
     from tvmedge.compiler.pipelines import as_tvm_pass, cpu_kernels, gpu_kernels, vm_lowering
 
     def phases(target: Any) -> tuple[Any, ...]:
+        if target is not None and target.kind.name == "hexagon":
+            raise InputError(
+                "TVM emits x86 code for its target kind 'hexagon': use a tag of ours in its place, "
+                f"such as '{TAG_PREFIX}hexagon-v67'."
+            )
         if target is not None and target.kind.name == "opencl":
             return (*gpu_kernels(_core(target)), *vm_lowering(in_place=False))
         return (*cpu_kernels(_core(target)), *vm_lowering())

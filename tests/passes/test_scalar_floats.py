@@ -22,16 +22,19 @@ def _floats(path: Path) -> Model:
     return load(path)
 
 
-def _integers(path: Path) -> Model:
-    """Additions of int32, which are vectors on every core."""
+def _integers(path: Path, floats: int = 0) -> Model:
+    """Additions of int32, which are vectors on every core, and some of float32."""
     some = numpy_helper.from_array(np.arange(4096, dtype=np.int32), "some")
-    graph = helper.make_graph(
-        [helper.make_node("Add", ["x", "some"], ["y"])],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.INT32, [4096])],
-        [helper.make_tensor_value_info("y", TensorProto.INT32, [4096])],
-        [some],
+    ends = {"x": (TensorProto.INT32, 4096), "y": (TensorProto.INT32, 4096)}
+    nodes = [helper.make_node("Add", ["x", "some"], ["y"])]
+    if floats:
+        ends |= {"a": (TensorProto.FLOAT, floats), "b": (TensorProto.FLOAT, floats)}
+        nodes.append(helper.make_node("Add", ["a", "a"], ["b"]))
+    tensors = {name: helper.make_tensor_value_info(name, k, [n]) for name, (k, n) in ends.items()}
+    inputs, outputs = (
+        [tensors[name] for name in names if name in tensors] for names in ("xa", "yb")
     )
+    graph = helper.make_graph(nodes, "g", inputs, outputs, [some])
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     save(made, path)
     return load(path)
@@ -40,6 +43,10 @@ def _integers(path: Path) -> Model:
 def test_floats_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     compile_model(_floats(tmp_path / "net.onnx"), target("hexagon-v67"))
     assert "About 100% of the work is in floats, which hexagon-v67 computes one at" in caplog.text
+    assert "quantise the model to int8" in caplog.text
+    caplog.clear()
+    compile_model(_integers(tmp_path / "both.onnx", 10), target("hexagon-v67"))
+    assert "work is in floats" in caplog.text and "the rest of the model is in integ" in caplog.text
     caplog.clear()
     compile_model(_integers(tmp_path / "sum.onnx"), target("hexagon-v67"))
     compile_model(_floats(tmp_path / "net.onnx"), target("cortex-m7"))

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import tvm
-from tvm import te
+from tvm import relax, te
 from tvm.target import Target, codegen
 
+from tvmedge.errors import InputError
+from tvmedge.plugin import autoload
 from tvmedge.targeting import Family, TargetSpec, host_cpu, target, target_names
 
 # What LLVM selects by itself. Crypto, JavaScript conversion and system features
@@ -142,3 +144,18 @@ def test_the_emulated_cpu_has_the_features(name: str, hwcap: Path) -> None:
     known = {"neon": 1, "lse": 8, "fullfp16": 10, "rdm": 12, "complxnum": 14, "rcpc": 15}
     known |= {"dotprod": 20, "fp16fml": 23, "i8mm": 64 + 13, "bf16": 64 + 14}
     assert set(spec.features) <= {feature for feature, bit in known.items() if bits >> bit & 1}
+
+
+def test_tvms_own_hexagon_is_refused_in_its_place() -> None:
+    """As a target of the command line, and in TVM with our pipeline."""
+    with pytest.raises(InputError, match=r"'hexagon' is TVM's own kind.*x86 .*hexagon-v67"):
+        target("hexagon")
+    autoload()
+    ours = relax.get_pipeline("tvmedge_hexagon")
+    with (
+        Target({"kind": "hexagon", "mtriple": "hexagon", "mcpu": "hexagonv67"}),
+        pytest.raises(RuntimeError, match=r"code for its target kind 'hexagon'.*tvmedge/hexa"),
+    ):
+        ours(tvm.IRModule())
+    with Target("tvmedge/hexagon-v67"):
+        assert not ours(tvm.IRModule()).functions

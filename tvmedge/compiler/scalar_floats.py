@@ -15,6 +15,7 @@ from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
 
 _LEAST = 0.01
+_MOST = 0.5  # of a model that is quantised already
 
 
 def scalar_floats(module: tvm.IRModule, spec: TargetSpec) -> str:
@@ -29,10 +30,10 @@ def scalar_floats(module: tvm.IRModule, spec: TargetSpec) -> str:
     share = _share(module, spec, dsp.vector_bytes)
     if share < _LEAST:
         return ""
+    way = "quantise the model to int8" if share > _MOST else "the rest of the model is in integers"
     return (
         f"About {share:.0%} of the work is in floats, which {spec.name} computes one at a time, as "
-        "its vectors hold integers: quantise the model to int8 ('tvmedge profile --board emulated' "
-        "counts packets)"
+        f"its vectors hold integers: {way} ('tvmedge profile --board emulated' counts packets)"
     )
 
 

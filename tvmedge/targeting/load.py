@@ -28,6 +28,11 @@ def target(name: str) -> TargetSpec:
         InputError: no such target, or ``host`` on a machine we do not support.
     """
     names = target_names()
+    if name == Family.HEXAGON.value:
+        cores = ", ".join(one for one in names if one.startswith(name))
+        raise InputError(
+            f"Target '{name}' is TVM's own kind, which it makes x86 code of: name a core ({cores})."
+        )
     if name not in names:
         raise InputError(f"Unknown target '{name}' ({nearest(name, names)}).")
     return load_target_file(shipped()[name][0])
