@@ -76,6 +76,23 @@ def test_heads_of_attention_split(core: str, tokens: int, heads: int, size: int)
 
 
 @pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("shape", [(1, 4, 55, 55, 16), (1, 1, 100, 72, 3), (3, 41, 1021)])
+def test_parts_of_several_axes_are_read_in_vectors(core: str, shape: tuple[int, ...]) -> None:
+    """64 equal parts of 4x55x55x16 begin within an axis: each element had an index of its own."""
+    x, other = te.placeholder(shape, name="x"), te.placeholder(shape, name="other")
+    y = te.compute(shape, lambda *at: x(*at) * other(*at), name="y")
+    func = te.create_prim_func([x, other, y])
+    one, two = random(*shape), random(*shape, seed=1)
+    result, script = _run(func, core, one, two, _empty(*shape))
+    np.testing.assert_array_equal(result, one * two)
+    assert "T.parallel" in script
+    plan = Elementwise().apply(func, CORES[core], Defaults())
+    assert isinstance(plan, Plan)
+    built = tvm.compile(plan.schedule.mod, target={"kind": "llvm", "num-cores": 2})
+    assert "insertelement" not in built.mod.inspect_source("ll")
+
+
+@pytest.mark.parametrize("core", CORES)
 def test_rows_of_a_table(core: str) -> None:
     table = te.placeholder((50, 43), name="table")
     at = te.placeholder((7,), "int64", name="at")
