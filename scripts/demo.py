@@ -27,10 +27,6 @@ _MODEL = "opennsfw"
 _HOST, _PI = "host", "raspberry-pi-4b"
 
 
-class _VerbError(TvmEdgeError):
-    """A verb failed; it has said why on stderr."""
-
-
 def main(arguments: list[str]) -> int:
     """Returns the exit code of the first verb that fails, else 0."""
     try:

@@ -25,7 +25,8 @@ from tvmedge.records.store import Store, open_store
 from tvmedge.records.types import Key, Record
 from tvmedge.resources import cache_dir
 from tvmedge.targeting import TargetSpec, target
-from tvmedge.tuning.costs.choose import CostKind, boardless
+from tvmedge.tuning.costs.choose import boardless
+from tvmedge.tuning.costs.kind import CostKind
 from tvmedge.tuning.costs.source import CandidateError, CostSource
 from tvmedge.tuning.costs.wall_time import WallTime
 from tvmedge.tuning.session import How, Limits, Session

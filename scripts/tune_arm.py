@@ -28,7 +28,8 @@ from tvmedge.records.types import Record, Status
 from tvmedge.resources import atomic_path
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.tuning.build import Job, as_text, build
-from tvmedge.tuning.costs.choose import CostKind, boardless
+from tvmedge.tuning.costs.choose import boardless
+from tvmedge.tuning.costs.kind import CostKind
 from tvmedge.tuning.costs.source import CostSource
 from tvmedge.tuning.session import How, Limits, TaskResult, candidate_of
 from tvmedge.tuning.tune import TuneOptions, tune_model

@@ -14,7 +14,7 @@ from scripts.quantise_models import MODELS, SEEDS, quantise
 from tests.relax_runs import runner
 from tvmedge.compiler.onnxruntime_session import OnnxRuntime
 from tvmedge.model.importer import import_model
-from tvmedge.model.inputs import parse_shapes
+from tvmedge.model.inputs import parse_inputs
 from tvmedge.model.load import load
 from tvmedge.targeting.core import Core, DotUnit
 
@@ -33,7 +33,7 @@ def test_error_against_the_float_model(
     entry, path = find(name), tmp_path / "qdq.onnx"
     quantise(model_path(name), path, [plausible(entry, seed) for seed in SEEDS])
     shapes = [f"{n}:{'x'.join(map(str, spec.shape))}" for n, spec in entry.inputs.items()]
-    ours = runner(import_model(load(path), parse_shapes(shapes)).module, CORE)
+    ours = runner(import_model(load(path), parse_inputs(shapes).shapes).module, CORE)
     exact, theirs = OnnxRuntime(str(model_path(name))), OnnxRuntime(str(path))
     errors = np.zeros(2)
     for seed in (*SEEDS, *OTHERS):

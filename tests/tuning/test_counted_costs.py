@@ -11,10 +11,11 @@ import pytest
 from tests.tuning.kernels import CHANNELS, convolution, written
 from tvmedge.errors import InputError
 from tvmedge.targeting import TargetSpec, target
-from tvmedge.tuning.costs.choose import CostKind, boardless
+from tvmedge.tuning.costs.choose import boardless
 from tvmedge.tuning.costs.counting import CountingBoard
 from tvmedge.tuning.costs.cycles import Cycles
 from tvmedge.tuning.costs.instructions import Instructions
+from tvmedge.tuning.costs.kind import CostKind
 from tvmedge.tuning.costs.source import CandidateError
 
 TURNS = "for (int i = 0; i < %d; i++) x[i %% 32] += 1;"

@@ -18,7 +18,8 @@ from tests.hexagon_kernels import hexagon
 from tvmedge.cli import main
 from tvmedge.errors import ExitCode, InputError
 from tvmedge.targeting import target
-from tvmedge.tuning.costs.choose import CostKind, boardless, usual
+from tvmedge.tuning.costs.choose import boardless
+from tvmedge.tuning.costs.kind import CostKind, usual
 from tvmedge.tuning.costs.packets import Packets
 from tvmedge.tuning.costs.source import CandidateError
 

@@ -17,7 +17,11 @@ from tvmedge.errors import ExitCode, ToolError
 from tvmedge.targeting import target_names
 
 
-@pytest.mark.parametrize("verb", ["--help", "--version", "targets", "doctor", "run --help"])
+@pytest.mark.parametrize(
+    "verb",
+    ["--help", "--version", "targets", "doctor"]
+    + [f"{verb} --help" for verb in ("run", "profile", "compile", "tune", "records replay")],
+)
 def test_what_needs_no_compiler_does_not_load_it(verb: str) -> None:
     program = (
         "import sys\nfrom tvmedge.cli import main\ntry:\n    main(sys.argv[1:])\n"

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tvmedge.errors import InputError
-from tvmedge.model.inputs import OpenDim, parse_inputs, parse_shapes
+from tvmedge.model.inputs import OpenDim, parse_inputs
 from tvmedge.types import Bounds
 
 
 def test_names_may_hold_colons_and_a_scalar_has_no_dimensions() -> None:
-    assert parse_shapes(["input:0:1x3x8x8", "n:", "v:7", "w:2,3"]) == {
+    assert parse_inputs(["input:0:1x3x8x8", "n:", "v:7", "w:2,3"]).shapes == {
         "input:0": (1, 3, 8, 8),
         "n": (),
         "v": (7,),
@@ -30,7 +30,7 @@ def test_names_may_hold_colons_and_a_scalar_has_no_dimensions() -> None:
 )
 def test_what_is_written_is_read_back(name: str, shape: list[int], separator: str) -> None:
     flag = f"{name}:{separator.join(map(str, shape))}"
-    assert parse_shapes([flag]) == {name: tuple(shape)}
+    assert parse_inputs([flag]).shapes == {name: tuple(shape)}
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ def test_what_is_written_is_read_back(name: str, shape: list[int], separator: st
 )
 def test_bad_flags(flag: str, says: str) -> None:
     with pytest.raises(InputError, match="--input") as caught:
-        parse_shapes([flag])
+        parse_inputs([flag])
     assert says in str(caught.value)
 
 
 def test_open_dimensions_are_symbols_and_ranges() -> None:
-    assert parse_shapes(["a:Nx3", "b:1..8x3", "c:N=2..4,max,3"]) == {
+    assert parse_inputs(["a:Nx3", "b:1..8x3", "c:N=2..4,max,3"]).shapes == {
         "a": (OpenDim("N"), 3),
         "b": (OpenDim("", Bounds(1, 8)), 3),
         "c": (OpenDim("N", Bounds(2, 4)), OpenDim("max"), 3),
@@ -62,7 +62,7 @@ def test_open_dimensions_are_symbols_and_ranges() -> None:
 
 def test_an_input_given_twice() -> None:
     with pytest.raises(InputError, match="given twice"):
-        parse_shapes(["x:1", "x:2"])
+        parse_inputs(["x:1", "x:2"])
 
 
 def test_values() -> None:

@@ -29,7 +29,7 @@ VERBS = {
     "tune": ("tune:tune", "Search faster schedules of a model's kernels."),
     "records": ("records:app", "Look at tuned schedules, and move them between stores."),
     "run": ("run:run", "Run a bundle here or on a board, and check its results."),
-    "profile": ("profile:profile", "Measure a bundle's cold start, latency and memory."),
+    "profile": ("profile:profile", "Measure a bundle's cold start, latency, memory and energy."),
     "compare": ("compare:compare", "Say whether one profile is faster than another, or chance."),
     "board": ("board:app", "Prepare the files that turn a device into a board."),
     "serve": ("serve:serve", "Lend a rack of boards to clients that are known."),

@@ -15,7 +15,7 @@ from tvmedge.cli.output import Output
 from tvmedge.cli.records_model import TunedModel
 from tvmedge.cli.tune import cost_source
 from tvmedge.errors import InputError
-from tvmedge.tuning.costs.choose import CostKind
+from tvmedge.tuning.costs.kind import CostKind
 
 if TYPE_CHECKING:
     from tvmedge.tuning.replay import Replayed

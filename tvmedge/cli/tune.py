@@ -23,7 +23,7 @@ from tvmedge.cli.tune_stock import SpaceKind, StockSearch, stock_line, stock_row
 from tvmedge.errors import ExitCode, InputError
 from tvmedge.targeting import Family, TargetSpec, target
 from tvmedge.targeting.host_cores import narrowed, processors
-from tvmedge.tuning.costs.choose import CostKind
+from tvmedge.tuning.costs.kind import CostKind, here, usual
 from tvmedge.types import Winograd
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def cost_source(
         ToolError: what the source runs on is missing.
     """
     from tvmedge.boards.address import parse_address
-    from tvmedge.tuning.costs.choose import boardless, here, on_boards, on_devices, usual
+    from tvmedge.tuning.costs.choose import boardless, on_boards, on_devices
     from tvmedge.tuning.costs.wall_time import WallTime
 
     cost = cost or usual(spec)

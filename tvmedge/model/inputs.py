@@ -77,11 +77,6 @@ def parse_inputs(flags: Iterable[str]) -> GivenInputs:
     return GivenInputs(shapes, values)
 
 
-def parse_shapes(flags: Iterable[str]) -> Shapes:
-    """The shapes that ``flags`` give; see ``parse_inputs``."""
-    return parse_inputs(flags).shapes
-
-
 def _named_value(flag: str) -> tuple[str, npt.ArrayLike | Path | None]:
     """The name and value of a flag NAME=VALUE; no value where it is to be a shape."""
     name, equals, text = flag.partition("=")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
 from functools import partial
 
 from tvmedge.boards.address import BoardAddress, BoardKind
@@ -11,7 +10,7 @@ from tvmedge.boards.kernel_board import KernelBoard
 from tvmedge.boards.terms import Terms
 from tvmedge.device.build_server import build_tensor_call
 from tvmedge.errors import InputError
-from tvmedge.targeting import Family, TargetSpec
+from tvmedge.targeting import TargetSpec
 from tvmedge.tuning.costs.board_time import BoardTime
 from tvmedge.tuning.costs.boards_at import boards_at, kernel_boards, require_different
 from tvmedge.tuning.costs.cycles import Cycles
@@ -19,35 +18,10 @@ from tvmedge.tuning.costs.device_board import DeviceBoard
 from tvmedge.tuning.costs.device_time import DeviceTime
 from tvmedge.tuning.costs.gpu_model import GpuModel
 from tvmedge.tuning.costs.instructions import Instructions
+from tvmedge.tuning.costs.kind import CostKind
 from tvmedge.tuning.costs.packets import Packets
 from tvmedge.tuning.costs.source import CostSource
 from tvmedge.tuning.workers import measuring_core
-
-_HERE = "host-opencl"
-
-
-class CostKind(str, Enum):
-    """What ``--cost`` takes."""
-
-    TIME = "time"
-    INSTRUCTIONS = "instructions"
-    MODEL = "model"
-    PACKETS = "packets"
-
-
-def usual(spec: TargetSpec) -> CostKind:
-    """The cost for who names none: a Hexagon is counted, as there is none here to time, and a
-    Mali's time is reckoned."""
-    if spec.family is Family.HEXAGON:
-        return CostKind.PACKETS
-    if spec.accelerator is not None and not here(spec):
-        return CostKind.MODEL
-    return CostKind.TIME
-
-
-def here(spec: TargetSpec) -> bool:
-    """Whether a GPU's kernels are timed on this machine's OpenCL device."""
-    return spec.accelerator is not None and spec.name == _HERE
 
 
 def boardless(kind: CostKind, spec: TargetSpec) -> CostSource:
