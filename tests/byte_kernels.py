@@ -17,6 +17,7 @@ from tvmedge.compiler.kernels.float_codes import quantised
 from tvmedge.compiler.kernels.fours import interleaved, max_fours, sum_fours
 from tvmedge.compiler.kernels.moves import concat
 from tvmedge.compiler.kernels.window import Cover, Window
+from tvmedge.compiler.kernels.window_sums import offset_conv, window_sums
 from tvmedge.scheduling.plan import KERNEL
 
 Array = NDArray[Any]
@@ -34,23 +35,51 @@ class Case:
 
 
 def convolution(
-    channels: tuple[int, int], size: tuple[int, int], window: Window, low: int = 0
+    channels: tuple[int, int],
+    size: tuple[int, int],
+    window: Window,
+    low: int = 0,
+    *,
+    offset: bool = False,
 ) -> Case:
-    """Dense, with its fixed-point factor; ``channels`` are whole blocks."""
+    """Dense, with its fixed-point factor; ``channels`` are whole blocks. ``offset``: by weights
+    that are 128 larger, and what that adds to a sum is given."""
     ins, outs = (count // BLOCK for count in channels)
     rng, (kh, kw) = np.random.default_rng(ins), window.kernel
     data = _bytes(rng, 1, ins, *size, BLOCK)
     weight = _weights(rng, outs, ins, kh, kw, BLOCK // 4, BLOCK, 4)
     rows, columns = window.output(*size)
-    x, w = _placeholder(data), _placeholder(weight)
-    held = not any(window.pads)
-    sums = dot_conv(x, w, Dots(window, ZERO), Cover(outs, rows, columns, held))
+    over, dots = Cover(outs, rows, columns, not any(window.pads)), Dots(window, ZERO)
     total = np.zeros((1, outs, rows, columns, BLOCK), np.int64)
     parts = data.reshape(1, ins, *size, BLOCK // 4, 4)
     for (a, b), pixels in _windows(parts, window, (rows, columns)):
         taps = weight[:, :, a, b].astype(np.int64)
         total += np.einsum("nchwij,ocikj->nohwk", pixels, taps, optimize=True)
-    return _requantised(rng, [x, w], sums, total, [data, weight], low, channels[0] * kh * kw)
+    arrays = [data, weight]
+    if offset:
+        arrays = [data, weight.view(np.uint8) ^ 128, window_totals(data, window)]
+    given = [_placeholder(array) for array in arrays]
+    sums = offset_conv(*given, dots, over) if offset else dot_conv(*given, dots, over)
+    return _requantised(rng, given, sums, total, arrays, low, channels[0] * kh * kw)
+
+
+def window_totals(data: Array, window: Window) -> Array:
+    """-128 times all bytes under each window, in rows of whole vectors."""
+    rows, columns = window.output(*data.shape[2:4])
+    under = _windows(data, window, (rows, columns))
+    total = np.sum([pixels.sum(axis=(1, 4)) for _, pixels in under], axis=0) * -128
+    beyond = -columns % BLOCK
+    return np.pad(total, [(0, 0), (0, 0), (0, beyond)]).astype(np.int32)
+
+
+def totals(channels: tuple[int, int], size: tuple[int, int], window: Window) -> Case:
+    """``window_totals`` of so many channels, in blocks of so many."""
+    count, block = channels
+    data = _bytes(np.random.default_rng(count), 1, count // block, *size, block)
+    flat = data.reshape(1, count // block, -1)
+    x = _placeholder(flat)
+    made = window_sums(x, size, Dots(window, ZERO))
+    return Case(te.create_prim_func([x, made]), [flat], window_totals(data, window))
 
 
 def depthwise(channels: int, size: tuple[int, int], window: Window) -> Case:

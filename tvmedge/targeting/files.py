@@ -31,6 +31,7 @@ _TvmTakes = TypedDict(
         "mabi": str,
         "mfloat-abi": str,
         "opt-level": int,
+        "cl-opt": list[str],
         "vector-width": Count,
     },
     total=False,

@@ -9,6 +9,7 @@ from tvmedge.schedules.rules.hexagon.elementwise import Elementwise
 from tvmedge.schedules.rules.hexagon.interleave import Interleave
 from tvmedge.schedules.rules.hexagon.pool import Pool
 from tvmedge.schedules.rules.hexagon.sums import Sums
+from tvmedge.schedules.rules.hexagon.window_sums import WindowSums
 
 from tvmedge.scheduling.engine import Rule
 
@@ -18,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     Depthwise(),
     Pool(),
     Sums(),
+    WindowSums(),
     Interleave(),
     Elementwise(),
 )

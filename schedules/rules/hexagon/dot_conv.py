@@ -4,8 +4,10 @@ before: for n, oc, oh, ow, o, ic, kh, kw, ii, j: sum
 after:  parallel n, oc / V, oh / R:
           for ow / C:
             V x R x C vectors of 32 sums = 0                       (in registers)
-            for ic, kh, kw, ii: R x C times four bytes of data, splat; V x R x C vrmpy
+            for ic, kh, kw, ii: R x C times four bytes of data; V x R x C vrmpy
             requantise, activation; bytes of four pixels a store
+
+By weights without a sign, data stay in general registers; else they are copied into all lanes.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ class DotConv:
             return None
         _, outs, rows, columns, _, *summed, _ = (size or 0 for size in sizes)
         groups = int(schedule.get(main).annotations.get(GROUPS, 1))
-        extents = Extents(outs // groups, rows, columns, math.prod(summed), summed[-1])
+        weights = str(schedule.get(main).reads[1].source.dtype)
+        turns, inside = math.prod(summed), summed[-1]
+        extents = Extents(outs // groups, rows, columns, turns, inside, weights == "uint8")
         tile = picked_dot_tile(knobs, extents)
         pixels_first = knobs.pick("pixels_first", (False, True), True)
         image_first = outs // groups > tile.vectors and knobs.pick(
@@ -63,7 +67,7 @@ class DotConv:
         unroll(schedule, inside)
         end_tile(schedule, kernel, narrow, ow, 2)
         in_rows(schedule, schedule.decompose_reduction(main, ic), 2)
-        schedule.tensorize(o, dots())
+        schedule.tensorize(o, dots(weights))
         if kernel.pad is not None:
             pad_bytes(schedule, kernel.pad)
         return Plan(schedule, str(tile), tile.peak)

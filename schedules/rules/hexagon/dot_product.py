@@ -55,5 +55,5 @@ class DotProduct:
         unroll(schedule, sums)
         end_tile(schedule, kernel, narrow, m, 2)
         in_rows(schedule, schedule.decompose_reduction(main, k), 2)
-        schedule.tensorize(o, dots())
+        schedule.tensorize(o, dots("int8"))
         return Plan(schedule, f"{tile.vectors} vectors x {tile.columns} rows", tile.peak)

@@ -16,7 +16,7 @@ import tvm
 from tvm import s_tir, tirx
 from tvm.s_tir import TensorIntrin
 from tvm.script import tirx as T
-from tvmedge.schedules.rules.hexagon.intrinsics import LANES, VECTOR, hvx
+from tvmedge.schedules.rules.hexagon.intrinsics import LANES, ONES, VECTOR, hvx
 from tvmedge.schedules.rules.hexagon.narrow import BYTES, end_tile, in_rows, narrow_anchor
 from tvmedge.schedules.rules.hexagon.pads import pad_bytes
 from tvmedge.schedules.steps.blocks import find, has
@@ -26,7 +26,6 @@ from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
 KIND = "byte_sum"
-ONES = 0x01010101
 
 
 class Sums:

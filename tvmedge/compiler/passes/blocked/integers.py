@@ -4,7 +4,8 @@ before: conv2d(pad(x[N, I, H, W], zero), w[O, I, KH, KW]), of uint8 or int8, in 
 after:  dot_conv(x in blocks, w[O / b, I / s, KH, KW, s / 4, b, 4])
 
 Four neighbouring input channels are what one instruction multiplies; an image of few is kept
-in blocks of that. Depthwise convolutions are those of floats.
+in blocks of that. Depthwise convolutions are those of floats. HVX multiplies twice as much in a
+packet by weights without a sign: those are larger by 128, and what that adds is taken off.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from tvm import relax
 
-from tvmedge.compiler.kernels import OUT_ELEMWISE_FUSABLE
+from tvmedge.compiler.kernels import OPAQUE, OUT_ELEMWISE_FUSABLE
 from tvmedge.compiler.kernels.dots import Dots, depthwise_fours, dot_conv, dot_depthwise
 from tvmedge.compiler.kernels.fours import interleaved
 from tvmedge.compiler.kernels.window import Cover, Window
+from tvmedge.compiler.kernels.window_sums import OFFSET, offset_conv, window_sums
 from tvmedge.compiler.passes.blocked.context import Context, in_fours
 from tvmedge.compiler.passes.blocked.images import open_image
 from tvmedge.compiler.passes.blocked.layout import (
@@ -34,9 +36,11 @@ from tvmedge.compiler.passes.blocked.windows import window_of
 from tvmedge.schedules.rules.cpu.dot_tiles import RAGGED, dot_tile
 from tvmedge.schedules.rules.cpu.tiles import window_width
 from tvmedge.schedules.rules.hexagon.narrow import PIXELS
+from tvmedge.schedules.rules.hexagon.window_sums import takes
 
 Array = npt.NDArray[np.int8]
 LAYOUTS = (("NCW", "OIW"), ("NCHW", "OIHW"))
+FEW_PIXELS = 4
 
 
 def dot_convolution(context: Context, call: relax.Call) -> Blocked | None:
@@ -136,12 +140,41 @@ def _dense(
         height, width = tile.cover(rows, columns)
         return Cover(outs, height, width, held)
 
+    dots = Dots(window, value)
+    less = _sums_under(context, data, dots)
+    if less is not None:
+        return context.layout.builder.emit_te(
+            lambda x, w, under: offset_conv(x, w, under, dots, cover(x)),
+            data,
+            relax.const(packed.view(np.uint8) ^ OFFSET, "uint8"),
+            less,
+            primfunc_name_hint="dot_conv",
+            primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
+        )
     return context.layout.builder.emit_te(
-        lambda x, w: dot_conv(x, w, Dots(window, value), cover(x)),
+        lambda x, w: dot_conv(x, w, dots, cover(x)),
         data,
         relax.const(packed, "int8"),
         primfunc_name_hint="dot_conv",
         primfunc_attrs={"op_pattern": OUT_ELEMWISE_FUSABLE},
+    )
+
+
+def _sums_under(context: Context, data: relax.Expr, dots: Dots) -> relax.Var | None:
+    """``window_sums`` of blocks, where HVX convolves by weights without a sign: few pixels wait for
+    their weights."""
+    shape = static_shape(data)
+    if not in_fours(context) or shape is None or not takes(dots.window, shape[-1]):
+        return None
+    batch, blocks, height, width, block = shape
+    if math.prod(dots.window.output(height, width)) < FEW_PIXELS:
+        return None
+    flat = context.emit(relax.op.reshape(data, (batch, blocks, height * width * block)))
+    return context.layout.builder.emit_te(
+        lambda x: window_sums(x, (height, width), dots),
+        flat,
+        primfunc_name_hint="window_sums",
+        primfunc_attrs={"op_pattern": OPAQUE},
     )
 
 
