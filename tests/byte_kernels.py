@@ -73,13 +73,12 @@ def window_totals(data: Array, window: Window) -> Array:
 
 
 def totals(channels: tuple[int, int], size: tuple[int, int], window: Window) -> Case:
-    """``window_totals`` of so many channels, in blocks of so many."""
+    """``window_totals`` of two images of so many channels, in blocks of so many."""
     count, block = channels
-    data = _bytes(np.random.default_rng(count), 1, count // block, *size, block)
-    flat = data.reshape(1, count // block, -1)
-    x = _placeholder(flat)
-    made = window_sums(x, size, Dots(window, ZERO))
-    return Case(te.create_prim_func([x, made]), [flat], window_totals(data, window))
+    data = _bytes(np.random.default_rng(count), 2, count // block, *size, block)
+    x = _placeholder(data)
+    made = window_sums(x, Dots(window, ZERO))
+    return Case(te.create_prim_func([x, made]), [data], window_totals(data, window))
 
 
 def depthwise(channels: int, size: tuple[int, int], window: Window) -> Case:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from tvmedge.schedules.rules.choose import cpu_rules
 
@@ -21,6 +22,7 @@ from tests.byte_kernels import (
     quantised_pixels,
     sliced,
     summed,
+    totals,
 )
 from tests.hexagon_kernels import Ran, hexagon, run
 from tvmedge.compiler.kernels.window import Window
@@ -35,6 +37,7 @@ HALVED = Window((3, 3), (2, 2), (1, 1, 1, 1))
 FIVE = Window((5, 5), (1, 1), (2, 2, 2, 2))
 PEAK = 128  # multiply-adds of one vrmpy, which the issue counts a packet by
 WANTED = 0.35  # of it, in dense convolutions of 64 channels and more
+PAIRED = 1.0  # what such take by weights without a sign
 
 
 def _ran(case: Case, rule: str) -> Ran:
@@ -66,6 +69,49 @@ def test_dense_convolutions_are_exact_and_fast(
     counts = _ran(case, "vrmpy_conv").counts
     assert case.macs / counts.packets >= WANTED * PEAK
     assert counts.vector_instructions > counts.instructions / 2
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "window"),
+    [
+        ((64, 128), (8, 16), ONE),
+        ((128, 64), (7, 7), ONE),
+        ((64, 64), (8, 14), THREE),
+        ((64, 64), (7, 7), THREE),
+        ((64, 64), (14, 14), HALVED),
+    ],
+)
+def test_weights_without_a_sign_are_two_a_packet(
+    channels: tuple[int, int], size: tuple[int, int], window: Window
+) -> None:
+    case = convolution(channels, size, window, offset=True)
+    assert case.macs / _ran(case, "vrmpy_conv").counts.packets >= PAIRED * PEAK
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "window"),
+    [
+        ((64, 32), (14, 14), ONE),
+        ((64, 32), (7, 7), ONE),
+        ((64, 32), (14, 15), Window((1, 1), (2, 2), (0, 0, 0, 0))),
+        ((32, 32), (1, 3), THREE),
+        ((32, 32), (15, 14), HALVED),
+        ((4, 4), (35, 41), Window((7, 7), (2, 2), (3, 3, 3, 3))),
+        ((16, 16), (9, 40), Window((3, 2), (1, 2), (2, 1, 0, 1), (2, 2))),
+        ((24, 8), (5, 7), THREE),
+    ],
+)
+def test_sums_under_windows(
+    channels: tuple[int, int], size: tuple[int, int], window: Window
+) -> None:
+    case = totals(channels, size, window)
+    spec = hexagon()
+    found = (rule.apply(case.func, core_of(spec), Defaults()) for rule in cpu_rules(core_of(spec)))
+    plan = next(plan for plan in found if plan is not None)
+    ran = run(plan.schedule.mod["main"], case.inputs, spec)
+    _, columns = window.output(*size)
+    np.testing.assert_array_equal(ran.output[..., :columns], case.expected[..., :columns])
+    assert ran.counts.packets < 5 * size[0] * size[1] + 150
 
 
 def test_limits_other_than_of_bytes() -> None:

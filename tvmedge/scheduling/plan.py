@@ -17,8 +17,7 @@ ALGORITHM = "tvmedge.algorithm"
 PLANES = "tvmedge.planes"
 # That of how a convolution's window moves along a row: its stride, its dilation.
 MOVES = "tvmedge.moves"
-# That of sums over windows: kernel, strides, dilations, pads, the image's height and width, and what
-# is around it.
+# That of sums over windows: kernel, strides, dilations, pads, and what is around the image.
 WINDOW = "tvmedge.window"
 # That of one whose input channels come from two halves in turns.
 HALVES = "tvmedge.halves"

@@ -12,6 +12,7 @@ Written out as a whole: each part reads what the one before has left in memory.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import reduce
 from typing import TypeAlias
@@ -24,6 +25,7 @@ from tvmedge.schedules.rules.hexagon.narrow import BYTES
 from tvmedge.schedules.steps.blocks import find, has
 
 from tvmedge.compiler.kernels.window import Window
+from tvmedge.compiler.kernels.window_sums import OFFSET
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import WINDOW, Plan
 from tvmedge.targeting.core import Core
@@ -76,37 +78,38 @@ class _Image:
     def of(cls, block: s_tir.SBlock) -> _Image:
         numbers = [int(number) for number in block.annotations[WINDOW]]
         pairs = [(numbers[at], numbers[at + 1]) for at in (0, 2, 4)]
-        top, left, bottom, right, height, width, fill = numbers[6:]
+        top, left, bottom, right, fill = numbers[6:]
         kernel, strides, dilations = pairs
         window = Window(kernel, strides, (top, left, bottom, right), dilations)
-        batch, planes, length = (int(size) for size in block.reads[0].source.shape)
-        each = length // (height * width)
+        batch, planes, height, width, each = (int(size) for size in block.reads[0].source.shape)
         return cls(batch, planes, height, width, each, window, fill)
 
     @property
     def outside(self) -> int:
         """The sum of a pixel around the image."""
-        return -BYTES * self.fill * self.planes * self.block
+        return -OFFSET * self.fill * self.planes * self.block
 
 
 def _written(image: _Image) -> tirx.PrimFunc:
     batch, planes, height, width = image.batch, image.planes, image.height, image.width
     window, words, outside = image.window, image.block // 4, image.outside
-    (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.strides, window.dilations
-    top, left = window.pads[:2]
+    (kh, kw), left, step = window.kernel, window.pads[1], window.strides[1]
     rows, columns = window.output(height, width)
-    pixels, length = height * width, height * width * image.block
-    whole, rest = divmod(pixels, LANES)
+    whole, rest = divmod(height * width, LANES)
     last = -(-rest * image.block // BYTES)  # vectors of the pixels that are left
     across, along = -(-width // LANES), -(-columns // LANES)
-    room = LANES + max(left + across * LANES, along * LANES * sw + (kw - 1) * dw) + LANES
+    room = (
+        LANES
+        + max(left + across * LANES, along * LANES * step + (kw - 1) * window.dilations[1])
+        + LANES
+    )
 
     @T.prim_func(s_tir=True, private=True)  # type: ignore[untyped-decorator]
     def main(data: T.handle, sums: T.handle) -> None:
-        D = T.match_buffer(data, (batch, planes, length), "uint8")
+        D = T.match_buffer(data, (batch, planes, height, width, image.block), "uint8")
         S = T.match_buffer(sums, (batch, rows, along * LANES), "int32")
         with T.sblock("root"):
-            T.reads(D[0:batch, 0:planes, 0:length])
+            T.reads(D[0:batch, 0:planes, 0:height, 0:width, 0 : image.block])
             T.writes(S[0:batch, 0:rows, 0 : along * LANES])
             parts = T.sblock_alloc_buffer((words, LANES), "int32")
             totals = T.sblock_alloc_buffer(((whole + 2 + across) * LANES,), "int32")
@@ -143,13 +146,14 @@ def _written(image: _Image) -> tirx.PrimFunc:
 
 def _bytes(data: tirx.Buffer, plane: tuple[Expr, Expr], at: Expr) -> Expr:
     """128 bytes of a plane."""
-    return tirx.reinterpret(VECTOR, data.vload([*plane, at], f"uint8x{BYTES}"))
+    return tirx.reinterpret(VECTOR, data.vload([*plane, 0, 0, at], f"uint8x{BYTES}"))
 
 
 def _end(data: tirx.Buffer, plane: tuple[Expr, Expr], at: Expr) -> Expr:
     """The last bytes of a plane from ``at`` on, of the vectors around: none beyond is read."""
     n, c = plane
-    _, planes, length = (int(size) for size in data.shape)
+    _, planes, *pixels = (int(size) for size in data.shape)
+    length = math.prod(pixels)
     first = (n * planes + c) * length
     begin, end = first + at, first + tirx.min(at + BYTES, tirx.const(length, "int32")) - 1
 
@@ -170,7 +174,7 @@ def _total(parts: tirx.Buffer) -> Expr:
     vectors = [parts.vload([at, 0], VECTOR) for at in range(int(parts.shape[0]))]
     while len(vectors) > 1:
         vectors = [_neighbours(*vectors[at : at + 2]) for at in range(0, len(vectors), 2)]
-    return vectors[0] * tirx.Broadcast(tirx.const(-BYTES, "int32"), LANES)
+    return vectors[0] * tirx.Broadcast(tirx.const(-OFFSET, "int32"), LANES)
 
 
 def _neighbours(first: Expr, second: Expr) -> Expr:

@@ -18,13 +18,10 @@ OFFSET = 128
 LANES = 32  # results of a row come in whole vectors
 
 
-def window_sums(data: te.Tensor, size: tuple[int, int], dots: Dots) -> te.Tensor:
-    """data [N, C / b, H * W * b] of uint8 -> int32 [N, OH, OW]: -128 times the sum of all bytes
-    under each window over images of ``size``; rows are lengthened to whole vectors, and what is
-    there means nothing."""
-    batch, blocks, length = sizes_of(data)
-    (height, width), window = size, dots.window
-    block = length // (height * width)
+def window_sums(data: te.Tensor, dots: Dots) -> te.Tensor:
+    """data [N, C / b, H, W, b] of uint8 -> int32 [N, OH, OW]: -128 times the sum of all bytes
+    under each window; rows are lengthened to whole vectors, and what is there means nothing."""
+    (batch, blocks, height, width, block), window = sizes_of(data), dots.window
     rows, columns = window.output(height, width)
     (kh_size, kw_size), (sh, sw), (dh, dw) = window.kernel, window.strides, window.dilations
     top, left = window.pads[:2]
@@ -34,11 +31,11 @@ def window_sums(data: te.Tensor, size: tuple[int, int], dots: Dots) -> te.Tensor
     def element(n: tirx.Var, h: tirx.Var, w: tirx.Var) -> tvm.ir.Expr:
         y, x = h * sh + kh * dh - top, w * sw + kw * dw - left
         inside = tirx.all(y >= 0, y < height, x >= 0, x < width)
-        byte = data[n, ic, (y * width + x) * block + i]
-        pixel = tirx.if_then_else(inside, byte, tirx.const(dots.fill, data.dtype))
+        fill = tirx.const(dots.fill, data.dtype)
+        pixel = tirx.if_then_else(inside, data[n, ic, y, x, i], fill)
         return te.sum(pixel.astype("int32") * tirx.const(-OFFSET, "int32"), axis=[ic, kh, kw, i])
 
-    numbers = (*window.kernel, *window.strides, *window.dilations, *window.pads, *size, dots.fill)
+    numbers = (*window.kernel, *window.strides, *window.dilations, *window.pads, dots.fill)
     return te.compute(
         (batch, rows, -(-columns // LANES) * LANES),
         element,

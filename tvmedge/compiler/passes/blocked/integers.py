@@ -166,13 +166,11 @@ def _sums_under(context: Context, data: relax.Expr, dots: Dots) -> relax.Var | N
     shape = static_shape(data)
     if not in_fours(context) or shape is None or not takes(dots.window, shape[-1]):
         return None
-    batch, blocks, height, width, block = shape
-    if math.prod(dots.window.output(height, width)) < FEW_PIXELS:
+    if math.prod(dots.window.output(*shape[2:4])) < FEW_PIXELS:
         return None
-    flat = context.emit(relax.op.reshape(data, (batch, blocks, height * width * block)))
     return context.layout.builder.emit_te(
-        lambda x: window_sums(x, (height, width), dots),
-        flat,
+        lambda x: window_sums(x, dots),
+        data,
         primfunc_name_hint="window_sums",
         primfunc_attrs={"op_pattern": OPAQUE},
     )
