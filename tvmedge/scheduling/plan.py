@@ -17,7 +17,8 @@ ALGORITHM = "tvmedge.algorithm"
 PLANES = "tvmedge.planes"
 # That of how a convolution's window moves along a row: its stride, its dilation.
 MOVES = "tvmedge.moves"
-# That of sums over windows: kernel, strides, dilations, pads, and what is around the image.
+# That of sums over windows: kernel, strides, dilations, pads, what is around the image, and by what
+# sums are multiplied.
 WINDOW = "tvmedge.window"
 # That of one whose input channels come from two halves in turns.
 HALVES = "tvmedge.halves"

@@ -24,8 +24,6 @@ from tvmedge.schedules.rules.hexagon.intrinsics import LANES, ONES, PAIR, VECTOR
 from tvmedge.schedules.rules.hexagon.narrow import BYTES
 from tvmedge.schedules.steps.blocks import find, has
 
-from tvmedge.compiler.kernels.window import Window
-from tvmedge.compiler.kernels.window_sums import OFFSET
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import WINDOW, Plan
 from tvmedge.targeting.core import Core
@@ -52,55 +50,73 @@ class WindowSums:
         knobs.settle()
         block = schedule.get(main)
         image = _Image.of(block)
-        if not takes(image.window, image.block):
+        if not takes(image.strides, image.pads, image.block):
             return None
         return Plan(s_tir.Schedule(_written(image)), f"{LANES} pixels")
 
 
-def takes(window: Window, block: int) -> bool:
+def takes(strides: tuple[int, int], pads: tuple[int, int, int, int], block: int) -> bool:
     """Whether the rule is for such windows over pixels of ``block`` bytes."""
-    return window.strides[1] in STRIDES and block // 4 in WORDS and max(window.pads) < LANES
+    return strides[1] in STRIDES and block // 4 in WORDS and max(pads) < LANES
 
 
 @dataclass(frozen=True)
 class _Image:
-    """What sums are formed of: ``planes`` of images of ``height`` x ``width`` pixels."""
+    """``planes`` of images of ``height`` x ``width`` pixels, the windows over them, what is around
+    them, and what sums are multiplied by."""
 
     batch: int
     planes: int
     height: int
     width: int
     block: int
-    window: Window
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    pads: tuple[int, int, int, int]
     fill: int
+    factor: int
 
     @classmethod
     def of(cls, block: s_tir.SBlock) -> _Image:
-        numbers = [int(number) for number in block.annotations[WINDOW]]
-        pairs = [(numbers[at], numbers[at + 1]) for at in (0, 2, 4)]
-        top, left, bottom, right, fill = numbers[6:]
-        kernel, strides, dilations = pairs
-        window = Window(kernel, strides, (top, left, bottom, right), dilations)
-        batch, planes, height, width, each = (int(size) for size in block.reads[0].source.shape)
-        return cls(batch, planes, height, width, each, window, fill)
+        sizes = (int(size) for size in block.reads[0].source.shape)
+        batch, planes, height, width, each = sizes
+        kh, kw, sh, sw, dh, dw, top, left, bottom, right, fill, factor = (
+            int(number) for number in block.annotations[WINDOW]
+        )
+        kernel, strides, dilations, pads = (kh, kw), (sh, sw), (dh, dw), (top, left, bottom, right)
+        of_image = batch, planes, height, width, each
+        return cls(*of_image, kernel, strides, dilations, pads, fill, factor)
+
+    @property
+    def result(self) -> tuple[int, int]:
+        """Rows and columns of windows."""
+        top, left, bottom, right = self.pads
+        sizes = self.height + top + bottom, self.width + left + right
+        reach = ((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
+        rows, columns = (
+            (size - far) // step + 1
+            for size, far, step in zip(sizes, reach, self.strides, strict=True)
+        )
+        return rows, columns
 
     @property
     def outside(self) -> int:
         """The sum of a pixel around the image."""
-        return -OFFSET * self.fill * self.planes * self.block
+        return self.factor * self.fill * self.planes * self.block
 
 
 def _written(image: _Image) -> tirx.PrimFunc:
     batch, planes, height, width = image.batch, image.planes, image.height, image.width
-    window, words, outside = image.window, image.block // 4, image.outside
-    (kh, kw), left, step = window.kernel, window.pads[1], window.strides[1]
-    rows, columns = window.output(height, width)
+    words, outside = image.block // 4, image.outside
+    (kh, kw), left, step = image.kernel, image.pads[1], image.strides[1]
+    rows, columns = image.result
     whole, rest = divmod(height * width, LANES)
     last = -(-rest * image.block // BYTES)  # vectors of the pixels that are left
     across, along = -(-width // LANES), -(-columns // LANES)
     room = (
         LANES
-        + max(left + across * LANES, along * LANES * step + (kw - 1) * window.dilations[1])
+        + max(left + across * LANES, along * LANES * step + (kw - 1) * image.dilations[1])
         + LANES
     )
 
@@ -124,7 +140,7 @@ def _written(image: _Image) -> tirx.PrimFunc:
                             parts[v, T.ramp(0, 1, LANES)] = _added(
                                 parts, v, _bytes(D, (n, c), (p * words + v) * BYTES)
                             )
-                    totals[T.ramp(p * LANES, 1, LANES)] = _total(parts)
+                    totals[T.ramp(p * LANES, 1, LANES)] = _total(parts, image.factor)
                 if rest > 0:
                     for v in T.unroll(words):
                         parts[v, T.ramp(0, 1, LANES)] = T.broadcast(0, LANES)
@@ -133,7 +149,7 @@ def _written(image: _Image) -> tirx.PrimFunc:
                             parts[v, T.ramp(0, 1, LANES)] = _added(
                                 parts, v, _end(D, (n, c), (whole * words + v) * BYTES)
                             )
-                    totals[T.ramp(whole * LANES, 1, LANES)] = _total(parts)
+                    totals[T.ramp(whole * LANES, 1, LANES)] = _total(parts, image.factor)
                 for h in T.serial(rows):
                     for q in T.serial(across):
                         row[T.ramp(left + q * LANES, 1, LANES)] = _rows(totals, image, h, q * LANES)
@@ -169,12 +185,12 @@ def _added(parts: tirx.Buffer, vector: Expr, loaded: Expr) -> Expr:
     return hvx("vrmpyub.acc", parts.vload([vector, 0], VECTOR), loaded, tirx.const(ONES, "int32"))
 
 
-def _total(parts: tirx.Buffer) -> Expr:
-    """The words of each of 32 pixels as one, -128 times."""
+def _total(parts: tirx.Buffer, factor: int) -> Expr:
+    """The words of each of 32 pixels as one, times ``factor``."""
     vectors = [parts.vload([at, 0], VECTOR) for at in range(int(parts.shape[0]))]
     while len(vectors) > 1:
         vectors = [_neighbours(*vectors[at : at + 2]) for at in range(0, len(vectors), 2)]
-    return vectors[0] * tirx.Broadcast(tirx.const(-OFFSET, "int32"), LANES)
+    return vectors[0] * tirx.Broadcast(tirx.const(factor, "int32"), LANES)
 
 
 def _neighbours(first: Expr, second: Expr) -> Expr:
@@ -192,26 +208,25 @@ def _dealt(first: Expr, second: Expr) -> tuple[Expr, Expr]:
 
 def _rows(totals: tirx.Buffer, image: _Image, h: Expr, x: Expr) -> Expr:
     """32 columns of the rows under a window, added up."""
-    window = image.window
     outside = tirx.Broadcast(tirx.const(image.outside, "int32"), LANES)
-    padded = bool(window.pads[0] or window.pads[2])
+    padded = bool(image.pads[0] or image.pads[2])
 
     def one(tap: int) -> Expr:
-        y = h * window.strides[0] + tap * window.dilations[0] - window.pads[0]
+        y = h * image.strides[0] + tap * image.dilations[0] - image.pads[0]
         loaded = totals.vload([y * image.width + x], VECTOR)
         inside = tirx.all(y >= 0, y < image.height)
         return tirx.if_then_else(inside, loaded, outside) if padded else loaded
 
-    return reduce(lambda left, right: left + right, map(one, range(window.kernel[0])))
+    return reduce(lambda left, right: left + right, map(one, range(image.kernel[0])))
 
 
 def _columns(row: tirx.Buffer, image: _Image, w: Expr) -> Expr:
     """32 windows' columns, added up."""
-    step, apart = image.window.strides[1], image.window.dilations[1]
+    step, apart = image.strides[1], image.dilations[1]
 
     def one(tap: int) -> Expr:
         at = w * step + tap * apart
         near = row.vload([at], VECTOR)
         return near if step == 1 else _dealt(near, row.vload([at + LANES], VECTOR))[0]
 
-    return reduce(lambda left, right: left + right, map(one, range(image.window.kernel[1])))
+    return reduce(lambda left, right: left + right, map(one, range(image.kernel[1])))

@@ -35,7 +35,7 @@ def window_sums(data: te.Tensor, dots: Dots) -> te.Tensor:
         pixel = tirx.if_then_else(inside, data[n, ic, y, x, i], fill)
         return te.sum(pixel.astype("int32") * tirx.const(-OFFSET, "int32"), axis=[ic, kh, kw, i])
 
-    numbers = (*window.kernel, *window.strides, *window.dilations, *window.pads, dots.fill)
+    numbers = (*window.kernel, *window.strides, *window.dilations, *window.pads, dots.fill, -OFFSET)
     return te.compute(
         (batch, rows, -(-columns // LANES) * LANES),
         element,

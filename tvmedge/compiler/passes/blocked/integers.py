@@ -164,7 +164,11 @@ def _sums_under(context: Context, data: relax.Expr, dots: Dots) -> relax.Var | N
     """``window_sums`` of blocks, where HVX convolves by weights without a sign: few pixels wait for
     their weights."""
     shape = static_shape(data)
-    if not in_fours(context) or shape is None or not takes(dots.window, shape[-1]):
+    if (
+        not in_fours(context)
+        or shape is None
+        or not takes(dots.window.strides, dots.window.pads, shape[-1])
+    ):
         return None
     if math.prod(dots.window.output(*shape[2:4])) < FEW_PIXELS:
         return None
