@@ -235,29 +235,6 @@ def test_rows_of_few_channels_are_padded_where_they_are_read(
     assert "conv" in {choice.rule for choice in choices.values()}
 
 
-@pytest.mark.parametrize("kind", ["Conv", "MaxPool"])
-@pytest.mark.parametrize(("window", "stride", "dilation"), [(3, 1, 1), (5, 2, 1), (3, 2, 2)])
-@pytest.mark.parametrize("core", ["avx512", "avx2", "armv7"])
-def test_planes_beyond_the_l1_are_padded_strip_by_strip(
-    core: str, window: int, stride: int, dilation: int, kind: str
-) -> None:
-    x = {"x": random(1, 32, 24, 20)}
-    weights = {"w": random(32, 1, window, window, seed=1), "v": random(8, 32, 1, 1, seed=2)}
-    around = {"strides": [stride] * 2, "pads": [window // 2 * dilation] * 4}
-    around |= {"dilations": [dilation] * 2, "kernel_shape": [window] * 2}
-    given = ["x", "w"] if kind == "Conv" else ["x"]
-    groups = {"group": 32} if kind == "Conv" else {}
-    nodes = [
-        helper.make_node(kind, given, ["d"], **groups, **around),
-        helper.make_node("Conv", ["d", "v"], ["y"]),
-    ]
-    used = weights if kind == "Conv" else {"v": weights["v"]}
-    small = replace(CORES[core], l1_kib=1)
-    result, choices = compiled(graph(nodes, x, used, "y"), x, small)
-    assert max_normalised_error(result, exact(nodes, x, used, "y")) <= CLOSE
-    assert "window" in {choice.rule for choice in choices.values()} or kind != "Conv"
-
-
 @pytest.mark.parametrize("core", CORES)
 def test_a_channel_scale_is_not_formed_again_for_every_pixel(core: str) -> None:
     x = {"x": random(1, 32, 12, 12)}

@@ -32,6 +32,7 @@ from tvmedge.compiler.passes.quantised import StayInteger
 from tvmedge.compiler.passes.reciprocals import Reciprocals
 from tvmedge.compiler.passes.schedule_kernels import Explain, ScheduleKernels, Verify
 from tvmedge.compiler.passes.share_tensors import ShareTensors
+from tvmedge.compiler.passes.skip_padding import SkipPadding
 from tvmedge.compiler.passes.small_serial import SmallSerial
 from tvmedge.compiler.passes.store_half import OwnSums, StoreHalf
 from tvmedge.compiler.passes.trust_private import TrustPrivate
@@ -120,7 +121,7 @@ def after_schedule(core: Core) -> tuple[Pass, ...]:
     """What is done to kernels once they are scheduled, each by itself."""
     if core.items:
         return (GuardOnce(),)
-    return (SmallSerial(core), NativeExtremes(core), PrefetchWeights())
+    return (SmallSerial(core), NativeExtremes(core), PrefetchWeights(), SkipPadding())
 
 
 def cpu_kernels(

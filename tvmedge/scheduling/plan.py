@@ -29,6 +29,9 @@ RUN = "tvmedge.run"
 # ahead, its tiles being of so many rows and columns.
 AHEAD = "tvmedge.ahead"
 
+# The annotation of a loop whose turns do nothing where all they read is padding.
+SKIPS = "tvmedge.skips"
+
 # The annotation of a block that drops those sums that were formed beyond the result.
 CUT = "tvmedge.cut"
 

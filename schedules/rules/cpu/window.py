@@ -1,36 +1,40 @@
 """Depthwise convolutions and pools in blocks of channels.
 
 before: for n, c, oh, ow, i, kh, kw: sum
-after:  parallel n, c:
-          for strips of rows, or the whole plane if the L1 keeps it:
-            pad the rows of a strip
-            for oh / R, ow / C:
-              R x C vectors of sums, kh and kw written out where they are small
-              bias, activation, store
+after:  parallel n, c (and oh, where planes are few):
+          for oh, ow / C: the first and the last tile apart, which read less
+            C vectors of sums:
+              for kh: if the row is inside: kw written out where it is small
+            bias, activation, store
+
+On NEON (fewer instructions) and where a copy of the padded image cannot be avoided:
+        parallel n, c:
+          pad the plane
+          for oh / R, ow / C:
+            R x C vectors of sums, kh and kw written out where they are small
+            bias, activation, store
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tvm import s_tir, tirx
-from tvmedge.schedules.steps.blocks import Block, anchor, scheduled, sizes
+from tvmedge.schedules.steps.blocks import Block, anchor, blocks, scheduled
 from tvmedge.schedules.steps.loops import divisors, extent, unroll, vectorize
 from tvmedge.schedules.steps.pads import pad_in_vectors
 
 from tvmedge.scheduling.knobs import Knobs
-from tvmedge.scheduling.plan import Plan
+from tvmedge.scheduling.plan import SKIPS, Plan
 from tvmedge.targeting.core import Core
 
 MOST_SUMS = 14
 MOST_SUMS_LOADED = 7  # where data takes registers, too: more spill
 ENOUGH_SUMS = 8  # hide the latency of a multiply-add; more only save loads
+ENOUGH = 2  # planes for each core, that the weights of one stay where they are
 SMALL_WINDOW = 5
 SMALL_ROW = 7
 MOST_ROWS, MOST_PLANES = 4, 4
-FLOAT = 4  # bytes
 IMAGE_AXES = 5
 MOST_WRITTEN_OUT = 9  # multiply-adds for a sum: a row of a larger window at a time
 
@@ -51,41 +55,46 @@ class Window:
         extents = [extent(schedule, loop) for loop in loops]
         if None in extents[1:] or extents[4] != core.lanes:
             return None
-        _, blocks, rows, columns, _, kh_size, kw_size = extents
+        _, planes, rows, columns, _, kh_size, kw_size = extents
         written_out = kw_size <= SMALL_WINDOW and kh_size * kw_size <= MOST_WRITTEN_OUT
         step = _step(schedule, main, rows, kh_size)
-        tile = _tile(core, rows, columns, step, written_out=written_out)
-        height, width = _picked(knobs, core, rows, columns, tile)
+        skipped = _skipped(schedule, core)
+        if skipped is not None:
+            height, width = 1, _picked_width(knobs, core, columns, step)
+        else:
+            tile = _tile(core, rows, columns, step, written_out=written_out)
+            height, width = _picked(knobs, core, rows, columns, tile)
         # LLVM writes out the rows of a small tile all the same, unless it has two planes.
         few = core.lane_operand and not written_out and 2 * height * width <= MOST_SUMS
-        planes = 2 if few and blocks % 2 == 0 else 1
-        planes = knobs.pick("planes", [d for d in divisors(blocks) if d <= MOST_PLANES], planes)
+        beside = 2 if few and planes % 2 == 0 else 1
+        beside = knobs.pick("planes", [d for d in divisors(planes) if d <= MOST_PLANES], beside)
         turns = _turns(knobs, core, (kh_size, kw_size), written_out=written_out)
-        kernel = anchor(schedule, main)
-        strip = rows // height
-        if kernel.pad is not None and not core.lane_operand:
-            padded = [int(size) for size in sizes(schedule, kernel.pad)[2:]]
-            strip = _picked_strip(knobs, core, padded, strip, (kh_size, step * height))
         knobs.settle()
+        if skipped is not None:
+            schedule.compute_inline(skipped)
+        kernel = anchor(schedule, main)
         n, c, oh, ow, _ = schedule.get_loops(kernel.epilogue)
-        c, c_in = schedule.split(c, [None, planes])
+        c, c_in = schedule.split(c, [None, beside])
         oh, oh_in = schedule.split(oh, [None, height])
         ow, ow_in = schedule.split(ow, [None, width])
         schedule.reorder(n, c, oh, ow, c_in, oh_in, ow_in)
-        outer = [schedule.fuse(*((n, c) if kernel.pad is not None else (n, c, oh)))]
-        schedule.parallel(outer[0])
-        if strip < rows // height:
-            strips, oh = schedule.split(oh, [None, strip])
-            outer.append(strips)
+        enough = planes // beside >= ENOUGH * core.cores
+        whole = kernel.pad is not None or (skipped is not None and enough)
+        outer = schedule.fuse(*((n, c) if whole else (n, c, oh)))
+        schedule.parallel(outer)
         schedule.compute_at(main, ow, preserve_unit_loops=True)
         if kernel.pad is not None:
-            schedule.compute_at(kernel.pad, outer[-1], preserve_unit_loops=True)
+            schedule.compute_at(kernel.pad, outer, preserve_unit_loops=True)
         *inner, i = schedule.get_loops(kernel.epilogue)[-4:]
         unroll(schedule, inner)
         vectorize(schedule, i, core.lanes)
-        depth = len(outer) + (2 if kernel.pad is not None else 1)
+        depth = 3 if whole else 2
+        if skipped is not None:
+            schedule.annotate(ow, "pragma_loop_partition_hint", 1)
         _, c, oh, ow, i, kh, kw = schedule.get_loops(main)[depth:]
         schedule.reorder(kh, *((oh, ow, kw) if turns.used_up else (kw, oh, ow)), c, i)
+        if skipped is not None:
+            schedule.annotate(kh, SKIPS, 1)
         for loop, short in ((kh, turns.window_written_out), (kw, turns.row_written_out)):
             if short:
                 schedule.unroll(loop)
@@ -96,7 +105,7 @@ class Window:
         unroll(schedule, inner)
         vectorize(schedule, i, core.lanes)
         pad_in_vectors(schedule, kernel.pad, core)
-        return Plan(schedule, f"{planes}x{height}x{width} vectors")
+        return Plan(schedule, f"{beside}x{height}x{width} vectors")
 
 
 @dataclass(frozen=True)
@@ -137,20 +146,27 @@ def _step(schedule: s_tir.Schedule, main: Block, rows: int, kh_size: int) -> int
     return max(1, (height - kh_size) // max(1, rows - 1))
 
 
-def _picked_strip(
-    knobs: Knobs, core: Core, padded: Sequence[int], tall: int, window: tuple[int, int]
-) -> int:
-    """How many of ``tall`` rows of tiles have their padded rows copied at a time: all where the L1
-    keeps the ``padded`` plane, else so few that rows are hardly copied three times
-    (measured: 0.72 to 1.0 of the whole plane's time). ``window``: the rows it reads, and those by
-    which a tile of windows moves on."""
-    options = divisors(tall)
-    read, moved = window
-    estimate = tall
-    if math.prod(padded) * FLOAT > core.l1_kib * 1024 // 2:
-        estimate = next((rows for rows in options if read <= moved * rows + 1), tall)
-    strip: int = knobs.pick("strip", options, estimate)
-    return strip
+def _skipped(schedule: s_tir.Schedule, core: Core) -> Block | None:
+    """The padded copy, if there is one that need not be made: what is read is the image itself.
+    None on NEON and where there are no vectors (not measured)."""
+    if core.lane_operand or core.lanes == 1:
+        return None
+    given = schedule.mod["main"].params
+    for block in blocks(schedule):
+        body = schedule.get(block)
+        if body.name_hint == "pad" and any(body.reads[0].source.same_as(x) for x in given):
+            return block
+    return None
+
+
+def _picked_width(knobs: Knobs, core: Core, columns: int, step: int) -> int:
+    """Columns of a row of sums that skips its padding: as many as go into registers, in tiles of
+    about the same width."""
+    most = MOST_SUMS if core.memory_operand and step == 1 else MOST_SUMS_LOADED
+    estimate = -(-columns // -(-columns // most))
+    widths = sorted({estimate, *(d for d in divisors(columns) if d <= core.registers)})
+    width: int = knobs.pick("columns", widths, estimate)
+    return width
 
 
 def _tile(core: Core, rows: int, columns: int, step: int, *, written_out: bool) -> tuple[int, int]:
