@@ -19,26 +19,28 @@ from tvmedge.model.importer import import_model
 from tvmedge.model.load import Model
 from tvmedge.tensors import max_normalised_error
 
+FIRST, LAST = (["x", "u"], ["c"]), (["d", "v"], ["y"])
 COLUMNS = (19, 20)  # 19: no tile of several columns divides it
 
 
 def _layer(
     kind: str, window: int, stride: int, dilation: int, columns: int
 ) -> tuple[list[NodeProto], Array, dict[str, Array]]:
-    """A window over 24 rows, which a 1x1 convolution keeps in blocks of channels."""
+    """A window over 24 rows, between 1x1 convolutions that keep images in blocks of channels."""
     weights = {"w": random(32, 1, window, window, seed=1), "v": random(8, 32, 1, 1, seed=2)}
+    weights["u"] = random(32, 4, 1, 1, seed=3)
     around = {"strides": [stride] * 2, "pads": [window // 2 * dilation] * 4}
     if kind != "AveragePool":
         around["dilations"] = [dilation] * 2
     depthwise = {"group": 32} if kind == "Conv" else {}
-    given = ["x", "w"] if kind == "Conv" else ["x"]
+    given = ["c", "w"] if kind == "Conv" else ["c"]
     window_node = helper.make_node(
         kind, given, ["d"], kernel_shape=[window] * 2, **depthwise, **around
     )
     if kind != "Conv":
         del weights["w"]
-    nodes = [window_node, helper.make_node("Conv", ["d", "v"], ["y"])]
-    return nodes, random(1, 32, 24, columns), weights
+    first, last = (helper.make_node("Conv", *names) for names in (FIRST, LAST))
+    return [first, window_node, last], random(1, 4, 24, columns), weights
 
 
 @pytest.mark.parametrize("columns", COLUMNS)

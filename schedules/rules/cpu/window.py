@@ -17,11 +17,12 @@ On NEON (fewer instructions) and where a copy of the padded image cannot be avoi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.steps.blocks import Block, anchor, blocks, scheduled
-from tvmedge.schedules.steps.loops import divisors, extent, unroll, vectorize
+from tvmedge.schedules.steps.loops import Loop, divisors, extent, unroll, vectorize
 from tvmedge.schedules.steps.pads import pad_in_vectors
 
 from tvmedge.scheduling.knobs import Knobs
@@ -58,7 +59,8 @@ class Window:
         _, planes, rows, columns, _, kh_size, kw_size = extents
         written_out = kw_size <= SMALL_WINDOW and kh_size * kw_size <= MOST_WRITTEN_OUT
         step = _step(schedule, main, rows, kh_size)
-        skipped = _skipped(schedule, core)
+        # TVM mixes 32 and 64 bits where it sets the edges of an open batch apart.
+        skipped = None if extents[0] is None else _skipped(schedule, core)
         if skipped is not None:
             height, width = 1, _picked_width(knobs, core, columns, step)
         else:
@@ -85,9 +87,7 @@ class Window:
         schedule.compute_at(main, ow, preserve_unit_loops=True)
         if kernel.pad is not None:
             schedule.compute_at(kernel.pad, outer, preserve_unit_loops=True)
-        *inner, i = schedule.get_loops(kernel.epilogue)[-4:]
-        unroll(schedule, inner)
-        vectorize(schedule, i, core.lanes)
+        _in_vectors(schedule, schedule.get_loops(kernel.epilogue)[-4:], core)
         depth = 3 if whole else 2
         if skipped is not None:
             schedule.annotate(ow, "pragma_loop_partition_hint", 1)
@@ -98,12 +98,9 @@ class Window:
         for loop, short in ((kh, turns.window_written_out), (kw, turns.row_written_out)):
             if short:
                 schedule.unroll(loop)
-        unroll(schedule, [oh, ow, c])
-        vectorize(schedule, i, core.lanes)
+        _in_vectors(schedule, [oh, ow, c, i], core)
         start = schedule.decompose_reduction(main, kh)
-        *inner, i = schedule.get_loops(start)[depth:]
-        unroll(schedule, inner)
-        vectorize(schedule, i, core.lanes)
+        _in_vectors(schedule, schedule.get_loops(start)[depth:], core)
         pad_in_vectors(schedule, kernel.pad, core)
         return Plan(schedule, f"{beside}x{height}x{width} vectors")
 
@@ -137,6 +134,12 @@ def _picked(
     height = knobs.pick("rows", heights, tile[0])
     widths = [d for d in divisors(columns) if d * height <= core.registers]
     return height, knobs.pick("columns", widths, tile[1] if height == tile[0] else widths[-1])
+
+
+def _in_vectors(schedule: s_tir.Schedule, loops: Sequence[Loop], core: Core) -> None:
+    """The last of ``loops`` as a vector, the others written out."""
+    unroll(schedule, loops[:-1])
+    vectorize(schedule, loops[-1], core.lanes)
 
 
 def _step(schedule: s_tir.Schedule, main: Block, rows: int, kh_size: int) -> int:

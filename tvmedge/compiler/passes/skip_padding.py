@@ -10,20 +10,20 @@ So that no padded copy is made. What is padded with changes no sum and no larges
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import tvm
 from tvm import tirx
 from tvm.s_tir.stmt import SBlockRealize
-from tvm_ffi import structural_equal, structural_map, structural_walk
+from tvm_ffi import structural_map, structural_walk
 
 from tvmedge.compiler.library.statements import for_loop
 from tvmedge.compiler.passes.module_copy import copied
 from tvmedge.scheduling.plan import SKIPS
 
-_CHOICE = "tirx.if_then_else"
+T = TypeVar("T")
+_CHOICE = "prim.if_then_else"
 
 
 @dataclass(frozen=True)
@@ -40,38 +40,41 @@ class SkipPadding:
 
 
 def _skipping(loop: tirx.For) -> tirx.For:
+    """``loop`` that asks once a turn what no loop inside of it decides, if it is to."""
     if SKIPS not in loop.annotations:
         return loop
-    realize: Any = None
-    inner: list[Any] = []
-
-    def see(node: SBlockRealize) -> None:
-        nonlocal realize
-        realize = node
-
-    structural_walk(loop.body, (SBlockRealize, see))
-    structural_walk(loop.body, (tirx.For, lambda node: inner.append(node.loop_var)))
+    (realize,) = _found(loop.body, SBlockRealize)
     axes = {a.var: v for a, v in zip(realize.block.iter_vars, realize.iter_values, strict=True)}
+    within = _found(loop.body, tirx.For)
+    once = {one.loop_var: one.min for one in within if _single(one)}
+    inner = [one.loop_var for one in within if not _single(one)]
     asked: list[tvm.ir.Expr] = []
 
-    def ask(call: tvm.ir.Call) -> tvm.ir.Expr:
+    def answered(call: tvm.ir.Call) -> tvm.ir.Expr:
         if call.op.name != _CHOICE:
             return call
+        question, inside, outside = call.args
         left = []
-        for part in _parts(call.args[0]):
-            outside = structural_map(part, (tirx.Var, lambda v: axes.get(v, v)))
-            if any(u.same_as(i) for u in tirx.analysis.undefined_vars(outside) for i in inner):
-                left.append(part)
-            else:
-                asked.append(outside)
-        if not left:
-            return call.args[1]
-        return tirx.if_then_else(tirx.all(*left), call.args[1], call.args[2])
+        for part in _parts(question):
+            here = structural_map(part, (tirx.Var, lambda v: axes.get(v, v)))
+            here = structural_map(here, (tirx.Var, lambda v: once.get(v, v)))
+            used = tirx.analysis.undefined_vars(here)
+            free = not any(one.same_as(variable) for one in used for variable in inner)
+            (asked if free else left).append(here if free else part)
+        return tirx.if_then_else(tirx.all(*left), inside, outside) if left else inside
 
-    body = structural_map(loop.body, (tvm.ir.Call, ask))
-    if not asked:
-        return loop
-    return for_loop(loop, tirx.IfThenElse(tirx.all(*asked), body, None))
+    body = structural_map(loop.body, (tvm.ir.Call, answered))
+    return for_loop(loop, tirx.IfThenElse(tirx.all(*asked), body, None)) if asked else loop
+
+
+def _single(loop: tirx.For) -> bool:
+    return isinstance(loop.extent, tirx.IntImm) and int(loop.extent) == 1
+
+
+def _found(body: tirx.Stmt, kind: type[T]) -> list[T]:
+    found: list[T] = []
+    structural_walk(body, (kind, found.append))
+    return found
 
 
 def _parts(condition: tvm.ir.Expr) -> list[tvm.ir.Expr]:
