@@ -30,10 +30,14 @@ _KERNELS = """\
 
 Convolutions with bias and ReLU on one core, least time of many runs; everything but the
 moves of the model's own input and output in and out of blocks counts. *Peak* is a loop of
-multiply-adds in registers, measured beside each layer; *limit* that, or reading and writing
-the layer's data once from the caches that hold it, whichever takes longer. Winograd needs
-fewer multiply-adds than are counted, and may pass the peak. Wanted: of the peak 85 % for 1x1
-and 3x3 (80 % with AVX2) and 50 % for first layers, of the limit 60 % for depthwise ones.
+multiply-adds in registers; *limit* that, or reading and writing the layer's data once from the
+caches that hold it, whichever takes longer. Kernel, peak and caches are measured in turns and
+shares are medians of those taken at one moment, as the clock of AVX-512 code moves by a tenth.
+A multiply-add may load one operand, and the core loads two vectors a cycle: windows that share
+no pixels are bound by nothing else. Winograd needs fewer multiply-adds than are counted, and so
+do windows over padding, whose rows are left out: both may pass the peak. Wanted: of the peak
+85 % for 1x1 and 3x3 (80 % with AVX2) and 50 % for first layers, of the limit 60 % for depthwise
+ones.
 """
 
 

@@ -33,15 +33,17 @@ def test_the_reference_is_onnx_s(case: Case) -> None:
 
 
 def test_a_layer_is_timed_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "_BUDGET_S", 0.0)
+    monkeypatch.setattr(measure, "_ROUNDS", 2)
     machine = measure.Machine(CORES["avx2"], tvm.target.Target("llvm"))
-    timing = measure.measure(SMALL[0], machine)
+    limits = Limits(4, "x86_64_v3")
+    timing = measure.measure(SMALL[0], machine, limits)
     assert timing.rule == "conv" and timing.tile
     assert 0 < timing.ms <= timing.median_ms
+    assert timing.peak > 0 and 0 < timing.of_peak <= timing.of_limit
     assert timing.error <= 1e-5
     broken = replace(SMALL[0], groups=1)
     monkeypatch.setattr(Case, "exact", lambda self, given: np.ones((1, 24, 6, 6)))
-    assert measure.measure(broken, machine).error > 0.1
+    assert measure.measure(broken, machine, limits).error > 0.1
 
 
 def test_limits_are_those_of_a_processor() -> None:

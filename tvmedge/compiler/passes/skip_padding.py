@@ -54,7 +54,7 @@ def _skipping(loop: tirx.For) -> tirx.For:
         if call.op.name != _CHOICE:
             return call
         question, inside, outside = call.args
-        left = []
+        left: list[tvm.ir.Expr] = []
         for part in _parts(question):
             here = structural_map(part, (tirx.Var, lambda v: axes.get(v, v)))
             here = structural_map(here, (tirx.Var, lambda v: once.get(v, v)))
