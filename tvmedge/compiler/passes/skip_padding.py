@@ -19,7 +19,6 @@ from tvm.s_tir.stmt import SBlockRealize
 from tvm_ffi import structural_map, structural_walk
 
 from tvmedge.compiler.library.statements import for_loop
-from tvmedge.compiler.passes.module_copy import copied
 from tvmedge.scheduling.plan import SKIPS
 
 T = TypeVar("T")
@@ -31,7 +30,7 @@ class SkipPadding:
     """Comes after rules that say where."""
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        result = copied(module)
+        result = module.clone()
         for variable, function in module.functions_items():
             if isinstance(function, tirx.PrimFunc):
                 body = structural_map(function.body, (tirx.For, _skipping))
