@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from tvm import relax
 
+from tvmedge.compiler.kernels.quotients import LEAST, quotients
 from tvmedge.compiler.passes.quantised.context import Context
 from tvmedge.compiler.passes.quantised.values import CODES, Grid
 
@@ -28,7 +29,7 @@ def softmax(context: Context, call: relax.Call, grid: Grid) -> relax.Expr | None
         return None
     steps = 1 / grid.scale  # codes from 0 to 1
     bits = min(FINE, int(np.log2(MOST / max(int(size), steps))))
-    if bits < 12:
+    if bits < LEAST:
         return None
     below = np.exp(-np.arange(CODES) * np.float64(value.grid.scale)) * 2.0**bits
     op = relax.op
@@ -41,7 +42,8 @@ def softmax(context: Context, call: relax.Call, grid: Grid) -> relax.Expr | None
     distance = context.emit(op.subtract(op.max(codes, axis=axis, keepdims=True), codes))
     total = context.emit(op.sum(looked_up(below), axis=axis, keepdims=True))
     half = op.right_shift(total, relax.const(1, "int32"))
-    share = op.floor_divide(op.add(looked_up(below * steps), half), total)
+    rounded = context.emit(op.add(looked_up(below * steps), half))
+    share = quotients(context.builder, rounded, total)
     limits = np.iinfo(grid.dtype)
     moved = op.add(share, relax.const(grid.zero, "int32"))
     moved = op.minimum(moved, relax.const(int(limits.max), "int32"))
