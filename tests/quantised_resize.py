@@ -28,6 +28,12 @@ def resized(channels: int, size: tuple[int, int], to: tuple[int, int], how: str)
     sizes = made.constant(np.array([1, channels, *to], np.int64))
     attributes = {"mode": "linear", "coordinate_transformation_mode": how}
     real = made.node("Resize", made.given(image), "", "", sizes, **attributes)
+    expected = between_pixels(image, to, how, Quantised(image.codes, 0.04, 100))
+    return Resized(made, made.codes(real, 0.04, 100, "uint8"), expected)
+
+
+def between_pixels(image: Quantised, to: tuple[int, int], how: str, like: Quantised) -> Array:
+    """The codes of ``image`` made as large as ``to``, on the grid of ``like``."""
     total = image.codes.astype(np.int64)
     for axis, after in zip((2, 3), to, strict=True):
         low, high, part = _places(image.codes.shape[axis], after, how)
@@ -35,11 +41,9 @@ def resized(channels: int, size: tuple[int, int], to: tuple[int, int], how: str)
         share = share.reshape(-1, *[1] * (3 - axis))
         lows, highs = np.take(total, low, axis), np.take(total, high, axis)
         total = lows * ((1 << BITS) - share) + highs * share
-    acc = total - (image.zero << 2 * BITS)
-    ratio = np.array(np.float64(np.float32(image.scale)) / np.float64(np.float32(0.04)) / 4.0**BITS)
-    return Resized(
-        made, made.codes(real, 0.04, 100, "uint8"), requantised(acc, ratio, 100, "uint8")
-    )
+    scales = [np.float64(np.float32(one.scale)) for one in (image, like)]
+    ratio = np.array(scales[0] / scales[1] / 4.0**BITS)
+    return requantised(total - (image.zero << 2 * BITS), ratio, like.zero, "uint8")
 
 
 def _places(before: int, after: int, how: str) -> tuple[Array, Array, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ import onnx
 import pytest
 
 from tests.hexagon_kernels import hexagon
-from tests.quantised_graphs import INTEGER_CORES, Qdq, random_codes
-from tests.quantised_reference import Array, Quantised
-from tests.quantised_resize import resized
+from tests.quantised_graphs import Qdq, random_codes
+from tests.quantised_reference import Array, Geometry, Quantised, convolved, requantised
+from tests.quantised_resize import between_pixels, resized
 from tvmedge.boards.address import parse_address
 from tvmedge.boards.session import open_session
 from tvmedge.bundle import write_bundle
@@ -22,6 +23,7 @@ from tvmedge.model.load import load
 from tvmedge.types import KernelCounts
 
 STEP, ZERO = 0.05, 117
+GRID = Quantised(np.zeros(1, np.uint8), 0.03, 128)  # of what comes after a model's input
 
 
 def _ran(
@@ -82,28 +84,86 @@ def test_images_between_pixels(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     np.testing.assert_array_equal(result, case.expected)
 
 
+@dataclass
+class _Net:
+    """A model that grows by convolutions, and what its last tensor is in numpy's integers."""
+
+    made: Qdq
+    real: str
+    value: Quantised
+
+    def convolved(self, outs: int, seed: int = 0) -> _Net:
+        """By ``outs`` filters of 1x1."""
+        rng, ins = np.random.default_rng(seed), self.value.codes.shape[1]
+        array = rng.integers(-127, 128, (outs, ins, 1, 1)).astype(np.int8)
+        scales = (rng.uniform(0.5, 1, outs) / (75 * np.sqrt(ins))).astype(np.float32)
+        acc = convolved(self.value.codes.astype(np.int64) - self.value.zero, array, Geometry())
+        before, after = (np.float64(np.float32(scale)) for scale in (self.value.scale, GRID.scale))
+        ratio = before * scales.astype(np.float64)[:, None, None] / after
+        node = self.made.node("Conv", self.real, self.made.weights(array, scales))
+        return self.then(node, requantised(acc, ratio, GRID.zero, "uint8"))
+
+    def then(self, node: str, codes: Array) -> _Net:
+        """``node``, whose codes are known."""
+        value = Quantised(codes, GRID.scale, GRID.zero)
+        quantised = self.made.codes(node, GRID.scale, GRID.zero, "uint8")
+        return _Net(self.made, self.made.real(quantised, value), value)
+
+    def ran(self, folder: Path, caplog: pytest.LogCaptureFixture, *others: str) -> None:
+        """Bit for bit, and in vectors but for the model's own input and output, and ``others``."""
+        codes = self.made.codes(self.real, GRID.scale, GRID.zero, "uint8")
+        result, kernels = _ran(self.made, codes, folder, caplog)
+        np.testing.assert_array_equal(result, self.value.codes)
+        scalar = {kernel.kernel for kernel in kernels if not kernel.counts.vector_instructions}
+        assert scalar <= {"pack", "unpack", *others}
+
+
+def _net(channels: int, size: tuple[int, int]) -> _Net:
+    made, value = Qdq(), Quantised(random_codes((1, channels, *size), "uint8"), STEP, ZERO)
+    return _Net(made, made.given(value), value)
+
+
 @pytest.mark.parametrize("mode", ["nearest", "linear"])
 def test_images_in_blocks_grow_in_vectors(
     mode: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Between convolutions, where a pixel's 32 channels are neighbours; the same as here."""
-    rng, made = np.random.default_rng(0), Qdq()
-    real = made.given(Quantised(random_codes((1, 64, 7, 8), "uint8"), STEP, ZERO))
+    """Between convolutions, where a pixel's 32 channels are neighbours."""
+    net = _net(64, (7, 8)).convolved(64)
+    sizes = net.made.constant(np.array([1, 64, 14, 12], np.int64))
+    node = net.made.node("Resize", net.real, "", "", sizes, mode=mode)
+    if mode == "linear":
+        codes = between_pixels(net.value, (14, 12), "half_pixel", GRID)
+    else:  # the pixel whose middle is nearest, of two the first
+        rows, columns = (
+            np.ceil((np.arange(after) + 0.5) * before / after - 1).astype(np.int64)
+            for before, after in ((7, 14), (8, 12))
+        )
+        codes = net.value.codes[:, :, rows][:, :, :, columns]
+    net.then(node, codes).convolved(64, 1).ran(tmp_path, caplog)
 
-    def convolved(real: str) -> str:
-        array = rng.integers(-127, 128, (64, 64, 1, 1)).astype(np.int8)
-        scales = (rng.uniform(0.5, 1, 64) / 600).astype(np.float32)
-        return made.codes(made.node("Conv", real, made.weights(array, scales)), 0.03, 128, "uint8")
 
-    def settled(codes: str) -> str:
-        return made.real(codes, Quantised(np.zeros(1, np.uint8), 0.03, 128))
+@pytest.mark.parametrize("channels", [(64, 32), (48, 40)])
+def test_concat_of_blocks_and_of_parts(
+    channels: tuple[int, int], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those of parts are scalar."""
+    net = _net(32, (6, 7))
+    parts = [net.convolved(count, seed) for seed, count in enumerate(channels)]
+    node = net.made.node("Concat", *(part.real for part in parts), axis=1)
+    codes = np.concatenate([part.value.codes for part in parts], axis=1)
+    scalar = ["concat"] if channels[0] % 32 else []
+    parts[0].then(node, codes).convolved(32, 2).ran(tmp_path, caplog, *scalar)
 
-    sizes = made.constant(np.array([1, 64, 14, 12], np.int64))
-    given = settled(convolved(real)), "", "", sizes
-    larger = made.codes(made.node("Resize", *given, mode=mode), 0.03, 128, "uint8")
-    output = convolved(settled(larger))
-    expected, _ = made.run(output, INTEGER_CORES["avx2"])
-    result, kernels = _ran(made, output, tmp_path, caplog)
-    np.testing.assert_array_equal(result, expected)
-    scalar = {kernel.kernel for kernel in kernels if not kernel.counts.vector_instructions}
-    assert scalar <= {"pack", "unpack"}  # the model's own input and output are in no blocks
+
+@pytest.mark.parametrize(("window", "step"), [(2, 2), (3, 1)])
+def test_average_pools(
+    window: int, step: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Depthwise sums by ones."""
+    net = _net(64, (9, 11)).convolved(64)
+    sizes = {"kernel_shape": [window, window], "strides": [step, step]}
+    ones = np.ones((64, 1, window, window), np.int8)
+    centred = net.value.codes.astype(np.int64) - GRID.zero
+    acc = convolved(centred, ones, Geometry(strides=(step, step), groups=64))
+    codes = requantised(acc, np.array(1 / window**2), GRID.zero, "uint8")
+    net.then(net.made.node("AveragePool", net.real, **sizes), codes).ran(tmp_path, caplog)
