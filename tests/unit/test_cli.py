@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -68,11 +69,21 @@ def test_doctor_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "emulated raspberry-pi-4b" in findings and "emulated mali-g78" not in findings
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["targets", "--nonsense"], ["board", "pack"]])
-def test_bad_usage_ends_with_two(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == ExitCode.USAGE
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("nonsense", "Unknown command .* See 'tvmedge --help'"),
+        ("targets --nonsense", "Unknown option: --nonsense. See 'tvmedge targets --help'"),
+        ("board pack", "'tvmedge board pack' needs TARGET: see 'tvmedge board pack --help'"),
+        ("compile m.onnx", "'tvmedge compile' needs --target: see 'tvmedge compile --help'"),
+        ("compile m.onnx -t", "parameter -t requires an argument. See 'tvmedge compile --help'"),
+    ],
+)
+def test_bad_usage_ends_with_two(words: str, says: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == ExitCode.USAGE
     error = capfd.readouterr().err
     assert error.startswith("tvmedge: ") and error.count("\n") == 1
+    assert re.search(says, error)
 
 
 def test_a_bug_is_said_without_a_traceback(

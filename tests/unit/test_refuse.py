@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 from tests.onnx_models import model, tensor
 from tvmedge.errors import InputError
 from tvmedge.model.load import Model
+from tvmedge.model.prepare import prepare
 from tvmedge.model.refuse import CONSTRAINTS, Refusal, find_refusals, refuse
 
 KNOWN = frozenset(CONSTRAINTS) | {"Relu", "Cast", "If", "Identity"}
@@ -116,3 +117,13 @@ def test_sequences_end_inside_the_model_and_count_from_the_start() -> None:
     assert [refusal.node for refusal in find_refusals(given, known)] == ["insert", "last"]
     inner = ir.serde.deserialize_model(_sequence(0, tensor("y", [2])))
     assert find_refusals(inner, known) == ()
+
+
+def test_a_map_of_scikit_learn_s_is_refused() -> None:
+    scores = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    pairs = helper.make_map_type_proto(TensorProto.INT64, scores)
+    listed = helper.make_value_info("p", helper.make_sequence_type_proto(pairs))
+    node = helper.make_node("ZipMap", ["x"], ["p"], domain="ai.onnx.ml", classlabels_int64s=[0, 1])
+    proto = model([node], [tensor("x", [1, 2])], [listed], domains=[("ai.onnx.ml", 1)])
+    with pytest.raises(InputError, match=r"'m': 'p' is a map, .* zipmap=False"):
+        prepare(Model("m", Path("m"), proto, "", ""), {})

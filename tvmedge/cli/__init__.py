@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
+from cyclopts.exceptions import MissingArgumentError
 
 from tvmedge.cli.interrupts import Interrupts
 from tvmedge.cli.native_noise import own_stderr
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not interrupts.seen:
                 return _fail(str(error), error.exit_code)
         except CycloptsError as error:
-            return _fail(f"{error} See 'tvmedge --help'.", ExitCode.USAGE)
+            return _fail(_usage(error), ExitCode.USAGE)
         except KeyboardInterrupt:
             pass
         except Exception as error:
@@ -92,6 +93,19 @@ def program() -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _usage(error: CycloptsError) -> str:
+    """What is wrong with the words, and where to read on."""
+    verb = " ".join(("tvmedge", *(error.command_chain or ())))
+    argument = error.argument
+    if (
+        isinstance(error, MissingArgumentError)
+        and argument
+        and not (error.keyword or argument.tokens)
+    ):
+        return f"'{verb}' needs {argument.name}: see '{verb} --help'."
+    return f"{error} See '{verb} --help'."
 
 
 def _fail(message: str, code: ExitCode) -> int:

@@ -90,6 +90,7 @@ def prepare(model: Model, shapes: Shapes) -> Prepared:
     bind = BindShapes(shapes)
     try:
         densify(proto)
+        _refuse_maps(proto.graph)
         graph = ir.serde.deserialize_model(proto)
         return Prepared(Sequential(*preparation(bind))(graph).model, bind.symbols)
     except Exception as error:
@@ -101,6 +102,19 @@ def prepare(model: Model, shapes: Shapes) -> Prepared:
             f"Model '{model.path}' cannot be prepared for import{_where(error)}: "
             f"{first_line(cause)}."
         ) from error
+
+
+def _refuse_maps(graph: onnx.GraphProto) -> None:
+    """onnx-ir has none."""
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        kind = value.type
+        if kind.HasField("sequence_type"):
+            kind = kind.sequence_type.elem_type
+        if kind.HasField("map_type"):
+            raise InputError(
+                f"'{value.name}' is a map, which is no tensor: export the model without it "
+                "(skl2onnx: zipmap=False)."
+            )
 
 
 def _cause(error: BaseException) -> Exception:
