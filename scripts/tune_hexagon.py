@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -83,8 +85,12 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 def session(
     model: Model, flags: Sequence[str], spec: TargetSpec, trials: int, kept: Path | None = None
 ) -> dict[str, Any]:
-    """A model tuned; the ``curve`` is [trial, seconds, packets of all kernels at their best]."""
+    """A model tuned; the ``curve`` is [trial, seconds, packets of all kernels at their best].
+
+    ``load`` is the machine's over a minute, before and after; ``cpu_seconds`` are those of all
+    processes of the session, on whichever cores others left to it."""
     given = parse_inputs(flags)
+    load, used = os.getloadavg()[0], _cpu_seconds()
     curve = Curve()
     options = TuneOptions(
         given.shapes, given.values, how=How(limits=Limits(trials, None)), listen=curve
@@ -97,10 +103,19 @@ def session(
         row: dict[str, Any] = {"model": model.name, "target": spec.name, "source": source.name}
         row |= {"emulators": source.slots, "trials": result.trials}
     row |= {"seconds": round(result.seconds), "because": result.because}
+    row |= {"cpu_seconds": round(_cpu_seconds() - used)}
+    row |= {"load": [round(load, 1), round(os.getloadavg()[0], 1)]}
     row |= {"candidates_per_minute": round(60 * result.trials / result.seconds, 1)}
     row |= {"untuned": result.untuned, "tuned": result.best}
     row |= {"ratio": round(result.best / result.untuned, 4)}
     return row | {"one_candidate": one_candidate(model, flags, spec), "curve": curve.points}
+
+
+def _cpu_seconds() -> float:
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def _found(name: str, inputs: Sequence[str], *, int8: bool) -> tuple[Model, Sequence[str]]:
