@@ -100,6 +100,8 @@ def session(
         store = opened.enter_context(open_store(str(kept or Path(folder) / "store"), create=True))
         source = opened.enter_context(boardless(CostKind.PACKETS, spec))
         result = tune_model(model, spec, source, store, options)
+        if not result.untuned:
+            sys.exit(f"{model.path}: no kernel has sizes that are known; give its inputs' shapes.")
         row: dict[str, Any] = {"model": model.name, "target": spec.name, "source": source.name}
         row |= {"emulators": source.slots, "trials": result.trials}
     row |= {"seconds": round(result.seconds), "because": result.because}
