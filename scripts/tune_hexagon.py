@@ -36,8 +36,7 @@ from tvmedge.targeting import TargetSpec, target
 from tvmedge.targeting.core import core_of
 from tvmedge.tuning.build import Job, as_text, build
 from tvmedge.tuning.costs.candidate import SYMBOL, BuiltCandidate
-from tvmedge.tuning.costs.choose import boardless
-from tvmedge.tuning.costs.kind import CostKind
+from tvmedge.tuning.costs.choose import CostKind, boardless
 from tvmedge.tuning.costs.packet_board import PacketBoard
 from tvmedge.tuning.events import Began, Event, Tried
 from tvmedge.tuning.session import How, Limits
@@ -56,6 +55,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("models", nargs="*", default=MODELS, help="names in models.toml, or files")
     parser.add_argument("--int8", action="store_true", help="the quantised versions of names")
     parser.add_argument("--trials", type=int, default=100, help="of a whole model")
+    parser.add_argument("--seconds", type=float, help="the most that a model may take")
     parser.add_argument("--target", default="hexagon-v67")
     parser.add_argument("--input", action="append", default=[], help="NAME:SHAPE, of a file")
     parser.add_argument("--store", type=Path, help="keep the records here, for bench_hexagon.py")
@@ -67,7 +67,8 @@ def main(arguments: list[str]) -> int:
         rows = {f"{row['model']} {row['target']}": row for row in kept}
     for name in options.models:
         model, flags = _found(name, options.input, int8=options.int8)
-        row = session(model, flags, target(options.target), options.trials, options.store)
+        limits = Limits(options.trials, options.seconds)
+        row = session(model, flags, target(options.target), limits, options.store)
         print(json.dumps({key: value for key, value in row.items() if key != "curve"}), flush=True)
         rows[f"{row['model']} {row['target']}"] = row
         _write(options.out, list(rows.values()))
@@ -83,7 +84,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def session(
-    model: Model, flags: Sequence[str], spec: TargetSpec, trials: int, kept: Path | None = None
+    model: Model, flags: Sequence[str], spec: TargetSpec, limits: Limits, kept: Path | None = None
 ) -> dict[str, Any]:
     """A model tuned; the ``curve`` is [trial, seconds, packets of all kernels at their best].
 
@@ -92,9 +93,7 @@ def session(
     given = parse_inputs(flags)
     load, used = os.getloadavg()[0], _cpu_seconds()
     curve = Curve()
-    options = TuneOptions(
-        given.shapes, given.values, how=How(limits=Limits(trials, None)), listen=curve
-    )
+    options = TuneOptions(given.shapes, given.values, how=How(limits=limits), listen=curve)
     with contextlib.ExitStack() as opened:
         folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="tvmedge-tune-"))
         store = opened.enter_context(open_store(str(kept or Path(folder) / "store"), create=True))
