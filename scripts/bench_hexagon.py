@@ -7,6 +7,7 @@ without HVX (in floats, as TVM's own pipeline would have it); "rules", compiled 
 with the records of STORE (``tune_hexagon.py --store``). A convolution's ``share`` is of 128
 multiply-adds a packet, channels in whole blocks of 32. Errors are root mean squares against the
 float model, over inputs that the quantiser saw and others. Packets ignore stalls, cache and VTCM.
+Prints rows of the table in docs/hexagon.md.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ def main() -> int:
         kept = json.loads(options.json.read_text()).get("models", {})
     for name in options.names:
         found = kept.setdefault(name, {})
+        found.pop("tuned", None)  # of other kernels
         found.update(measured(find(name)))
         if not options.no_scalar:
             with tempfile.TemporaryDirectory() as folder:
@@ -85,11 +87,24 @@ def main() -> int:
                 found["scalar"] = packets_of(find(name), load_target_file(plain), NONE)
         if options.records:
             found["tuned"] = packets_of(find(name), target(TARGET), options.records)
-        print(name, *(f"{k} {found[k]}" for k in ("scalar", "rules", "tuned") if k in found))
+        print(row_of(name, found), flush=True)
         with atomic_path(options.json) as path:
             document = {"note": PACKETS_IGNORE, "models": kept}
             path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def row_of(name: str, found: Mapping[str, Any]) -> str:
+    """A model's row of the table in docs/hexagon.md."""
+    packets = [
+        f"{found[form] / 1e6:.2f} M" if form in found else "not counted"
+        for form in ("scalar", "rules", "tuned")
+    ]
+    shares = found["shares_of_large"]
+    large = f"{shares[0]:.0%} to {shares[-1]:.0%}" if shares else "none so large"
+    error = found["rms_error"][OURS] / found["rms_error"][THEIRS]
+    cells = [name, *packets, f"{found['vector_share']:.0%}", f"{found['packets_per_mac']:.4f}"]
+    return f"| {' | '.join([*cells, large, f'{error:.2f}'])} |".replace("%", " %")
 
 
 @dataclass
