@@ -36,7 +36,8 @@ from tvmedge.targeting import TargetSpec, target
 from tvmedge.targeting.core import core_of
 from tvmedge.tuning.build import Job, as_text, build
 from tvmedge.tuning.costs.candidate import SYMBOL, BuiltCandidate
-from tvmedge.tuning.costs.choose import CostKind, boardless
+from tvmedge.tuning.costs.choose import boardless
+from tvmedge.tuning.costs.kind import CostKind
 from tvmedge.tuning.costs.packet_board import PacketBoard
 from tvmedge.tuning.events import Began, Event, Tried
 from tvmedge.tuning.session import How, Limits
