@@ -19,6 +19,7 @@ from tvmedge.resources import atomic_path
 _ROOT = Path(__file__).resolve().parent.parent
 _MODELS = _ROOT / "scripts" / "results" / "bench_cpu.json"
 _KERNELS = _ROOT / "scripts" / "results" / "bench_kernels.json"
+_COMPILED = _ROOT / "scripts" / "results" / "bench_compile.json"
 _COUNTS = _ROOT / "scripts" / "results" / "bench_arm.json"
 _CYCLES = _ROOT / "scripts" / "results" / "arm_mca.json"
 _DOCS = _ROOT / "docs"
@@ -26,7 +27,7 @@ _DOCS = _ROOT / "docs"
 
 def main() -> None:
     """Write the pages, then the plot."""
-    text = page.page(results.read(_MODELS), results.read(_KERNELS))
+    text = page.page(*(results.read(path) for path in (_MODELS, _KERNELS, _COMPILED)))
     with atomic_path(_DOCS / "benchmarks.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     text = arm_page.page(results.read(_COUNTS), results.read(_CYCLES))

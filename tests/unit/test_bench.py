@@ -122,11 +122,15 @@ def test_a_table_says_why_there_is_no_number() -> None:
     assert "| magika | **8 (1-3)** | not run | not run | not run |  |" in text
 
 
-def test_the_page_has_both_parts() -> None:
+def test_the_page_has_all_parts() -> None:
     kernel: dict[str, Any] = {"core": "avx2", "kind": "1x1", "layer": "64x7x7 to 8, 1x1"}
     kernel |= {"ms": 0.5, "gflops": 90.4, "of_peak": 0.85, "of_limit": 0.9, "error": 2e-5}
     kernel |= {"rule": "conv", "tile": "2 vectors", "right": False}
-    text = page.page(report(), {"machine": report()["machine"], "kernels": [kernel]})
+    compiled = {"model": "squeezenet", "import_s": 1.2, "compile_s": 4.31, "cpu_s": 5.0}
+    compiled |= {"cores": 2, "load": 0.5}
+    made = {"machine": report()["machine"]}
+    text = page.page(report(), made | {"kernels": [kernel]}, made | {"compiled": [compiled]})
+    assert "| squeezenet | 1.2 | 4.3 | 5.0 | 2 | 0.5 |" in text
     assert "2 x CPU; Python 3.11, tvmedge 0.1, iree 1." in text
     row = "| avx2 | 64x7x7 to 8, 1x1 | 0.500 | 90 | 85% | 90% | 2e-05 **wrong** | conv 2 vectors |"
     assert row in text
