@@ -93,9 +93,10 @@ def session(model: str, spec: TargetSpec, cost: CostKind, limits: Limits) -> dic
 def judged(
     tasks: tuple[TaskResult, ...], spec: TargetSpec, store: Store, source: CostSource
 ) -> Mapping[str, float]:
-    """The untuned and the best schedules by another cost, summed over a model's calls."""
+    """The untuned and the best schedules by another cost, summed over the calls of the untuned
+    model's kernels: those of other algorithms cost something only where they replace one."""
     sums = {"untuned_by": 0.0, "tuned_by": 0.0}
-    for one in tasks:
+    for one in (one for one in tasks if not one.task.extra):
         records = store.find(Wanted(workload=one.task.key.workload))
         right = [record for record in records if record.status is Status.MEASURED]
         if not right:
