@@ -74,6 +74,11 @@ def test_neon_copies_its_padding() -> None:
     assert "pad" in {block.name_hint for block in blocks}
 
 
+def test_what_padding_asks_wakes_no_threads() -> None:
+    # 26,000 products' loads and stores, 112,000 operations if questions were calls.
+    assert "T.parallel" not in _scheduled("avx512", "Conv").script()
+
+
 def _scheduled(core: str, kind: str) -> tirx.PrimFunc:
     nodes, x, weights = _layer(kind, 3, 1, 1, 20)
     proto = graph(nodes, {"x": x}, weights, "y")

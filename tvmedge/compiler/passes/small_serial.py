@@ -21,6 +21,7 @@ from tvm_ffi import structural_map, structural_walk
 from tvmedge.compiler.library.statements import for_loop
 from tvmedge.schedules.rules.cpu.algorithms import NEAR
 from tvmedge.schedules.rules.cpu.tiles import WORTH_WAKING
+from tvmedge.scheduling.plan import SKIPS
 from tvmedge.targeting.core import Core
 
 CALL = 10  # operations of a function such as exp or tanh
@@ -68,6 +69,8 @@ def work(statement: tirx.Stmt, core: Core, call: int = CALL) -> float:
         return 1.0 + _operations(statement.value, call)
     if isinstance(statement, tirx.AllocBuffer | tirx.Bind):
         return 0.0
+    if isinstance(statement, tirx.For) and SKIPS in statement.annotations:
+        call = 0  # what it asks for padding is decided before it runs, but at the edges
     parts = _parts(statement)
     if not parts:
         return math.inf
