@@ -22,7 +22,7 @@ from tvm import s_tir, tirx
 from tvm.script import tirx as T
 from tvmedge.schedules.rules.hexagon.intrinsics import LANES, ONES, PAIR, VECTOR, hvx
 from tvmedge.schedules.rules.hexagon.narrow import BYTES
-from tvmedge.schedules.steps.blocks import find, has
+from tvmedge.schedules.steps.blocks import scheduled
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import WINDOW, Plan
@@ -41,15 +41,12 @@ class WindowSums:
 
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but sums under windows that ``takes``."""
-        if not has(func, KIND):
+        found = scheduled(func, KIND)
+        if found is None:
             return None
-        schedule = s_tir.Schedule(func)
-        main = find(schedule, KIND)
-        if main is None:
-            return None
+        schedule, main = found
         knobs.settle()
-        block = schedule.get(main)
-        image = _Image.of(block)
+        image = _Image.of(schedule.get(main))
         if not takes(image.strides, image.pads, image.block):
             return None
         return Plan(s_tir.Schedule(_written(image)), f"{LANES} pixels")
