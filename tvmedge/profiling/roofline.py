@@ -90,4 +90,5 @@ def measured_roofline(threads: int) -> Roofline:
         with ThreadPoolExecutor(threads) as pool:
             return sum(pool.map(measure, memories))
 
-    return Roofline(together(compute), together(read), f"measured here, {threads} threads at once")
+    those = "one thread" if threads == 1 else f"{threads} threads at once"
+    return Roofline(together(compute), together(read), f"measured here, {those}")
