@@ -14,6 +14,7 @@ import contextlib
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,11 @@ def main(arguments: list[str]) -> int:
             for cost in COSTS:
                 if (model, name, cost.value) not in done:
                     limits = Limits(options.trials, options.seconds)
-                    rows.append(session(model, target(name), cost, limits))
-                    print(json.dumps(rows[-1]), flush=True)
-                    _write(options.out, rows)
+                    row = session(model, target(name), cost, limits)
+                    print(json.dumps(row), flush=True)
+                    if row["untuned"]:  # else the time was up before anything was measured
+                        rows.append(row)
+                        _write(options.out, rows)
     return 0
 
 
@@ -80,9 +83,11 @@ def session(model: str, spec: TargetSpec, cost: CostKind, limits: Limits) -> dic
         row |= {"source": sources[cost].name, "trials": result.trials}
         row |= {"seconds": round(result.seconds), "because": result.because}
         row |= {"untuned": result.untuned, "tuned": result.best}
-        row |= {"ratio": round(result.best / result.untuned, 4)}
+        row |= {"ended": time.strftime("%Y-%m-%d %H:%M", time.gmtime())}
+        if result.untuned:
+            row |= {"ratio": round(result.best / result.untuned, 4)}
         for kind, source in sources.items():
-            if kind is not cost:
+            if kind is not cost and result.untuned:
                 row |= {"by": kind.value, **judged(result.tasks, spec, store, source)}
         if cost is CostKind.MODEL:
             kept = opened.enter_context(open_store(str(store_of(spec)), create=True))
