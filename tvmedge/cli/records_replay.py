@@ -58,7 +58,7 @@ def replay(model: Path, /, *, options: Options, output: Output | None = None) ->
         done = stored.replay(
             tasks,
             spec,
-            opened.enter_context(stored.evaluating(spec, source)),
+            opened.enter_context(stored.evaluating(tasks, spec, source)),
             store,
             most=options.most,
             listen=lambda one: output.say(f"  {_line(one)}"),

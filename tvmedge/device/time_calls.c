@@ -17,8 +17,30 @@ static uint64_t now_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Nanoseconds of `calls` calls with `given`, of which there are `count`, at most MOST_ARGUMENTS. */
-uint64_t tvmedge_time_calls(void *kernel, void *const *given, uint64_t count, uint64_t calls) {
+struct memory {
+    const volatile char *at;
+    uint64_t bytes;
+};
+
+static void through_the_caches(struct memory what) {
+    for (uint64_t i = 0; i < what.bytes; i += 64) (void)what.at[i];
+}
+
+/* Nanoseconds of `calls` calls with `given`, of which there are `count`, at most MOST_ARGUMENTS.
+   With `others` each call is timed alone, after these went through the caches, and after them what
+   the call before it in a model left: `left`. */
+uint64_t tvmedge_time_calls(void *kernel, void *const *given, uint64_t count, uint64_t calls,
+                            struct memory others, struct memory left) {
+    if (others.bytes) {
+        const struct memory none = {0};
+        uint64_t sum = 0;
+        for (uint64_t i = 0; i < calls; i++) {
+            through_the_caches(others);
+            through_the_caches(left);
+            sum += tvmedge_time_calls(kernel, given, count, 1, none, none);
+        }
+        return sum;
+    }
     void *a[MOST_ARGUMENTS] = {0};
     for (uint64_t i = 0; i < count; i++) a[i] = given[i];
     few *short_call = (few *)kernel;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from tvmedge.records.types import Status
@@ -54,15 +54,22 @@ class Evaluator:
     """Judges candidates for ``spec`` by what ``source`` measures."""
 
     def __init__(
-        self, spec: TargetSpec, source: CostSource, places: tuple[Builders, Checker], seed: int
+        self,
+        spec: TargetSpec,
+        source: CostSource,
+        places: tuple[Builders, Checker],
+        *,
+        seed: int,
+        between: int = 0,
     ) -> None:
         """Each candidate is measured as soon as it is built and one of the source's places is
-        free; ``close`` ends that."""
+        free; ``close`` ends that. ``between``: as ``BuiltCandidate``."""
         self._measuring = ThreadPoolExecutor(source.slots, thread_name_prefix="tvmedge-measure")
         self._spec = spec
         self._source = source
         self._builders, self._checker = places
         self._seed = seed
+        self._between = between
         self._costs: dict[str, Cost] = {}
 
     def start(self, kernel: str, candidate: Candidate) -> Future[Measured]:
@@ -78,10 +85,14 @@ class Evaluator:
         return self._builders.submit(build, Job(kernel, self._spec, candidate))
 
     def _measure(self, building: Future[Built]) -> Measured:
-        made = building.result()
+        made = self._placed(building.result())
         known = self._costs.get(made.code.digest)
         cost = self._costs[made.code.digest] = known or self._source.measure(made.code)
         return made, cost
+
+    def _placed(self, made: Built) -> Built:
+        """``made`` among the other kernels of its model."""
+        return replace(made, code=replace(made.code, between=self._between))
 
     def close(self) -> None:
         """Measure nothing more."""
@@ -124,7 +135,7 @@ class Evaluator:
 
     def _again(self, made: Built) -> Cost | None:
         try:
-            return self._measuring.submit(self._source.measure, made.code).result()
+            return self._measuring.submit(self._source.measure, self._placed(made).code).result()
         except CandidateError:
             return None
 

@@ -41,10 +41,11 @@ class Replayed:
 
 
 @contextlib.contextmanager
-def evaluating(spec: TargetSpec, source: CostSource) -> Iterator[Evaluator]:
-    """What judges schedules for ``spec`` by ``source``, which is open, in processes of its own."""
+def evaluating(tasks: Tasks, spec: TargetSpec, source: CostSource) -> Iterator[Evaluator]:
+    """What judges schedules of ``tasks`` for ``spec`` by ``source``, which is open, in processes
+    of its own."""
     with Workers(1, BUILD_S) as builders, contextlib.closing(Worker()) as checker:
-        yield Evaluator(spec, source, (builders, checker), seed=0)
+        yield Evaluator(spec, source, (builders, checker), seed=0, between=tasks.between(spec))
 
 
 def replay(

@@ -129,7 +129,13 @@ class Session:
             if checker is None:
                 checker = opened.enter_context(contextlib.closing(Worker(beside_measuring())))
             places = builders, checker
-            evaluator = Evaluator(self._spec, self._source, places, self._how.seed)
+            evaluator = Evaluator(
+                self._spec,
+                self._source,
+                places,
+                seed=self._how.seed,
+                between=self._tasks.between(self._spec),
+            )
             self._evaluator = opened.enter_context(contextlib.closing(evaluator))
             return self._run()
 

@@ -23,6 +23,7 @@ from tvmedge.scheduling.workload import key_of, key_of_question
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
 from tvmedge.tuning.algorithms import Instead, Question, most_options, question_of
+from tvmedge.tuning.costs.candidate import argument_of
 from tvmedge.types import Winograd
 
 
@@ -47,6 +48,17 @@ class Tasks:
     tasks: tuple[Task, ...]
     skipped: dict[str, str]
     questions: tuple[Question, ...] = ()
+
+    def between(self, spec: TargetSpec) -> int:
+        """Bytes that the model's kernels touch from one call of a kernel to the next, which its
+        caches would have to hold: all of their tensors, up to twice what the second level holds,
+        as more takes no more from it."""
+        touched = sum(
+            task.calls * sum(argument_of(one).nbytes for one in task.func.params)
+            for task in self.tasks
+            if not task.extra
+        )
+        return min(touched, 2 * 1024 * core_of(spec).l2_kib)
 
 
 def tasks_of(

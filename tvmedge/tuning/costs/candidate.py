@@ -49,13 +49,15 @@ class BuiltCandidate:
 
     ``arguments`` are the kernel's tensors in their order, results among them; ``scratch``
     the bytes of the buffers that follow them, which hold nothing before or after a call.
-    ``triple`` is TVM's ``mtriple``.
+    ``triple`` is TVM's ``mtriple``. ``between``: bytes that other kernels touch between two calls
+    in a model, as far as caches would hold them.
     """
 
     code: bytes
     triple: str
     arguments: tuple[Argument, ...]
     scratch: tuple[int, ...] = ()
+    between: int = 0
 
     @cached_property
     def digest(self) -> str:

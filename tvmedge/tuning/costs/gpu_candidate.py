@@ -39,4 +39,4 @@ def built_for_gpu(func: tirx.PrimFunc, spec: TargetSpec) -> GpuCandidate:
     if not made.kernels:
         raise ValueError("no part of it runs on the GPU")
     require_fits(made.kernels, spec)
-    return GpuCandidate(made.file, str(spec.tvm["mtriple"]), arguments, (), made.kernels)
+    return GpuCandidate(made.file, str(spec.tvm["mtriple"]), arguments, kernels=made.kernels)

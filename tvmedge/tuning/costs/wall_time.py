@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,11 @@ _SAMPLES = range(5, 61)
 _FIRST = 4  # times that the first candidate of a kernel is run
 _DISTURBED = 1.2  # times what the first one took: more than clocks do, somebody has the core
 _TRIES = 4
+_PASSING = 1e-10  # seconds that a byte takes to go through the caches
 _LIMIT_S = 20.0
+
+_Calls: TypeAlias = Callable[[int], float]
+"""The mean seconds of a number of calls."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,26 @@ class _Code:
 
     library: bytes
     scratch: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What a kernel finds: its tensors, and the bytes that others touched since its last call."""
+
+    arguments: tuple[Argument, ...]
+    between: int
+
+
+class _Memory(ctypes.Structure):
+    """``struct memory`` of time_calls.c. Pages have to be written once: those that nobody wrote are
+    all the same one."""
+
+    _fields_ = (("at", ctypes.c_void_p), ("bytes", ctypes.c_uint64))
+
+    @classmethod
+    def of(cls, array: npt.NDArray[np.uint8]) -> _Memory:
+        """All of an array, which has to outlive it."""
+        return cls(array.ctypes.data, array.nbytes)
 
 
 @dataclass(frozen=True)
@@ -56,11 +81,14 @@ class _Gauge:
 class WallTime(TimedHere):
     """The fastest of many calls, in turns with the first candidate that took the same tensors.
 
-    Calls follow each other on the same tensors: what fits into a cache stays there.
+    Before each call goes through the caches what a candidate's model touches ``between`` its calls,
+    and last its first tensor, which is what the kernel before it wrote. A kernel that stands alone
+    finds all that fits into a cache there. (Winograd's weights, four times as many bytes, are
+    quick to read in the second level and slow beyond it.)
     """
 
-    name = "wall-time local"
-    blind = "caches that are cold in a whole model"
+    name = "wall-time local in-model"
+    blind = "the third level of caches, and which tensors but the first are still in the second"
 
     def __init__(self, core: int | None = None) -> None:
         """``core``: the processor to measure on, the last one by default."""
@@ -76,10 +104,11 @@ class WallTime(TimedHere):
         code = _Code(candidate.library(), candidate.scratch)
         gauge = self._gauges.get(candidate.arguments)
         if gauge is None:
-            own = self._first(candidate.arguments, code, worker)
+            own = self._first(_Place(candidate.arguments, candidate.between), code, worker)
             self._gauges[candidate.arguments] = _Gauge(code, min(own))
             return fastest(own)
-        what = str(build_timer()), candidate.arguments, code, gauge.code
+        place = _Place(candidate.arguments, candidate.between)
+        what = str(build_timer()), place, code, gauge.code
         own, others = list[float](), list[float]()
         for _ in range(_TRIES):
             one, two = worker.call(_in_turns, *what, seconds=_LIMIT_S)
@@ -89,9 +118,9 @@ class WallTime(TimedHere):
         scale = gauge.seconds / min(others)
         return fastest([scale * seconds for seconds in own])
 
-    def _first(self, arguments: tuple[Argument, ...], code: _Code, worker: Worker) -> list[float]:
+    def _first(self, place: _Place, code: _Code, worker: Worker) -> list[float]:
         """Samples of a kernel's first candidate, beside the loop."""
-        what = str(build_timer()), arguments, code, None
+        what = str(build_timer()), place, code, None
         own: list[float] = []
         for _ in range(_FIRST):  # whatever disturbs it now would be in every cost
             seconds, loops = worker.call(_in_turns, *what, seconds=_LIMIT_S)
@@ -101,41 +130,44 @@ class WallTime(TimedHere):
 
 
 def _in_turns(
-    timer: str, arguments: tuple[Argument, ...], code: _Code, beside: _Code | None
+    timer: str, place: _Place, code: _Code, beside: _Code | None
 ) -> tuple[list[float], list[float]]:
     """Seconds of one call of each code, in samples that alternate; of the loop where there is none
     ``beside``. In the worker."""
-    tensors = _tensors(arguments)
+    run, tensors = _timer(timer), _tensors(place.arguments)
+    others, left = _Memory.of(_others(place.between)), _Memory.of(tensors[0])
     with contextlib.ExitStack() as opened:
 
-        def timed(what: _Code) -> Callable[[int], float]:
-            library = opened.enter_context(loaded(what.library))
+        def timed(what: _Code) -> _Calls:
+            kernel = opened.enter_context(loaded(what.library))[SYMBOL]
             memory = [*tensors, *map(aligned, what.scratch)]
-            return _calls(_timer(timer), library[SYMBOL], memory)
+            return lambda calls: _mean(run, kernel, memory, calls, (others, left))
 
-        if beside is None:
-            return _timed(timed(code), _calls(_timer(timer), ctypes.CDLL(timer).tvmedge_clock, []))
-        return _timed(timed(code), timed(beside))
+        def clock(calls: int) -> float:
+            return _mean(run, ctypes.CDLL(timer).tvmedge_clock, [], calls, (_Memory(), _Memory()))
+
+        pause = _PASSING * place.between
+        return _timed(timed(code), clock if beside is None else timed(beside), pause)
 
 
-def _calls(
+def _mean(
     run: ctypes._NamedFuncPointer,
     function: ctypes._NamedFuncPointer,
     memory: list[npt.NDArray[np.uint8]],
-) -> Callable[[int], float]:
-    """What gives the mean seconds of a number of calls."""
+    calls: int,
+    passing: tuple[_Memory, _Memory],
+) -> float:
+    """Seconds of a call, as the mean of so many."""
     given = (ctypes.c_void_p * len(memory))(*(array.ctypes.data for array in memory))
     kernel = ctypes.cast(function, ctypes.c_void_p)
-    return lambda calls: float(run(kernel, given, len(memory), calls)) * 1e-9 / calls
+    return float(run(kernel, given, len(memory), calls, *passing)) * 1e-9 / calls
 
 
-def _timed(
-    one: Callable[[int], float], two: Callable[[int], float]
-) -> tuple[list[float], list[float]]:
+def _timed(one: _Calls, two: _Calls, pause: float) -> tuple[list[float], list[float]]:
     """Samples of what gives the mean of a number of calls, in turns: of many calls where they are
-    quick, few samples where they are slow."""
-    once = _once(one)
-    calls, beside = _enough(once), _enough(_once(two))
+    quick, few samples where they are slow, the ``pause`` before each counted in."""
+    once = _once(one) + pause
+    calls, beside = _enough(once), _enough(_once(two) + pause)
     count = min(max(round(_SECONDS / (once * calls)), _SAMPLES.start), _SAMPLES.stop - 1)
     deadline = time.monotonic() + _LIMIT_S / 4
     samples: tuple[list[float], list[float]] = ([], [])
@@ -145,7 +177,7 @@ def _timed(
     return samples
 
 
-def _once(seconds: Callable[[int], float]) -> float:
+def _once(seconds: _Calls) -> float:
     seconds(1)  # pages and caches
     return max(seconds(1), 1e-9)
 
@@ -158,7 +190,8 @@ def _enough(once: float) -> int:
 def _timer(path: str) -> ctypes._NamedFuncPointer:
     function = ctypes.CDLL(path).tvmedge_time_calls
     function.restype = ctypes.c_uint64
-    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64]
+    pointer, count = ctypes.c_void_p, ctypes.c_uint64
+    function.argtypes = [pointer, pointer, count, count, _Memory, _Memory]
     return function
 
 
@@ -172,3 +205,9 @@ def _tensors(arguments: tuple[Argument, ...]) -> list[npt.NDArray[np.uint8]]:
         memory[: argument.nbytes] = np.resize(sample, argument.nbytes)
         made.append(memory)
     return made
+
+
+@lru_cache(1)
+def _others(nbytes: int) -> npt.NDArray[np.uint8]:
+    """What other kernels touch."""
+    return np.ones(nbytes, np.uint8)
