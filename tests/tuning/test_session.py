@@ -22,7 +22,7 @@ from tvmedge.records.types import Status
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting import TargetSpec, target
-from tvmedge.targeting.core import Core
+from tvmedge.targeting.core import Core, core_of
 from tvmedge.tuning import build
 from tvmedge.tuning import session as sessions
 from tvmedge.tuning.costs.candidate import BuiltCandidate
@@ -167,6 +167,25 @@ def test_luck_does_not_win(tasks: Tasks, store: Store) -> None:
     candidate = Candidate(winner.rule, winner.decisions)
     made = build.build(build.Job(build.as_text(product.func), HOST, candidate))
     assert result.tasks[0].best == winner.cost == len(made.code.code)
+
+
+class _Placed(CodeSize):
+    """Remembers what each candidate is among."""
+
+    def __init__(self) -> None:
+        self.between = set[int]()
+
+    def measure(self, candidate: BuiltCandidate) -> Cost:
+        self.between.add(candidate.between)
+        return super().measure(candidate)
+
+
+def test_candidates_are_measured_among_the_models_other_kernels(tasks: Tasks, store: Store) -> None:
+    source, floats = _Placed(), {(6, 32), (6, 48), (32, 48), (48, 48)}
+    Session(("m", tasks), HOST, source, store, How(limits=Limits(4))).run(Here(), Here())
+    (between,) = source.between
+    assert between >= 4 * sum(rows * columns for rows, columns in floats)
+    assert between <= 2 * 1024 * core_of(HOST).l2_kib
 
 
 def test_another_seed_is_another_search(tasks: Tasks, store: Store, tmp_path: Path) -> None:

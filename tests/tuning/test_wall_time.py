@@ -7,13 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.tuning.kernels import written
+from tests.tuning.kernels import CHANNELS, written
+from tvmedge.device.build_timer import build_timer
 from tvmedge.targeting import target
-from tvmedge.tuning.costs.candidate import BuiltCandidate
+from tvmedge.tuning.costs.candidate import SYMBOL, BuiltCandidate
 from tvmedge.tuning.costs.source import CandidateError
-from tvmedge.tuning.costs.wall_time import WallTime
+from tvmedge.tuning.costs.wall_time import WallTime, _mean, _Memory, _timer
+from tvmedge.tuning.loaded import loaded
 from tvmedge.tuning.workers import Worker
 
 Made = Callable[[str], BuiltCandidate]
@@ -81,6 +84,18 @@ def test_kernels_are_compared_at_one_clock(made: Made) -> None:
         assert source.cost(other, clock).value == pytest.approx(2.0)
         clock.slower = 0.9
         assert source.cost(other, clock).value == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("between", [0, 1_000_000])
+def test_calls_are_as_many_as_asked_for_whatever_is_between_them(between: int, made: Made) -> None:
+    timer = str(build_timer())
+    x = np.zeros(CHANNELS, np.float32)
+    memory = np.ones(between, np.uint8)
+    others, left = _Memory.of(memory), _Memory.of(memory[: between // 7])
+    with loaded(made("x[3] += 1;").library()) as library:
+        run = _timer(timer)
+        assert 0 <= _mean(run, library[SYMBOL], [x.view(np.uint8)], 5, (others, left)) < 60
+    assert x.tolist() == [5.0 if place == 3 else 0.0 for place in range(CHANNELS)]
 
 
 def test_it_times_what_it_runs_and_goes_on_after_a_crash(made: Made) -> None:
