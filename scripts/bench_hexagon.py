@@ -139,6 +139,7 @@ def measured(entry: ModelEntry) -> dict[str, Any]:
         bundle = _compiled(entry, target(TARGET), NONE, Path(folder), kernels)
         with open_session(parse_address("emulated"), bundle) as session:
             session.run(plausible(entry))
+            whole = session.last_counts()
             profile = packet_profile(session.kernel_counts())
             rms = errors(entry, _contestants(entry, session))
     rows: list[dict[str, Any]] = []
@@ -153,12 +154,10 @@ def measured(entry: ModelEntry) -> dict[str, Any]:
         row for row in convolutions if min(row["channels"]) >= LEAST and row["pixels"] >= PIXELS
     ]
     return {
-        "rules": profile.total.packets,
-        "vector_share": round(profile.total.vector_share, 3),
+        "rules": whole.packets,
+        "vector_share": round(whole.vector_share, 3),
         "kernels_without_vectors": round(profile.scalar_share, 4),
-        "packets_per_mac": round(
-            profile.total.packets / sum(row["macs"] for row in convolutions), 4
-        ),
+        "packets_per_mac": round(whole.packets / sum(row["macs"] for row in convolutions), 4),
         "rms_error": rms,
         "shares_of_large": sorted(row["share"] for row in large),
         "convolutions": convolutions,
