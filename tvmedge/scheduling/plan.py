@@ -31,6 +31,8 @@ AHEAD = "tvmedge.ahead"
 
 # The annotation of a loop whose turns do nothing where all they read is padding.
 SKIPS = "tvmedge.skips"
+# That of a loop that LLVM is not to write out.
+KEPT = "tvmedge.kept"
 
 # The annotation of a block that drops those sums that were formed beyond the result.
 CUT = "tvmedge.cut"

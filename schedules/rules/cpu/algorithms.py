@@ -24,6 +24,8 @@ GAIN = 0.92  # of the direct cycles, at most, to be worth the rounding
 # Of a GPU, in multiply-adds of vectors: until memory has moved one (a G52 makes about 20, a G610
 # 60 meanwhile), and until a kernel has started.
 MOVED, STARTED = 32, 250_000
+# Transforms keep their constants where products have their sums (counted on NEON, of 32 registers).
+TRANSFORMED = Room(held=3)
 DIRECT = "direct"
 LIKELY = 3  # numbers of bands, of each algorithm, that are worth measuring
 OUTPUTS = {Winograd.OFF: (), Winograd.F2: (2,), Winograd.F4: (2, 4)}
@@ -115,7 +117,7 @@ def _plans(core: Core, image: Image, m: int) -> Iterator[Fast]:
             for shares in divisors(image.outs):
                 if shares <= core.cores:
                     tiles = band * -(-image.columns // m)
-                    tile = register_tile(core, image.outs // shares, 1, tiles)
+                    tile = register_tile(core, image.outs // shares, 1, tiles, TRANSFORMED)
                     yield _plan(core, image, m, bands, tiles, tile)
 
 

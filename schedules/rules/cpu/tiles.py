@@ -115,13 +115,15 @@ def row_of(core: Core, taps: int, moves: tuple[int, int], step: int) -> Row:
 class Room:
     """Which tiles may hang over the edge: those of ``pixels``, those of ``vectors``; each
     sum is of ``products``, 0 for more than matter, and reads a ``row`` at a time. Cores share
-    the rows of tiles of so many ``images``, 0 where one core runs all of them."""
+    the rows of tiles of so many ``images``, 0 where one core runs all of them. So many registers
+    are ``held`` by what stays the same from tile to tile."""
 
     pixels: bool = False
     vectors: bool = False
     products: int = 0
     images: int = 0
     row: Row = ONE_TAP
+    held: int = 0
 
 
 EXACT = Room()
@@ -153,7 +155,7 @@ def _costs(
     for vectors in _steps(outs, room.vectors):
         for width in widths:
             for height in heights if width == columns or core.memory_operand else [1]:
-                if not fits(core, vectors, width, height, room.row):
+                if not fits(core, vectors, width, height, room):
                     break
                 if _crowded(core, vectors, width * height, room.products):
                     continue
@@ -307,12 +309,13 @@ def _steps(size: int, ragged: bool) -> list[int]:
     return list(range(1, size + 1)) if ragged else divisors(size)
 
 
-def fits(core: Core, vectors: int, width: int, height: int = 1, row: Row = ONE_TAP) -> bool:
+def fits(core: Core, vectors: int, width: int, height: int = 1, room: Room = EXACT) -> bool:
     """Whether a core has the registers for a tile of so many pixels."""
     sums = vectors * height * width
     if core.memory_operand:
         return sums <= min(MOST_SUMS, core.registers - vectors - 1)
     if core.lane_operand:  # weights pass through two or three, whatever their number
-        spare = 2 if row.taps > 1 else 3
-        return sums + height * row.vectors(width, core.lanes) + spare <= core.registers
+        data = height * room.row.vectors(width, core.lanes)
+        spare = 2 if room.row.taps > 1 else 3
+        return sums + data + spare + room.held <= core.registers
     return sums + vectors + height * width <= core.accumulators

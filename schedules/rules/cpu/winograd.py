@@ -24,6 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tvm import s_tir, tirx
+from tvmedge.schedules.rules.cpu.algorithms import TRANSFORMED
 from tvmedge.schedules.rules.cpu.inner import Inner, picked_inner
 from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, register_tile, waiting
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, scheduled
@@ -32,8 +33,11 @@ from tvmedge.schedules.steps.pads import pad_in_vectors
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
-from tvmedge.scheduling.plan import Plan
+from tvmedge.scheduling.plan import KEPT, Plan
 from tvmedge.targeting.core import Core
+
+
+_ON_THEIR_WAY = 3  # registers of weights for each block of inputs whose products are written out
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,15 @@ class Winograd:
         sizes = _sizes(schedule, main, stages)
         if sizes.lanes != core.lanes:
             return None
-        tile = register_tile(core, sizes.vectors, 1, sizes.tiles)
+        tile = register_tile(core, sizes.vectors, 1, sizes.tiles, TRANSFORMED)
         tile = picked_tile(knobs, core, tile, tile.vectors, 1, sizes.tiles)
         inner = picked_inner(knobs, core, extent(schedule, schedule.get_loops(stages.products)[-1]))
         knobs.settle()
         kernel = anchor(schedule, main)
         stage = max(waiting(core, blocks) for blocks in (sizes.ins, sizes.groups))
         whole = waiting(core, sizes.bands) < stage
-        _back(schedule, kernel, stages, sizes, whole)
-        _products(schedule, stages.products, tile, inner, core.lanes)
+        _back(schedule, kernel, stages, sizes, whole, core)
+        _products(schedule, stages.products, tile, inner, core)
         _images(schedule, kernel.pad, stages, sizes, whole, core)
         return Plan(schedule, f"F({sizes.outputs}x{sizes.outputs}), {tile}", tile.peak)
 
@@ -119,7 +123,12 @@ def _shape(schedule: s_tir.Schedule, block: Block) -> list[int]:
 
 
 def _back(
-    schedule: s_tir.Schedule, kernel: Anchored, stages: Stages, sizes: _Sizes, whole: bool
+    schedule: s_tir.Schedule,
+    kernel: Anchored,
+    stages: Stages,
+    sizes: _Sizes,
+    whole: bool,
+    core: Core,
 ) -> None:
     """The transform of sums, tile by tile, and where everything else is computed; ``whole``
     bands in parallel."""
@@ -132,6 +141,9 @@ def _back(
     schedule.compute_at(stages.products, group, preserve_unit_loops=True)
     schedule.compute_at(stages.images, band, preserve_unit_loops=True)
     schedule.parallel(schedule.fuse(n, band) if whole else group)
+    if core.lane_operand:
+        schedule.annotate(h_in, KEPT, 1)
+        schedule.set_scope(stages.up, 0, "local")
     schedule.unroll(w_in)
     schedule.vectorize(lane)
     schedule.reverse_compute_at(kernel.epilogue, h_in, preserve_unit_loops=True)
@@ -145,20 +157,23 @@ def _back(
 
 
 def _products(
-    schedule: s_tir.Schedule, products: Block, tile: Tile, inner: Inner, lanes: int
+    schedule: s_tir.Schedule, products: Block, tile: Tile, inner: Inner, core: Core
 ) -> None:
     *_, o, t, p, lane, ic, ii = schedule.get_loops(products)
     t, t_in = schedule.split(t, [None, tile.columns])
     ii, ii_in, in_lanes = inner.split(schedule, ii)
     sums = (*inner.order((t_in,), o), lane)
     reduced: tuple[Loop, ...] = (ic, ii)
-    if inner.in_lanes and (extent(schedule, ic) or 1) % 2 == 0:  # half the loop's overhead
+    held = tile.columns * (tile.vectors + 1) + 2 * _ON_THEIR_WAY
+    if inner.in_lanes and (extent(schedule, ic) or 1) % 2 == 0 and held <= core.registers:
         ic, turn = schedule.split(ic, [None, 2])
         schedule.unroll(turn)
         reduced = (ic, turn, ii)
+    if core.lane_operand and extent(schedule, reduced[0]) != 1:
+        schedule.annotate(reduced[0], KEPT, 1)
     loops = Sums((), (p, t), reduced, (ii_in,), sums, in_lanes)
     copy = schedule.cache_write(products, 0, "global")
-    keep_in_registers(schedule, Anchored(None, products, copy), loops, lanes)
+    keep_in_registers(schedule, Anchored(None, products, copy), loops, core.lanes)
 
 
 def _images(
@@ -172,7 +187,12 @@ def _images(
     p, c, t, lane = schedule.get_loops(stages.images)[-4:]
     row, column = schedule.split(p, [None, sizes.points])
     tile_row, t = schedule.split(t, [sizes.band_rows, None])
-    schedule.reorder(c, tile_row, t, row, column, lane)
+    # A row of all tiles has r places where it goes, a tile r * r: more addresses than registers.
+    inside = (row, t) if core.lane_operand else (t, row)
+    schedule.reorder(c, tile_row, *inside, column, lane)
+    if core.lane_operand:
+        schedule.annotate(row, KEPT, 1)
+        schedule.set_scope(stages.down, 0, "local")
     if not whole:
         schedule.parallel(c)
     schedule.unroll(column)

@@ -16,6 +16,7 @@ from tvmedge.compiler.kernels.fixed_point import has_hvx
 from tvmedge.compiler.library.hvx_gathers import HvxGathers
 from tvmedge.compiler.library.hvx_stores import HvxStores
 from tvmedge.compiler.library.plain_calls import PlainCalls
+from tvmedge.compiler.passes.kept_loops import KeptLoops
 
 Pass = Callable[[tvm.IRModule], tvm.IRModule]
 
@@ -92,7 +93,7 @@ def _named(step: Pass, name: str) -> bool:
 def lower(module: tvm.IRModule, target: tvm.target.Target, threads: int = 1) -> tvm.IRModule:
     """Scheduled kernels -> what LLVM's code generator takes, in C's calling convention."""
     module = tirx.transform.BindTarget(target.with_host(target))(module)
-    steps: tuple[Pass, ...] = (*kernel_passes(), PlainCalls(threads), *code_passes())
+    steps: tuple[Pass, ...] = (*kernel_passes(), PlainCalls(threads), KeptLoops(), *code_passes())
     if has_hvx(target):
         before = next(at for at, step in enumerate(steps) if _named(step, COMMON))
         steps = (*steps[:before], HvxGathers(), *steps[before:], HvxStores())

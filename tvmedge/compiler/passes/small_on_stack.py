@@ -17,6 +17,7 @@ from tvm.tirx import compilation_pipeline
 from tvm_ffi import structural_map
 
 from tvmedge.compiler.library.scratch import STACK_LIMIT
+from tvmedge.compiler.passes.kept_loops import KeptLoops
 
 TIR_PIPELINE = "tvmedge"
 _ANNOTATIONS = {"disable_lower_builtin": tirx.IntImm("int32", 1)}
@@ -45,7 +46,7 @@ def _pipeline() -> tuple[object, object, object]:
 
     @tvm.transform.module_pass(opt_level=0)  # type: ignore[untyped-decorator]
     def lowered(module: tvm.IRModule, _: tvm.transform.PassContext) -> tvm.IRModule:
-        return SmallOnStack()(lower(module))
+        return KeptLoops()(SmallOnStack()(lower(module)))
 
     return lowered, host, device
 
