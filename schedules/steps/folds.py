@@ -9,6 +9,7 @@ from tvmedge.schedules.steps.blocks import Block
 from tvmedge.schedules.steps.elementwise import reduces
 from tvmedge.schedules.steps.items import GROUP, bind_group
 from tvmedge.schedules.steps.loops import Loop, extent
+from tvmedge.schedules.steps.registers import beside
 from tvmedge.schedules.steps.vectors import in_vectors
 
 from tvmedge.targeting.core import Core
@@ -28,14 +29,14 @@ def one_pass(
     schedule: s_tir.Schedule,
     inside: Sequence[Block],
     place: Loop,
-    widths: tuple[int, int],
-    fold: Callable[[s_tir.Schedule, Block, int, int], None],
+    wide: int,
+    fold: Callable[[s_tir.Schedule, Block, Core, int], None],
     core: Core,
 ) -> None:
     """Run ``place`` in parallel, on threads or on items of a GPU: ``fold`` schedules the sums
-    ``inside``, given the width of vectors and how many loops are around, others are vectors;
-    ``widths`` are those of both. The last block of
-    ``inside`` writes the result, what others make stays with the item."""
+    ``inside``, given how many loops are around, others are vectors, ``wide`` of them side by side
+    where there are registers. The last block of ``inside`` writes the result, what others make
+    stays with the item."""
     outer = 1
     if core.items:
         outer = 2
@@ -46,8 +47,9 @@ def one_pass(
         schedule.parallel(place)
     for block in inside:
         if reduces(schedule.get(block)):
-            fold(schedule, block, widths[0], outer)
+            fold(schedule, block, core, outer)
     for block in inside:
         loops = schedule.get_loops(block)[outer:]
         if loops and not reduces(schedule.get(block)):
-            in_vectors(schedule, block, loops, widths[1])
+            few = beside(schedule, block, core, wide) if core.lane_operand else wide
+            in_vectors(schedule, block, loops, few * core.lanes, core)

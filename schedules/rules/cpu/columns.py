@@ -53,7 +53,7 @@ class Columns:
             return None
         if any(extent(schedule, schedule.get_loops(block)[-2]) != width for block in folded):
             return None
-        one_pass(schedule, (*before, last), tile, (core.lanes, core.lanes), _sum, core)
+        one_pass(schedule, (*before, last), tile, 1, _sum, core)
         return Plan(schedule, f"{width} columns")
 
 
@@ -86,13 +86,13 @@ def _tiles(
     return schedule.fuse(*loops[:first], outer)
 
 
-def _sum(schedule: s_tir.Schedule, block: Block, lanes: int, outer: int) -> None:
+def _sum(schedule: s_tir.Schedule, block: Block, core: Core, outer: int) -> None:
     """for part, column, k: sum -> parts = 0; for k: for parts: for vectors of columns: sum"""
     *parts, column, k = schedule.get_loops(block)[outer:]
     schedule.reorder(k, *parts, column)
     unroll(schedule, parts)
-    vectorize(schedule, column, lanes)
+    vectorize(schedule, column, core.lanes)
     start = schedule.decompose_reduction(block, k)
     *parts, column = schedule.get_loops(start)[outer:]
     unroll(schedule, parts)
-    vectorize(schedule, column, lanes)
+    vectorize(schedule, column, core.lanes)

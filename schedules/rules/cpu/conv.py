@@ -18,10 +18,19 @@ from dataclasses import dataclass
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.inner import picked_inner
-from tvmedge.schedules.rules.cpu.tiles import Room, Row, Tile, image_tile, picked_tile, row_of
+from tvmedge.schedules.rules.cpu.tiles import (
+    Room,
+    Row,
+    Tile,
+    image_tile,
+    overflows,
+    picked_tile,
+    row_of,
+)
 from tvmedge.schedules.steps.blocks import Block, anchor, scheduled
 from tvmedge.schedules.steps.loops import Loop, extent, vectorize
 from tvmedge.schedules.steps.pads import fill_and_copy
+from tvmedge.schedules.steps.registers import keep
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
@@ -87,6 +96,8 @@ class Conv:
         loops = Sums(parallel, (*outer[len(parallel) :], ow), reduced, (ii_in,), sums, lanes)
         if _streams(core, tile, summed, (rows, columns)) and not turns.image_first:
             schedule.annotate(reduced[-1], AHEAD, (tile.vectors, tile.rows, tile.columns))
+        if overflows(core, tile, room):
+            keep(schedule, next(x for x in reduced if extent(schedule, x) != 1), core)
         keep_in_registers(schedule, kernel, loops, core.lanes)
         known = planes == 1 and several > 0 and None not in (rows, columns)
         alone = known and rows_apart and outs == tile.vectors and summed[3] == 1

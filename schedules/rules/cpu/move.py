@@ -18,6 +18,7 @@ from tvm import s_tir, tirx
 from tvmedge.schedules.steps.blocks import Block, Size, blocks, shape, sizes
 from tvmedge.schedules.steps.elementwise import inline
 from tvmedge.schedules.steps.loops import divisors, extent
+from tvmedge.schedules.steps.registers import keep
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import RUN, Plan
@@ -66,6 +67,7 @@ class Move:
                 schedule.unroll(schedule.split(pixels, [None, few])[1])
         else:
             schedule.reorder(n, c, h, w, i, within)
+            keep(schedule, schedule.fuse(h, w) if _whole_images(schedule, main) else w, core)
         schedule.vectorize(within)
         schedule.parallel(schedule.fuse(n, c))
         return Plan(schedule, f"runs of {run}")
@@ -92,6 +94,13 @@ def _rows(schedule: s_tir.Schedule, main: Block, core: Core) -> int:
         return 1
     _, _, _, *row = shape(schedule, main)
     return 1024 * core.l1_kib // (2 * _FLOAT * int(math.prod(row)))
+
+
+def _whole_images(schedule: s_tir.Schedule, main: Block) -> bool:
+    """Whether pixels stay where they are, and one loop goes over all of them."""
+    block = schedule.get(main)
+    (written,) = {tuple(sizes(schedule, main)[2:4])}
+    return all(tuple(read.source.shape[2:4]) == written for read in block.reads)
 
 
 def _run(schedule: s_tir.Schedule, block: Block) -> int:

@@ -19,6 +19,7 @@ from tvmedge.schedules.steps.blocks import Block, Size, blocks, find, find_all, 
 from tvmedge.schedules.steps.elementwise import inline, sums
 from tvmedge.schedules.steps.folds import gather_at, one_pass
 from tvmedge.schedules.steps.loops import Loop, extent, leading, vectorize
+from tvmedge.schedules.steps.registers import beside, keep
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
@@ -58,7 +59,7 @@ class Rows:
             return None
         if any(not _one_row(schedule, block) for block in folded):
             return None
-        one_pass(schedule, (*before, last), row, (core.lanes, wide * core.lanes), _sum, core)
+        one_pass(schedule, (*before, last), row, wide, _sum, core)
         return Plan(schedule)
 
 
@@ -117,12 +118,18 @@ def _one_row(schedule: s_tir.Schedule, block: Block) -> bool:
     return bool(math.prod(inside) == width * sums(schedule.get(block)))
 
 
-def _sum(schedule: s_tir.Schedule, block: Block, lanes: int, _: int) -> None:
+def _sum(schedule: s_tir.Schedule, block: Block, core: Core, _: int) -> None:
     """for lane, k: sum -> lanes = 0; for k: for vectors of lanes: sum"""
     *_, lane, k = schedule.get_loops(block)
+    vectors = max(1, (extent(schedule, lane) or 1) // core.lanes)
+    few = beside(schedule, block, core, vectors) if core.lane_operand else vectors
+    if few < vectors:
+        _, lane = schedule.split(lane, [None, few * core.lanes])
     schedule.reorder(k, lane)
-    if (extent(schedule, k) or 0) <= WRITTEN_OUT:
+    if (extent(schedule, k) or 0) <= WRITTEN_OUT and few == vectors:
         schedule.unroll(k)
-    vectorize(schedule, lane, lanes)
+    else:
+        keep(schedule, k, core)
+    vectorize(schedule, lane, core.lanes)
     start = schedule.decompose_reduction(block, k)
-    vectorize(schedule, schedule.get_loops(start)[-1], lanes)
+    vectorize(schedule, schedule.get_loops(start)[-1], core.lanes)

@@ -268,6 +268,17 @@ def _crowded(core: Core, vectors: int, pixels: int, reduced: int) -> bool:
     return short and vectors * pixels + vectors + pixels > core.accumulators
 
 
+def overflows(core: Core, tile: Tile, room: Room) -> bool:
+    """Whether LLVM writes the sums of ``tile`` out and then keeps all of their weights from tile to
+    tile, which are more than a core has registers for beside sums, data and biases."""
+    pixels = tile.rows * tile.columns
+    if not core.lane_operand or not written_out(core, tile.vectors, pixels, room.products):
+        return False
+    data = tile.rows * room.row.vectors(tile.columns, core.lanes)
+    held = tile.vectors * (pixels + room.products + 1)
+    return held + data > core.accumulators
+
+
 def _asked(core: Core, tile: Tile, outs: int, rows: int, columns: int) -> bool:
     """Whether every sum of ``tile`` is asked for whether it is inside: where pixels hang over, and
     on NEON and GPUs where vectors do (else that is one question a vector)."""

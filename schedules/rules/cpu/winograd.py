@@ -30,10 +30,11 @@ from tvmedge.schedules.rules.cpu.tiles import Tile, picked_tile, register_tile, 
 from tvmedge.schedules.steps.blocks import Anchored, Block, anchor, find, scheduled
 from tvmedge.schedules.steps.loops import Loop, extent, unroll
 from tvmedge.schedules.steps.pads import pad_in_vectors
+from tvmedge.schedules.steps.registers import beside, keep
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
-from tvmedge.scheduling.plan import KEPT, Plan
+from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
 
@@ -141,14 +142,18 @@ def _back(
     schedule.compute_at(stages.products, group, preserve_unit_loops=True)
     schedule.compute_at(stages.images, band, preserve_unit_loops=True)
     schedule.parallel(schedule.fuse(n, band) if whole else group)
+    keep(schedule, h_in, core)
     if core.lane_operand:
-        schedule.annotate(h_in, KEPT, 1)
         schedule.set_scope(stages.up, 0, "local")
     schedule.unroll(w_in)
     schedule.vectorize(lane)
     schedule.reverse_compute_at(kernel.epilogue, h_in, preserve_unit_loops=True)
-    *pixels, lane = schedule.get_loops(kernel.epilogue)[-3:]
-    unroll(schedule, pixels)
+    row, column, lane = schedule.get_loops(kernel.epilogue)[-3:]
+    few = beside(schedule, kernel.epilogue, core, sizes.outputs)
+    if core.lane_operand and few < sizes.outputs:
+        turn, column = schedule.split(column, [None, few])
+        keep(schedule, turn, core)
+    unroll(schedule, (row, column))
     schedule.vectorize(lane)
     *_, i, s, lane = schedule.get_loops(stages.up)
     schedule.reorder(s, i, lane)
@@ -169,8 +174,7 @@ def _products(
         ic, turn = schedule.split(ic, [None, 2])
         schedule.unroll(turn)
         reduced = (ic, turn, ii)
-    if core.lane_operand and extent(schedule, reduced[0]) != 1:
-        schedule.annotate(reduced[0], KEPT, 1)
+    keep(schedule, reduced[0], core)
     loops = Sums((), (p, t), reduced, (ii_in,), sums, in_lanes)
     copy = schedule.cache_write(products, 0, "global")
     keep_in_registers(schedule, Anchored(None, products, copy), loops, core.lanes)
@@ -190,8 +194,8 @@ def _images(
     # A row of all tiles has r places where it goes, a tile r * r: more addresses than registers.
     inside = (row, t) if core.lane_operand else (t, row)
     schedule.reorder(c, tile_row, *inside, column, lane)
+    keep(schedule, row, core)
     if core.lane_operand:
-        schedule.annotate(row, KEPT, 1)
         schedule.set_scope(stages.down, 0, "local")
     if not whole:
         schedule.parallel(c)

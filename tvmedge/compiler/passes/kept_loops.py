@@ -1,11 +1,12 @@
 """Loops that are to stay loops: LLVM writes out what is short, and then spills.
 
 before: for i in 4 {kept}: body
-after:  none = alloc(int32, volatile); none = 0; unseen = none
+after:  none = alloc(int32, volatile); none = 0; unseen = none & 65535
         for i in 4 + unseen: body
 
 A loop whose iterations LLVM cannot count is not written out. TVM gives it no word for that, and
-what LLVM's options say of loops holds for all of them.
+what LLVM's options say of loops holds for all of them. It may know that there are some iterations:
+else it makes a second copy of what is around, without them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tvm_ffi import structural_map, structural_walk
 from tvmedge.compiler.passes.module_copy import copied
 from tvmedge.scheduling.plan import KEPT
 
+_MOST = 0xFFFF  # what is unseen, for all that LLVM knows; few it would write out, too
 _ANNOTATIONS = {
     "tirx.volatile": tirx.IntImm("int32", 1),
     "disable_lower_builtin": tirx.IntImm("int32", 1),  # the stack, not TVM's pool
@@ -56,7 +58,7 @@ def _kept(body: tirx.Stmt) -> tirx.Stmt:
     steps = [
         tirx.AllocBuffer(none, _ANNOTATIONS),
         tirx.BufferStore(none, zero, [zero]),
-        tirx.Bind(unseen, tirx.BufferLoad(none, [zero])),
+        tirx.Bind(unseen, tirx.BufferLoad(none, [zero]) & tirx.const(_MOST, "int32")),
         structural_map(body, (tirx.For, longer)),
     ]
     return tirx.SeqStmt(steps)
