@@ -70,7 +70,7 @@ def _copied_loads(
         return 0
     return (
         float("inf")
-        if _binds(block.body) or (_costs(block.body) and not again)
+        if _binds(block.body) or (costs(block.body) and not again)
         else uses * len(_loads(block.body))
     )
 
@@ -87,7 +87,8 @@ def _binds(body: tirx.Stmt) -> bool:
     return bool(found)
 
 
-def _costs(body: tirx.Stmt) -> bool:
+def costs(body: tirx.Stmt) -> bool:
+    """Whether a function is asked for that takes tens of instructions."""
     calls: list[tvm.ir.Call] = []
     structural_walk(body, (tvm.ir.Call, calls.append))
     names = [call.op.name for call in calls if isinstance(call.op, tvm.ir.Op)]

@@ -51,5 +51,5 @@ def one_pass(
     for block in inside:
         loops = schedule.get_loops(block)[outer:]
         if loops and not reduces(schedule.get(block)):
-            few = beside(schedule, block, core, wide) if core.lane_operand else wide
+            few = beside(schedule, block, core, wide)
             in_vectors(schedule, block, loops, few * core.lanes, core)

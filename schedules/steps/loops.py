@@ -39,6 +39,14 @@ def vectorize(schedule: s_tir.Schedule, loop: Loop, lanes: int) -> None:
     schedule.vectorize(loop)
 
 
+def split_each(
+    schedule: s_tir.Schedule, loops: Sequence[Loop], sizes: Sequence[int]
+) -> list[Sequence[Loop]]:
+    """Each of ``loops`` as one of its tiles and one inside of a tile of its size."""
+    pairs = zip(loops, sizes, strict=True)
+    return [schedule.split(loop, [None, size]) for loop, size in pairs]
+
+
 def unroll(schedule: s_tir.Schedule, loops: Sequence[Loop]) -> None:
     """Write out every one of ``loops``."""
     for loop in loops:

@@ -30,7 +30,7 @@ from tvmedge.schedules.rules.cpu.tiles import (
 from tvmedge.schedules.steps.blocks import Block, anchor, scheduled
 from tvmedge.schedules.steps.loops import Loop, extent, vectorize
 from tvmedge.schedules.steps.pads import fill_and_copy
-from tvmedge.schedules.steps.registers import keep
+from tvmedge.schedules.steps.registers import keep_first
 from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
@@ -75,9 +75,10 @@ class Conv:
         rows_apart = several < ENOUGH * core.cores or knobs.pick("rows_apart", (False, True), True)
         knobs.settle()
         kernel = anchor(schedule, main)
-        oc, oc_in = schedule.split(oc, [None, tile.vectors])
-        oh, oh_in = schedule.split(oh, [None, tile.rows])
-        ow, ow_in = schedule.split(ow, [None, tile.columns])
+        places = zip((oc, oh, ow), (tile.vectors, tile.rows, tile.columns), strict=True)
+        (oc, oc_in), (oh, oh_in), (ow, ow_in) = (
+            schedule.split(x, [None, size]) for x, size in places
+        )
         ii, ii_in, lanes = inner.split(schedule, ii)
         if turns.row_written_out:
             schedule.unroll(kw)
@@ -97,7 +98,7 @@ class Conv:
         if _streams(core, tile, summed, (rows, columns)) and not turns.image_first:
             schedule.annotate(reduced[-1], AHEAD, (tile.vectors, tile.rows, tile.columns))
         if overflows(core, tile, room):
-            keep(schedule, next(x for x in reduced if extent(schedule, x) != 1), core)
+            keep_first(schedule, reduced, core)
         keep_in_registers(schedule, kernel, loops, core.lanes)
         known = planes == 1 and several > 0 and None not in (rows, columns)
         alone = known and rows_apart and outs == tile.vectors and summed[3] == 1

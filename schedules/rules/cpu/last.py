@@ -17,6 +17,8 @@ import tvm
 from tvm import s_tir, tirx
 from tvm.s_tir.dlight.analysis import SBlockInfo, normalize_prim_func
 from tvmedge.schedules.steps.elementwise import inline
+from tvmedge.schedules.steps.loops import extent
+from tvmedge.schedules.steps.registers import keep
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
@@ -39,11 +41,11 @@ class Last:
         knobs.settle()
         for block in blocks:
             if not inline(schedule, block.block_rv):
-                _schedule_block(schedule, block)
+                _schedule_block(schedule, block, core)
         return Plan(schedule)
 
 
-def _schedule_block(schedule: s_tir.Schedule, block: SBlockInfo) -> None:
+def _schedule_block(schedule: s_tir.Schedule, block: SBlockInfo, core: Core) -> None:
     loops = schedule.get_loops(block.block_rv)
     kinds = block.dom_kind()
     spatial = [loop for loop, kind in zip(loops, kinds, strict=True) if kind == "S"]
@@ -54,11 +56,27 @@ def _schedule_block(schedule: s_tir.Schedule, block: SBlockInfo) -> None:
     outer = spatial[: len(spatial) - len(inner)] if inner or reduced else spatial[:-1]
     inner = inner or ([] if reduced else [spatial[-1]])
     schedule.reorder(*outer, *reduced, *inner)
+    if not reduced:
+        _write_out_few(schedule, block, inner[0], core)
     # TVM proves a loop parallel only while init and update are one block.
     if outer:
         schedule.parallel(schedule.fuse(*outer))
     if reduced:
         schedule.decompose_reduction(block.block_rv, reduced[0])
+
+
+def _write_out_few(
+    schedule: s_tir.Schedule, block: SBlockInfo, loop: s_tir.schedule.LoopRV, core: Core
+) -> None:
+    """Not all of what a loop gathers from places far apart, which takes a register for each."""
+    size = extent(schedule, loop)
+    if not core.lane_operand or size is None or size % core.lanes:
+        return
+    if _streams(schedule, block, loop):
+        return
+    outer, inner = schedule.split(loop, [None, core.lanes])
+    schedule.unroll(inner)
+    keep(schedule, outer, core)
 
 
 def _streams(schedule: s_tir.Schedule, block: SBlockInfo, loop: s_tir.schedule.LoopRV) -> bool:

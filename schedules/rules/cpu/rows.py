@@ -122,7 +122,7 @@ def _sum(schedule: s_tir.Schedule, block: Block, core: Core, _: int) -> None:
     """for lane, k: sum -> lanes = 0; for k: for vectors of lanes: sum"""
     *_, lane, k = schedule.get_loops(block)
     vectors = max(1, (extent(schedule, lane) or 1) // core.lanes)
-    few = beside(schedule, block, core, vectors) if core.lane_operand else vectors
+    few = beside(schedule, block, core, vectors)
     if few < vectors:
         _, lane = schedule.split(lane, [None, few * core.lanes])
     schedule.reorder(k, lane)

@@ -37,7 +37,6 @@ from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
 
-
 _ON_THEIR_WAY = 3  # registers of weights for each block of inputs whose products are written out
 
 
@@ -150,7 +149,8 @@ def _back(
     schedule.reverse_compute_at(kernel.epilogue, h_in, preserve_unit_loops=True)
     row, column, lane = schedule.get_loops(kernel.epilogue)[-3:]
     few = beside(schedule, kernel.epilogue, core, sizes.outputs)
-    if core.lane_operand and few < sizes.outputs:
+    if few < sizes.outputs:
+        schedule.set_scope(kernel.main, 0, "local")
         turn, column = schedule.split(column, [None, few])
         keep(schedule, turn, core)
     unroll(schedule, (row, column))

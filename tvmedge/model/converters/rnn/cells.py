@@ -33,17 +33,27 @@ class LstmCell:
                 return gate
             return gate + weights[at.d, index * at.layer.padded + unit.number] * cell
 
-        def cell(unit: Unit) -> None:
-            i, o, f, new = unit.sums
+        # Loops of their own: functions' constants and temporaries fill a core's registers.
+        def gated(unit: Unit) -> None:
             before = hold(at.c[unit.place])
-            i = at.activate(0, peephole(i, 0, unit, before))
-            f = _one(at) - i if self.couple else at.activate(0, peephole(f, 2, unit, before))
-            c = settled(f * before + i * at.activate(1, new))
-            o = at.activate(0, peephole(o, 1, unit, c))
-            T.buffer_store(at.new, settled(o * at.activate(2, c)), [unit.place])
-            T.buffer_store(at.c, c, [unit.place])
+            i = at.activate(0, peephole(unit.sums[0], 0, unit, before))
+            T.buffer_store(at.new, i * at.activate(1, unit.sums[3]), [unit.place])
 
-        at.product(0, at.h, cell)
+        def cell(unit: Unit) -> None:
+            i, _, f, _ = unit.sums
+            before = hold(at.c[unit.place])
+            if self.couple:
+                f = _one(at) - at.activate(0, peephole(i, 0, unit, before))
+            else:
+                f = at.activate(0, peephole(f, 2, unit, before))
+            T.buffer_store(at.c, settled(f * before + at.new[unit.place]), [unit.place])
+
+        def hidden(unit: Unit) -> None:
+            c = hold(at.c[unit.place])
+            o = at.activate(0, peephole(unit.sums[1], 1, unit, c))
+            T.buffer_store(at.new, settled(o * at.activate(2, c)), [unit.place])
+
+        at.product(0, at.h, gated, cell, hidden)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,9 +59,9 @@ class Step:
         """A buffer for a value of each unit of each row."""
         return T.alloc_buffer((self.tile.together * self.layer.padded,), self.layer.dtype)
 
-    def product(self, part: int, vector: Any, finish: Callable[[Unit], None]) -> None:
-        """``vector`` * R^T and what x adds, for the gates of ``part``; ``finish`` emits what
-        follows for a unit."""
+    def product(self, part: int, vector: Any, *finish: Callable[[Unit], None]) -> None:
+        """``vector`` * R^T and what x adds, for the gates of ``part``; each of ``finish`` emits
+        what follows for a unit, once all units have what those before it give."""
         tile = self.tile
         count = self.layer.blocks // tile.blocks
         each = count // tile.ways
@@ -94,7 +95,7 @@ class _Place:
     lane: Any
     row: Any
 
-    def emit(self, vector: Any, finish: Callable[[Unit], None]) -> None:
+    def emit(self, vector: Any, finish: Sequence[Callable[[Unit], None]]) -> None:
         step, layer, tile = self.step, self.step.layer, self.step.tile
         gates = layer.cell.parts[self.part]
         size = tile.rows * tile.blocks * len(gates) * tile.lanes
@@ -113,16 +114,17 @@ class _Place:
         # Loops over what is computed in registers would keep it out of them.
         near = T.alloc_buffer((size,), layer.dtype)
         self._each(near, lambda r, block, gate, lane, at: sums[at])
-        with serial(tile.rows) as r, serial(tile.blocks) as block, serial(tile.lanes) as lane:
-            number = (self.first + block) * LANES + self.lane + lane
-            finish(
-                Unit(
-                    number,
-                    (self.row + r) * layer.padded + number,
-                    [near[self._at(r, block, gate, lane)] for gate in range(len(gates))],
-                    lambda gate: self._projected(r, block, gate, lane),
+        for follow in finish:
+            with serial(tile.rows) as r, serial(tile.blocks) as block, serial(tile.lanes) as lane:
+                number = (self.first + block) * LANES + self.lane + lane
+                follow(
+                    Unit(
+                        number,
+                        (self.row + r) * layer.padded + number,
+                        [near[self._at(r, block, gate, lane)] for gate in range(len(gates))],
+                        functools.partial(self._projected, r, block, lane=lane),
+                    )
                 )
-            )
 
     def _each(self, buffer: Any, value: Callable[[Any, Any, Any, Any, Any], Any]) -> None:
         """Store ``value`` of each row, block, gate and lane, all written out."""
