@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ import tvm
 
 from scripts.model_import import imported
 from scripts.model_list import ModelEntry
-from tvmedge.compiler.pipelines import cpu_kernels, run_phases
+from tvmedge.compiler.build import schedule
+from tvmedge.compiler.library.lower import lower
 from tvmedge.scheduling.engine import Choice
 from tvmedge.targeting import TargetSpec
-from tvmedge.targeting.core import core_of
+from tvmedge.targeting.core import big_cores
 
 _PACKED_AXES = 6  # of a convolution's weights: blocks out and in, window, channels in and out
 
@@ -47,22 +48,17 @@ def model_assembly(entry: ModelEntry, path: Path, spec: TargetSpec) -> Assembly:
 
 
 def kernel_assembly(module: tvm.IRModule, spec: TargetSpec) -> Assembly:
-    """What the kernels of a Relax module become."""
+    """What the kernels of a Relax module become in a library for as many threads as ``spec`` has
+    fast cores: the form that is shipped."""
     choices: dict[str, Choice] = {}
-    target = tvm.target.Target(dict(spec.tvm))
+    lifted = schedule(module, spec, explain=choices.update)
+    target = tvm.target.Target(spec.tvm_target)
+    kernels = {
+        name.name_hint: function.with_attr("global_symbol", name.name_hint)
+        for name, function in lifted.module.functions_items()
+        if isinstance(function, tvm.tirx.PrimFunc)
+    }
     with target, tvm.transform.PassContext(opt_level=3):
-        lowered = run_phases(cpu_kernels(core_of(spec), choices.update), module)
-        kernels = {
-            name.name_hint: function.with_attr("global_symbol", name.name_hint)
-            for name, function in lowered.functions.items()
-            if isinstance(function, tvm.tirx.PrimFunc)
-        }
-        built = tvm.tirx.build(tvm.IRModule(kernels), target=target)
-    return Assembly("\n".join(_texts(built)), kernels, choices)
-
-
-def _texts(module: Any) -> Iterator[str]:
-    if module.kind == "llvm":
-        yield module.inspect_source("asm")
-    for other in module.imports:
-        yield from _texts(other)
+        lowered = lower(tvm.IRModule(kernels), target, big_cores(spec))
+        built = tvm.get_global_func("target.build.llvm")(lowered, target)
+    return Assembly(built.inspect_source("asm"), kernels, choices)

@@ -96,9 +96,8 @@ class Conv:
         sums = (*inner.order((oh_in, ow_in), oc_in), o)
         loops = Sums(parallel, (*outer[len(parallel) :], ow), reduced, (ii_in,), sums, lanes)
         if _streams(core, tile, summed, (rows, columns)) and not turns.image_first:
-            schedule.annotate(reduced[-1], AHEAD, (tile.vectors, tile.rows, tile.columns))
-        if overflows(core, tile, room):
-            keep_first(schedule, reduced, core)
+            schedule.annotate(reduced[-1], AHEAD, tile.sizes)
+        keep_first(schedule, reduced if overflows(core, tile, room) else (), core)
         keep_in_registers(schedule, kernel, loops, core.lanes)
         known = planes == 1 and several > 0 and None not in (rows, columns)
         alone = known and rows_apart and outs == tile.vectors and summed[3] == 1

@@ -59,6 +59,11 @@ class Tile:
     def __str__(self) -> str:
         return f"{self.vectors} vectors x {self.rows}x{self.columns}"
 
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """``vectors``, ``rows``, ``columns``."""
+        return self.vectors, self.rows, self.columns
+
     def share(self, outs: int, rows: int, columns: int) -> float:
         """Of what whole tiles compute, how much is of the result."""
         height, width = self.cover(rows, columns)
