@@ -16,7 +16,7 @@ from __future__ import annotations
 import tvm
 from tvm import s_tir, tirx
 from tvm.s_tir.dlight.analysis import SBlockInfo, normalize_prim_func
-from tvmedge.schedules.steps.elementwise import inline
+from tvmedge.schedules.steps.elementwise import costs, inline
 from tvmedge.schedules.steps.loops import extent
 from tvmedge.schedules.steps.registers import keep
 
@@ -72,7 +72,7 @@ def _write_out_few(
     size = extent(schedule, loop)
     if not core.lane_operand or size is None or size % core.lanes:
         return
-    if _streams(schedule, block, loop):
+    if costs(schedule.get(block.block_rv).body) or _streams(schedule, block, loop):
         return
     outer, inner = schedule.split(loop, [None, core.lanes])
     schedule.unroll(inner)
