@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from tvm import s_tir, tirx
 from tvmedge.schedules.steps.blocks import Block, anchor, blocks, scheduled
-from tvmedge.schedules.steps.loops import Loop, divisors, extent, unroll, vectorize
+from tvmedge.schedules.steps.loops import Loop, divisors, extent, split_each, unroll, vectorize
 from tvmedge.schedules.steps.pads import pad_in_vectors
 from tvmedge.schedules.steps.registers import keep
 
@@ -77,9 +77,8 @@ class Window:
             schedule.compute_inline(skipped)
         kernel = anchor(schedule, main)
         n, c, oh, ow, _ = schedule.get_loops(kernel.epilogue)
-        c, c_in = schedule.split(c, [None, beside])
-        oh, oh_in = schedule.split(oh, [None, height])
-        ow, ow_in = schedule.split(ow, [None, width])
+        tiles = split_each(schedule, (c, oh, ow), (beside, height, width))
+        (c, c_in), (oh, oh_in), (ow, ow_in) = tiles
         schedule.reorder(n, c, oh, ow, c_in, oh_in, ow_in)
         enough = planes // beside >= ENOUGH * core.cores
         whole = kernel.pad is not None or (skipped is not None and enough)

@@ -17,7 +17,6 @@ import tvm
 from tvm import tirx
 from tvm_ffi import structural_map, structural_walk
 
-from tvmedge.compiler.passes.module_copy import copied
 from tvmedge.scheduling.plan import KEPT
 
 _MOST = 0xFFFF  # what is unseen, for all that LLVM knows; few it would write out, too
@@ -32,7 +31,7 @@ class KeptLoops:
     """Comes before LowerTVMBuiltin, once parallel loops are functions or serial."""
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
-        result = copied(module)
+        result = module.clone()
         for variable, function in module.functions_items():
             if isinstance(function, tirx.PrimFunc) and _keeps(function):
                 result[variable] = function.with_body(_kept(function.body))
