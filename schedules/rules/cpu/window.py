@@ -24,7 +24,7 @@ from tvm import s_tir, tirx
 from tvmedge.schedules.steps.blocks import Block, anchor, blocks, scheduled
 from tvmedge.schedules.steps.loops import Loop, divisors, extent, split_each, unroll, vectorize
 from tvmedge.schedules.steps.pads import pad_in_vectors
-from tvmedge.schedules.steps.registers import keep
+from tvmedge.schedules.steps.registers import keep_first
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import SKIPS, Plan
@@ -84,7 +84,7 @@ class Window:
         whole = kernel.pad is not None or (skipped is not None and enough)
         outer = schedule.fuse(*((n, c) if whole else (n, c, oh)))
         schedule.parallel(outer)
-        keep(schedule, ow, core)
+        keep_first(schedule, [ow] if turns.window_written_out else [], core)
         schedule.compute_at(main, ow, preserve_unit_loops=True)
         if kernel.pad is not None:
             schedule.compute_at(kernel.pad, outer, preserve_unit_loops=True)
