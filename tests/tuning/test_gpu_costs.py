@@ -145,7 +145,7 @@ def test_a_mali_is_tuned_without_one(
 def _cost(**changes: float) -> float:
     kernel = DeviceKernel("k", 64, 64, registers=24, load_bytes=1024.0, arithmetic=64.0)
     values = {**kernel.__dict__, **changes}
-    candidate = GpuCandidate(b"", "", (), (), (DeviceKernel(**values),))
+    candidate = GpuCandidate(b"", "", (), kernels=(DeviceKernel(**values),))
     with GpuModel(MALI) as source:
         return source.measure(candidate).value
 

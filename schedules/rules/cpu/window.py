@@ -61,7 +61,7 @@ class Window:
         written_out = kw_size <= SMALL_WINDOW and kh_size * kw_size <= MOST_WRITTEN_OUT
         step = _step(schedule, main, rows, kh_size)
         # TVM mixes 32 and 64 bits where it sets the edges of an open batch apart.
-        skipped = None if extents[0] is None else _skipped(schedule, core)
+        skipped = None if extents[0] is None else _skipped(schedule, main, core)
         if skipped is not None:
             height, width = 1, _picked_width(knobs, core, columns, step)
         else:
@@ -150,17 +150,31 @@ def _step(schedule: s_tir.Schedule, main: Block, rows: int, kh_size: int) -> int
     return max(1, (height - kh_size) // max(1, rows - 1))
 
 
-def _skipped(schedule: s_tir.Schedule, core: Core) -> Block | None:
-    """The padded copy, if there is one that need not be made: what is read is the image itself.
+def _skipped(schedule: s_tir.Schedule, main: Block, core: Core) -> Block | None:
+    """The padded copy, if there is one that need not be made: what is read is the image itself,
+    and padding is what ``main`` begins with (codes are padded with their zero point, which counts).
     None on NEON and where there are no vectors (not measured)."""
     if core.lane_operand or core.lanes == 1:
         return None
-    given = schedule.mod["main"].params
+    given, begins = schedule.mod["main"].params, schedule.get(main).init
     for block in blocks(schedule):
         body = schedule.get(block)
         if body.name_hint == "pad" and any(body.reads[0].source.same_as(x) for x in given):
-            return block
+            return block if begins is not None and _changes_nothing(body.body, begins) else None
     return None
+
+
+def _changes_nothing(pad: tirx.Stmt, begins: tirx.Stmt) -> bool:
+    """Whether padding is 0 for a sum, and no more than the least for a largest element."""
+    if not isinstance(pad, tirx.BufferStore) or not isinstance(begins, tirx.BufferStore):
+        return False
+    op = getattr(pad.value, "op", None)
+    if not str(getattr(op, "name", "")).endswith("if_then_else"):
+        return False
+    padding, first = pad.value.args[2], begins.value
+    if not all(isinstance(one, tirx.IntImm | tirx.FloatImm) for one in (padding, first)):
+        return False
+    return bool(padding.value == first.value or (first.value != 0 and padding.value < first.value))
 
 
 def _picked_width(knobs: Knobs, core: Core, columns: int, step: int) -> int:

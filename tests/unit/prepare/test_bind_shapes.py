@@ -8,7 +8,7 @@ from onnx import helper
 
 from tests.onnx_models import conv_net, model, tensor
 from tvmedge.errors import InputError
-from tvmedge.model.inputs import Shapes, parse_shapes
+from tvmedge.model.inputs import Shapes, parse_inputs
 from tvmedge.model.prepare.bind_shapes import BindShapes
 from tvmedge.types import Bounds
 
@@ -62,7 +62,7 @@ def test_what_does_not_fit(batch: int | str, shapes: Shapes, says: str) -> None:
 def test_a_dimension_stays_open_under_an_identifier(
     batch: int | str, flags: list[str], dim: str, bounds: Bounds
 ) -> None:
-    bind = BindShapes(parse_shapes(flags))
+    bind = BindShapes(parse_inputs(flags).shapes)
     shape = bind(_graph(batch)).model.graph.inputs[0].shape
     assert shape is not None and str(shape[0].value) == dim  # type: ignore[union-attr]
     assert bind.symbols == {dim: bounds}
@@ -72,7 +72,7 @@ def test_bounds_that_leave_no_size_are_refused() -> None:
     x = ir.Value(name="x", shape=ir.Shape([None, None]))
     graph = ir.Model(ir.Graph([x], [], nodes=[], opset_imports={"": 18}), ir_version=8)
     with pytest.raises(Exception, match="leave no size"):
-        BindShapes(parse_shapes(["x:N=1..2xN=3..4"]))(graph)
+        BindShapes(parse_inputs(["x:N=1..2xN=3..4"]).shapes)(graph)
 
 
 def test_shapes_inside_the_graph_are_dropped() -> None:
