@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
+import tvm
 from tvm import tirx
+from tvm_ffi import structural_walk
 
+T = TypeVar("T")
 Rewrite = Callable[[tirx.Stmt], "tirx.Stmt | None"]
 
 
@@ -43,3 +47,17 @@ def for_loop(loop: tirx.For, body: tirx.Stmt, kind: int | None = None) -> tirx.F
     return tirx.For(
         loop.loop_var, loop.min, loop.extent, kind, body, loop.thread_binding, loop.annotations
     )
+
+
+def found(body: Any, kind: type[T]) -> list[T]:
+    """All parts of a kind in a statement or an expression."""
+    parts: list[T] = []
+    structural_walk(body, (kind, parts.append))
+    return parts
+
+
+def conjuncts(condition: tvm.ir.Expr) -> list[tvm.ir.Expr]:
+    """``a and b and c`` as three."""
+    if isinstance(condition, tirx.And):
+        return [*conjuncts(condition.a), *conjuncts(condition.b)]
+    return [condition]

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import tvm
 from tvm import tirx
 from tvm.s_tir.stmt import SBlockRealize
-from tvm_ffi import structural_equal, structural_map, structural_walk
+from tvm_ffi import structural_equal, structural_map
 
-T = TypeVar("T")
+from tvmedge.compiler.library.statements import conjuncts, found
 
 THREADS = "threadIdx."
 
@@ -41,10 +40,10 @@ class GuardOnce:
 
 def _guarded(loop: tirx.For) -> tirx.For:
     """``loop`` with one question in it, if it is the innermost over items."""
-    if not _over_items(loop) or any(_over_items(inner) for inner in _found(loop.body, tirx.For)):
+    if not _over_items(loop) or any(_over_items(inner) for inner in found(loop.body, tirx.For)):
         return loop
-    inner = [each.loop_var for each in _found(loop.body, tirx.For)]
-    blocks = _found(loop.body, SBlockRealize)
+    inner = [each.loop_var for each in found(loop.body, tirx.For)]
+    blocks = found(loop.body, SBlockRealize)
     # An item that does not fill its registers writes nothing: what it asks before it writes may
     # say so in other words. What fills them may ask less, if it is for nothing.
     fills = [block for block in blocks if _in_registers(block)]
@@ -77,17 +76,9 @@ def _in_registers(block: SBlockRealize) -> bool:
     return all(region.source.scope() == "local" for region in block.block.writes)
 
 
-def _found(body: tirx.Stmt, kind: type[T]) -> list[T]:
-    found: list[T] = []
-    structural_walk(body, (kind, found.append))
-    return found
-
-
 def _parts(predicate: tvm.ir.Expr) -> list[tvm.ir.Expr]:
     """``a and b and c`` as three; what is always true as none."""
-    if isinstance(predicate, tirx.And):
-        return [*_parts(predicate.a), *_parts(predicate.b)]
-    return [] if isinstance(predicate, tirx.IntImm) else [predicate]
+    return [part for part in conjuncts(predicate) if not isinstance(part, tirx.IntImm)]
 
 
 def _uses(part: tvm.ir.Expr, variables: Sequence[tirx.Var]) -> bool:

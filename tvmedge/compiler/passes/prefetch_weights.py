@@ -12,20 +12,19 @@ a group share the lines of the next one among them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import tvm
 from tvm import tirx
 from tvm.ir.expr import TensorLoad
 from tvm.s_tir.stmt import SBlockRealize
-from tvm_ffi import structural_map, structural_walk
+from tvm_ffi import structural_map
 
-from tvmedge.compiler.library.statements import for_loop
+from tvmedge.compiler.library.statements import for_loop, found
 from tvmedge.scheduling.plan import AHEAD
 
-T = TypeVar("T")
 _READ, _IN_L2, _DATA = 0, 2, 1  # of llvm.prefetch
 
 
@@ -47,13 +46,13 @@ def _fetching(loop: tirx.For) -> tirx.For:
     if AHEAD not in loop.annotations:
         return loop
     blocks, height, width = (int(size) for size in loop.annotations[AHEAD])
-    (realize,) = _found(loop.body, SBlockRealize)
+    (realize,) = found(loop.body, SBlockRealize)
     weights = realize.block.reads[-1].source
-    (load,) = (x for x in _found(realize.block.body, TensorLoad) if x.source.same_as(weights))
+    (load,) = (x for x in found(realize.block.body, TensorLoad) if x.source.same_as(weights))
     axes = {a.var: v for a, v in zip(realize.block.iter_vars, realize.iter_values, strict=True)}
     group, *inner = (_put(index, axes) for index in load.indices)
     indices = [group + blocks, *inner]
-    within = _found(loop.body, tirx.For)
+    within = found(loop.body, tirx.For)
     start = dict.fromkeys((one.loop_var for one in within), tirx.const(0))
     # Which of the tiles of a group this is.
     _, _, rows, columns, *_ = realize.block.iter_vars
@@ -90,11 +89,4 @@ def _put(value: tvm.ir.Expr, places: Mapping[tirx.Var, Any]) -> tvm.ir.Expr:
 
 
 def _uses(index: tvm.ir.Expr, variable: tirx.Var) -> bool:
-    return any(used.same_as(variable) for used in _found(index, tirx.Var))
-
-
-def _found(body: Any, kind: type[T]) -> list[T]:
-    found: list[T] = []
-    keep: Callable[[T], None] = found.append
-    structural_walk(body, (kind, keep))
-    return found
+    return any(used.same_as(variable) for used in found(index, tirx.Var))

@@ -11,17 +11,15 @@ So that no padded copy is made. What is padded with changes no sum and no larges
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import tvm
 from tvm import tirx
 from tvm.s_tir.stmt import SBlockRealize
-from tvm_ffi import structural_map, structural_walk
+from tvm_ffi import structural_map
 
-from tvmedge.compiler.library.statements import for_loop
+from tvmedge.compiler.library.statements import conjuncts, for_loop, found
 from tvmedge.scheduling.plan import SKIPS
 
-T = TypeVar("T")
 _CHOICE = "prim.if_then_else"
 
 
@@ -42,9 +40,9 @@ def _skipping(loop: tirx.For) -> tirx.For:
     """``loop`` that asks once a turn what no loop inside of it decides, if it is to."""
     if SKIPS not in loop.annotations:
         return loop
-    (realize,) = _found(loop.body, SBlockRealize)
+    (realize,) = found(loop.body, SBlockRealize)
     axes = {a.var: v for a, v in zip(realize.block.iter_vars, realize.iter_values, strict=True)}
-    within = _found(loop.body, tirx.For)
+    within = found(loop.body, tirx.For)
     once = {one.loop_var: one.min for one in within if _single(one)}
     inner = [one.loop_var for one in within if not _single(one)]
     asked: list[tvm.ir.Expr] = []
@@ -54,7 +52,7 @@ def _skipping(loop: tirx.For) -> tirx.For:
             return call
         question, inside, outside = call.args
         left: list[tvm.ir.Expr] = []
-        for part in _parts(question):
+        for part in conjuncts(question):
             here = structural_map(part, (tirx.Var, lambda v: axes.get(v, v)))
             here = structural_map(here, (tirx.Var, lambda v: once.get(v, v)))
             used = tirx.analysis.undefined_vars(here)
@@ -68,15 +66,3 @@ def _skipping(loop: tirx.For) -> tirx.For:
 
 def _single(loop: tirx.For) -> bool:
     return isinstance(loop.extent, tirx.IntImm) and int(loop.extent) == 1
-
-
-def _found(body: tirx.Stmt, kind: type[T]) -> list[T]:
-    found: list[T] = []
-    structural_walk(body, (kind, found.append))
-    return found
-
-
-def _parts(condition: tvm.ir.Expr) -> list[tvm.ir.Expr]:
-    if isinstance(condition, tirx.And):
-        return [*_parts(condition.a), *_parts(condition.b)]
-    return [condition]

@@ -102,12 +102,12 @@ class WallTime(TimedHere):
         if len(candidate.arguments) + len(candidate.scratch) > _MOST_ARGUMENTS:
             raise CandidateError(f"takes more than {_MOST_ARGUMENTS} tensors")
         code = _Code(candidate.library(), candidate.scratch)
+        place = _Place(candidate.arguments, candidate.between)
         gauge = self._gauges.get(candidate.arguments)
         if gauge is None:
-            own = self._first(_Place(candidate.arguments, candidate.between), code, worker)
+            own = self._first(place, code, worker)
             self._gauges[candidate.arguments] = _Gauge(code, min(own))
             return fastest(own)
-        place = _Place(candidate.arguments, candidate.between)
         what = str(build_timer()), place, code, gauge.code
         own, others = list[float](), list[float]()
         for _ in range(_TRIES):
