@@ -21,7 +21,7 @@ from tvmedge.schedules.steps.sums import Sums, keep_in_registers
 
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
-from tvmedge.targeting.core import Core
+from tvmedge.targeting.core import Core, DotKind
 
 
 class DotProduct:
@@ -32,7 +32,7 @@ class DotProduct:
     def apply(self, func: tirx.PrimFunc, core: Core, knobs: Knobs) -> Plan | None:
         """None for anything but such a product in blocks of the core's vectors."""
         unit = core.integer
-        if unit is None or not has(func, "dot_product"):
+        if unit is None or unit.kind is DotKind.VRMPY or not has(func, "dot_product"):
             return None
         schedule = s_tir.Schedule(func)
         main = find(schedule, "dot_product")
