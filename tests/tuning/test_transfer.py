@@ -72,22 +72,35 @@ def test_a_sibling_begins_with_what_was_best(store: Store, tmp_path: Path) -> No
         assert _tune(_tasks(SIBLING), SIBLING, again, 8, transfer=False) == cold
 
 
-def test_a_session_does_not_learn_from_itself(store: Store) -> None:
+def test_what_a_session_stored_before_is_not_its_past(store: Store) -> None:
     """Else one that is resumed would go another way than one that was not stopped."""
     (task,) = _tasks(HOST).tasks
     space = Space(task.func, core_of(HOST))
     candidate = _other(space)
     store.put(_record(task, candidate, 5.0, seed=3))
-    assert not Past(store, [task.key], 3).of(task.key, space).rows
-    assert Past(store, [task.key], 4).of(task.key, space).seeds == (candidate,)
-    assert Past(store, [], 3).candidates == 1
+    assert not Past.stored(store, [task.key], 3).of(task.key, space).rows
+    assert Past.stored(store, [task.key], 4).of(task.key, space).seeds == (candidate,)
+    assert Past.stored(store, [], 3).candidates == 1
+
+
+def test_a_session_learns_from_its_other_kernels(store: Store) -> None:
+    """Not from the kernel itself, whose search is told what became of its candidates."""
+    (task,), (other,) = _tasks(HOST).tasks, _tasks(HOST, 12, 96).tasks
+    space, there = (Space(one.func, core_of(HOST)) for one in (task, other))
+    past = Past()
+    past.note(_record(task, _other(space), 5.0))
+    assert not past.of(task.key, space).rows
+    past.note(_record(other, _other(there), 7.0))
+    assert [row.cost for row in past.of(task.key, space).rows] == [7.0]
+    assert past.of(task.key, space).seeds == (space.like(_other(there)),)
+    assert past.candidates == 0
 
 
 def test_what_was_wrong_is_not_tried_elsewhere(store: Store) -> None:
     (task,) = _tasks(SIBLING).tasks
     space = Space(task.func, core_of(HOST))
     store.put(_record(task, _other(space), None, status=Status.WRONG, reason="it is off"))
-    assert Past(store, [], 0).candidates == 0
+    assert Past.stored(store, [], 0).candidates == 0
 
 
 def test_the_nearest_shapes_come_first(store: Store) -> None:
@@ -103,7 +116,7 @@ def test_the_nearest_shapes_come_first(store: Store) -> None:
         assert chosen is not None
         assert dict(chosen.decisions)["columns"] == columns
         store.put(_record(other, chosen, 10.0 + rows))
-    history = Past(store, [task.key], 0).of(task.key, space)
+    history = Past.stored(store, [task.key], 0).of(task.key, space)
     assert [dict(row.candidate.decisions)["columns"] for row in history.rows] == [6, 7]
     # 7 rows do not divide 6.
     assert [dict(seed.decisions)["columns"] for seed in history.seeds] == [6, 6][
@@ -117,7 +130,7 @@ def test_other_rules_teach_nothing(store: Store) -> None:
     space = Space(task.func, core_of(HOST))
     other, *_ = _tasks(HOST, 12, 96).tasks
     store.put(_record(other, Candidate("window", (("rows", 2),)), 1.0))
-    past = Past(store, [], 0)
+    past = Past.stored(store, [], 0)
     assert past.candidates == 1
     assert past.of(task.key, space).rows == ()
 

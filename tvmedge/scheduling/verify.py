@@ -7,7 +7,7 @@ verified is what a rule did to the loops, not the code generator of the target.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -119,7 +119,9 @@ def _compare(case: _Case, seed: int) -> tuple[float, str]:
     return worst, ""
 
 
-def judge(plain: list[Guarded | int], fast: list[Guarded | int], trial: Trial) -> tuple[float, str]:
+def judge(
+    plain: Sequence[Guarded | int], fast: Sequence[Guarded | int], trial: Trial
+) -> tuple[float, str]:
     """The largest error of arguments after a run beside those of a plain one, and what is wrong
     with them, if anything."""
     worst = 0.0

@@ -115,7 +115,7 @@ class Evaluator:
         except WorkerDiedError as error:
             return Outcome(Status.FAILED, reason=f"the build {error}")
         if cost.value < best:
-            wrong = self._wrong(Job(kernel, self._spec, candidate))
+            wrong = self._wrong(Job(kernel, self._spec, candidate), made)
             if wrong:
                 return Outcome(Status.WRONG, reason=wrong, code=made)
         return Outcome(Status.MEASURED, cost, code=made)
@@ -139,9 +139,9 @@ class Evaluator:
         except CandidateError:
             return None
 
-    def _wrong(self, job: Job) -> str:
+    def _wrong(self, job: Job, made: Built) -> str:
         try:
-            return self._checker.call(fault, job, self._seed, seconds=_CHECK_S)
+            return self._checker.call(fault, job, self._seed, made.code, seconds=_CHECK_S)
         except WorkerDiedError as error:
             return str(error)
         except WorkError as error:

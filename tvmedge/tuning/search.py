@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from tvmedge.tuning.model import CostModel, Features
 from tvmedge.tuning.space import Candidate, Space
@@ -45,16 +46,21 @@ class Search:
         space: Space,
         seed: str,
         strategy: Strategy = Strategy.EVOLUTION,
-        history: History = NOTHING,
+        history: Callable[[], History] = lambda: NOTHING,
     ) -> None:
-        """``history`` is where an evolution begins: what other kernels and targets taught."""
+        """``history`` tells where an evolution begins, when it does: what other kernels and
+        targets taught."""
         self._space = space
         self._chance = random.Random(seed)
         self._strategy = strategy
         self._model = CostModel(random.Random(seed).randrange(2**31))
-        self._history = NOTHING if strategy is Strategy.RANDOM else history
+        self._tell_history = history
         self._seen: set[Candidate] = set()
         self.tried: list[Tried] = []
+
+    @cached_property
+    def _history(self) -> History:
+        return NOTHING if self._strategy is Strategy.RANDOM else self._tell_history()
 
     @property
     def best(self) -> Tried | None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 from tvmedge.compiler.pipelines import rules_of
 from tvmedge.records.store import Store, Wanted
@@ -29,7 +30,7 @@ from tvmedge.tuning.running import Running
 from tvmedge.tuning.search import Search, Strategy
 from tvmedge.tuning.space import Candidate, Space
 from tvmedge.tuning.tasks import Task, Tasks
-from tvmedge.tuning.transfer import NOTHING, Past
+from tvmedge.tuning.transfer import Past
 from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, Workers, beside_measuring
 
 BUILD_S = 60.0
@@ -111,6 +112,8 @@ class Session:
         self._listen = listen
         self._trials = 0
         self._stored = _known(store, self._tasks.tasks, how.seed) if how.resume else {}
+        keys = [task.key for task in self._tasks.tasks]
+        self._past = Past.stored(store, keys, how.seed) if how.transfer else Past()
         self.stop = threading.Event()
         """Set it to end after the candidate in hand."""
 
@@ -141,10 +144,8 @@ class Session:
 
     def _run(self) -> TuneResult:
         core, rules = core_of(self._spec), rules_of(self._spec)
-        past = Past(self._store, [t.key for t in self._tasks.tasks], self._how.seed)
-        learnt = past.candidates if self._how.transfer else 0
-        self._listen(self._began(learnt))
-        running = [self._open(t, Space(t.func, core, rules), past) for t in self._tasks.tasks]
+        self._listen(self._began(self._past.candidates))
+        running = [self._open(t, Space(t.func, core, rules)) for t in self._tasks.tasks]
         self._measure_untuned([one for one in running if not one.task.extra])
         self._measure_untuned(self._at_stake(running))
         for one in running:
@@ -176,9 +177,9 @@ class Session:
                 one.because = "what it would replace weighs little"
         return [one for one in running if one.task.extra and one.task.key in wanted]
 
-    def _open(self, task: Task, space: Space, past: Past) -> Running:
+    def _open(self, task: Task, space: Space) -> Running:
         seed = f"{self._how.seed}:{task.key.workload}"
-        history = past.of(task.key, space) if self._how.transfer else NOTHING
+        history = partial(self._past.of, task.key, space)
         return Running(task, Search(space, seed, self._how.strategy, history))
 
     def _drop_hopeless(self, running: list[Running]) -> None:
@@ -252,6 +253,7 @@ class Session:
             record, code = self._record(one, candidate, outcome), outcome.code
             self._store.put(record)
         one.note(candidate, record, code)
+        self._past.note(record)
         self._trials += 1
         self._listen(self._tried(one, record, stored=building is None))
 

@@ -1,4 +1,5 @@
-"""What other targets and shapes taught, as a start for a search.
+"""What other targets and shapes taught, as a start for a search: what a store holds of them, and
+what the session at hand has found so far.
 
 The same kernel on a sibling target comes first, then kernels that the same rule scheduled: a
 decision that fits both means the same for both, so the nearest shapes are those whose best
@@ -64,27 +65,36 @@ class _Group:
 
 
 class Past:
-    """What ``store`` holds, apart from what a session of ``keys`` and ``seed`` put there itself:
-    one that is resumed must find what it found."""
+    """What is known before a kernel's search begins."""
 
-    def __init__(self, store: Store, keys: Iterable[Key], seed: int) -> None:
+    def __init__(self, before: Iterable[Record] = ()) -> None:
+        self._stored: dict[Key, list[Record]] = {}
+        self._session: dict[Key, list[Record]] = {}
+        for record in before:
+            _add(self._stored, record)
+
+    @classmethod
+    def stored(cls, store: Store, keys: Iterable[Key], seed: int) -> Past:
+        """What ``store`` holds, apart from what a session of ``keys`` and ``seed`` put there
+        itself: one that is resumed must find what it found."""
         own = set(keys)
-        grouped: dict[Key, list[Record]] = {}
-        for record in store.find(Wanted()):
-            mine = record.key in own and record.seed == seed
-            if not mine and record.status is not Status.WRONG:
-                grouped.setdefault(record.key, []).append(record)
-        self._groups = [_Group(key, tuple(records)) for key, records in grouped.items()]
+        return cls(one for one in store.find(Wanted()) if one.key not in own or one.seed != seed)
 
     @property
     def candidates(self) -> int:
-        """How many there are in all."""
-        return sum(len(group.records) for group in self._groups)
+        """How many are from before the session."""
+        return sum(map(len, self._stored.values()))
+
+    def note(self, record: Record) -> None:
+        """What the session found. One that is resumed finds the same in the same order."""
+        _add(self._session, record)
 
     def of(self, key: Key, space: Space) -> History:
-        """What is known for the kernel of ``key``, whose candidates are in ``space``."""
+        """What is known for the kernel of ``key``, whose candidates are in ``space``, of others."""
         rules = {candidate.rule for candidate in space.defaults}
-        known = [group for group in self._groups if group.best(rules)]
+        session = ((k, records) for k, records in self._session.items() if k != key)
+        groups = [_Group(k, tuple(rs)) for k, rs in (*self._stored.items(), *session)]
+        known = [group for group in groups if group.best(rules)]
         same = [group for group in known if group.key.workload == key.workload]
         same.sort(key=lambda group: (group.key.target != key.target, group.name))
         others = [group for group in known if group.key.workload != key.workload]
@@ -101,6 +111,11 @@ class Past:
             if record.rule in rules
         ]
         return History(_seeds(near, space, rules), tuple(rows[:_ROWS]))
+
+
+def _add(groups: dict[Key, list[Record]], record: Record) -> None:
+    if record.status is not Status.WRONG:
+        groups.setdefault(record.key, []).append(record)
 
 
 def _seeds(groups: Sequence[_Group], space: Space, rules: Set[str]) -> tuple[Candidate, ...]:
