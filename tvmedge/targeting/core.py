@@ -20,6 +20,10 @@ classifier runs 11 % fewer packets than with tiles of all of them."""
 _HVX_LANES = _HVX_REGISTERS = 32
 """Of vectors of 128 bytes (Qualcomm Hexagon V66 HVX Programmer's Reference Manual, 80-N2040-44)."""
 
+FAR_BYTES = 4
+"""From beyond the L2 in a cycle, where a board's facts do not say (measured on a Xeon: resnet50's
+weights arrive at 14 GB/s, at 3.6 GHz)."""
+
 _BUSY = 256
 """Items of a GPU's core that hide each other's loads: half of what one holds of items that take
 all their registers (512 since the second Bifrost)."""
@@ -66,10 +70,9 @@ class Core:
     or smaller of two numbers, and NaN if either is. ``fetches``: asking for memory ahead pays
     (measured on x86; on ARM nothing was). ``integer``: how it multiplies integers
     of 8 bits, None where that is no faster than floats. Sizes are in KiB. ``far_bytes`` come
-    from beyond the L2 in a cycle (measured: resnet50's weights arrive at 14 GB/s, at
-    3.6 GHz). ``items`` are what a GPU's core needs in flight to be busy, 0 for a CPU: there
-    "core" is what one of them has. ``small_weights``: weights lie in flash memory, so that
-    algorithms that are faster with several times as many are no choice.
+    from beyond the L2 in a cycle. ``items`` are what a GPU's core needs in flight to be busy, 0
+    for a CPU: there "core" is what one of them has. ``small_weights``: weights lie in flash
+    memory, so that algorithms that are faster with several times as many are no choice.
     """
 
     lanes: int
@@ -81,7 +84,7 @@ class Core:
     integer: DotUnit | None = None
     l1_kib: int = 32
     l2_kib: int = 512
-    far_bytes: int = 4
+    far_bytes: int = FAR_BYTES
     cores: int = 1
     items: int = 0
     small_weights: bool = False
@@ -172,5 +175,6 @@ def _core(facts: CpuFacts, triple: str, cores: int) -> Core:
         fetches=triple.startswith("x86"),
         l1_kib=facts.l1d_kib or 32,
         l2_kib=facts.l2_kib or 512,
+        far_bytes=facts.far_bytes or FAR_BYTES,
         cores=cores,
     )

@@ -79,6 +79,7 @@ class CpuFacts:
     """One kind of core on a board. None is unknown.
 
     Cache sizes are of one cache; ``*_shared_by`` counts the cores that share it.
+    ``far_bytes`` are those that one core reads in a cycle from beyond its L2.
     ``fma_per_cycle`` counts fused multiply-adds of ``vector_bits`` that one core
     starts in a cycle. The booleans say what the core's SIMD unit computes with. A core
     that has none for floats has "vectors" of one: 32 bits.
@@ -92,6 +93,7 @@ class CpuFacts:
     l2_shared_by: Count | None = None
     l3_kib: Count | None = None
     l3_shared_by: Count | None = None
+    far_bytes: Count | None = None
     vector_bits: Count | None = None
     vector_registers: Count | None = None
     fma_per_cycle: Count | None = None
