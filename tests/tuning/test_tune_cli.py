@@ -114,3 +114,17 @@ def test_bad_flags_are_a_sentence(
 ) -> None:
     assert main(["tune", str(model), *flags]) == ExitCode.USAGE
     assert message in capsys.readouterr().err
+
+
+def test_open_sizes_are_to_be_fixed_first(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proto = onnx.load(model)
+    for value in (*proto.graph.input, *proto.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "N"
+    onnx.save(proto, tmp_path / "open.onnx")
+    flags = ["-t", "host", "--records", str(tmp_path / "records.db")]
+    assert main(["tune", str(tmp_path / "open.onnx"), *flags]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert "Model 'open' has no kernel that can be tuned (its sizes are open)" in said
+    assert "fix them by --input" in said

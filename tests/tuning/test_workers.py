@@ -9,7 +9,13 @@ import time
 
 import pytest
 
-from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, Workers
+from tvmedge.tuning.workers import (
+    Worker,
+    WorkerDiedError,
+    WorkError,
+    Workers,
+    builders_here,
+)
 
 
 def test_a_job_that_raises_is_named_and_the_worker_lives_on() -> None:
@@ -50,3 +56,11 @@ def test_workers_end_with_their_jobs() -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(("processors", "builders"), [(1, 1), (2, 1), (3, 2), (64, 4)])
+def test_builders_leave_the_measuring_processor_alone(
+    monkeypatch: pytest.MonkeyPatch, processors: int, builders: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)))
+    assert builders_here() == builders

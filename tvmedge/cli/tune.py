@@ -76,8 +76,9 @@ class Options:
     "As of 'tvmedge compile': NAME:SHAPE or NAME=VALUE."
     winograd: Winograd = Winograd.F4
     "As of 'tvmedge compile'."
-    builders: str = "1"
-    """How many processes compile candidates here; or dask://HOST:PORT or tls://HOST:PORT, a Dask
+    builders: str | None = None
+    """How many processes compile candidates here, by default as many as there are processors
+    beside the one that measures, and at most 4; or dask://HOST:PORT or tls://HOST:PORT, a Dask
     scheduler whose workers do."""
     certificates: Path | None = None
     """For tls://: a folder with ca.pem, and our cert.pem and key.pem; by default those that Dask's
@@ -229,7 +230,7 @@ def _builders(
     options: Options, how: How, opened: contextlib.ExitStack
 ) -> tuple[How, Builders | None]:
     """How to search with the builders asked for, and those that are not processes here."""
-    text = options.builders
+    text = options.builders or str(how.builders)
     if "://" not in text:
         if not text.isdecimal() or int(text) < 1:
             raise InputError(

@@ -31,7 +31,14 @@ from tvmedge.tuning.search import Search, Strategy
 from tvmedge.tuning.space import Candidate, Space
 from tvmedge.tuning.tasks import Task, Tasks
 from tvmedge.tuning.transfer import Past
-from tvmedge.tuning.workers import Worker, WorkerDiedError, WorkError, Workers, beside_measuring
+from tvmedge.tuning.workers import (
+    Worker,
+    WorkerDiedError,
+    WorkError,
+    Workers,
+    beside_measuring,
+    builders_here,
+)
 
 BUILD_S = 60.0
 _AT_STAKE = 0.02  # of the model's cost that an answer is about, to be worth measuring others
@@ -62,7 +69,7 @@ class How:
     seed: int = 0
     strategy: Strategy = Strategy.EVOLUTION
     batch: int = 8
-    builders: int = 1
+    builders: int = field(default_factory=builders_here)
     resume: bool = False
     transfer: bool = True
     limits: Limits = field(default_factory=Limits)

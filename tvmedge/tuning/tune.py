@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tvmedge.errors import InputError
 from tvmedge.model.inputs import GivenInputs, Shapes, Values
 from tvmedge.model.load import Model
 from tvmedge.records.store import Store
@@ -44,7 +45,7 @@ def tune_model(
     which is open, and keep everything tried in ``store``.
 
     Raises:
-        InputError: inputs or nodes that cannot be compiled, all named.
+        InputError: inputs or nodes that cannot be compiled, all named, or no kernel to tune.
         BoardError: nothing can be measured any more. What was measured is stored.
         ToolError: a tool is missing or a disk is full.
     """
@@ -52,6 +53,12 @@ def tune_model(
     options = options or TuneOptions()
     given = GivenInputs(options.shapes, options.values)
     tasks = tasks_of_model(model, given, spec, source.name, options.winograd)
+    if not tasks.tasks:
+        reasons = ", ".join(sorted(set(tasks.skipped.values()))) or "it has none"
+        raise InputError(
+            f"Model '{model.name}' has no kernel that can be tuned ({reasons}): where sizes are "
+            "open, fix them by --input."
+        )
     session = Session((model.name, tasks), spec, source, store, options.how, options.listen)
     options.begin(session)
     return session.run(options.builders)

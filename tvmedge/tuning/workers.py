@@ -25,6 +25,7 @@ from tvmedge.resources import disk_errors
 T = TypeVar("T")
 
 _STDERR_SHOWN = 160
+_ENOUGH = 4
 
 
 class WorkError(Exception):
@@ -135,6 +136,12 @@ def measuring_core() -> int:
 def beside_measuring() -> list[int]:
     """The processors that do not disturb what is timed; all where there is one."""
     return sorted(os.sched_getaffinity(0))[:-1]
+
+
+def builders_here() -> int:
+    """How many processes may compile while another measures: a measurement takes a third of the
+    time of a build, so that more than a few would wait."""
+    return min(max(1, len(beside_measuring())), _ENOUGH)
 
 
 class Workers:
