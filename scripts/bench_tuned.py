@@ -1,7 +1,8 @@
 """What two minutes of tuning make of whole models here: the sum of their kernels' times, and whole
 runs in turns with the untuned model and other runtimes, all on one thread.
 
-``python scripts/bench_tuned.py [MODEL ...] [--time 120] [--again] [--steps search,compile,race]``
+``python scripts/bench_tuned.py [MODEL ...] [--time 120] [--again] [--steps search,compile,race]
+[--peers onnxruntime,openvino]``
 
 Models that scripts/results/bench_tuned.json has are left out unless ``--again`` is given, so that
 sessions add to it. A row says what each kernel that won something won by, and with which decisions:
@@ -16,6 +17,7 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--time", type=float, default=120, help="seconds of search a model")
     parser.add_argument("--again", action="store_true", help="also what the file has")
     parser.add_argument("--steps", default=",".join(Step), help="some of the default's")
+    parser.add_argument("--peers", default=",".join(PEERS), help="some of the default's")
     options = parser.parse_args(arguments)
     steps = [Step(step) for step in options.steps.split(",")]
     rows = {row["name"]: row for row in results.read(RESULTS)["models"]}
@@ -77,7 +80,7 @@ def main(arguments: list[str]) -> int:
         if Step.COMPILE in steps and (folder / _STORE).is_file():
             _compile(name, folder)
         if Step.RACE in steps and row and (options.again or "whole" not in row):
-            row |= raced(name, folder)
+            row |= raced(name, folder, options.peers.split(","))
             print(name, row["whole"], row["of_best_peer"], flush=True)
         if row:
             rows[name] = row
@@ -130,18 +133,18 @@ def _compile(name: str, folder: Path) -> None:
         compiled(given, folder / ours, "host", ["--records", records])
 
 
-def raced(name: str, folder: Path) -> dict[str, Any]:
+def raced(name: str, folder: Path, others: Sequence[str] = PEERS) -> dict[str, Any]:
     """Milliseconds of whole runs, and ours in shares of the best peer's: medians of runs in
     turns on one thread."""
     given = source(model_list.find(name))
     untuned, tuned = (next((folder / ours).glob("*.tvmedge")) for ours in (_UNTUNED, _TUNED))
     forms = {_UNTUNED: Form(untuned), _TUNED: Form(tuned)}
-    forms |= {peer: form(peer, given) for peer in PEERS}
+    forms |= {peer: form(peer, given) for peer in others}
     if not read_bundle(tuned).manifest.code.kernels_tuned:
         sys.exit(f"{name}: no record applies: search and compile with as many cores.")
     run = duel(forms, given.inputs, threads=1, allowed=worst_error(given.model))
     whole = {name: row.get("median_ms", row.get("failed")) for name, row in run.items()}
-    peers = [run[peer]["median_ms"] for peer in PEERS if "median_ms" in run.get(peer, {})]
+    peers = [run[peer]["median_ms"] for peer in others if "median_ms" in run.get(peer, {})]
     shares = {
         ours: round(run[ours]["median_ms"] / min(peers), 4)
         for ours in (_UNTUNED, _TUNED)
