@@ -10,6 +10,7 @@ from tvm import s_tir, tirx
 from tvm.ir.expr import TensorLoad
 from tvm_ffi import structural_walk
 
+from tvmedge.scheduling.choices import choices
 from tvmedge.scheduling.plan import KERNEL
 
 Block: TypeAlias = s_tir.schedule.SBlockRV
@@ -50,7 +51,7 @@ def spread(schedule: s_tir.Schedule, block: Block) -> None:
         schedule.parallel(schedule.fuse(*loops[:-1]))
     extent = schedule.get(loops[-1]).extent
     short = isinstance(extent, tirx.IntImm) and 1 < int(extent) <= WRITTEN_OUT
-    if short and not reduces(schedule.get(block)) and not _chooses(schedule.get(block).body):
+    if short and not reduces(schedule.get(block)) and not choices(schedule.get(block).body):
         schedule.vectorize(loops[-1])
 
 
@@ -93,13 +94,6 @@ def costs(body: tirx.Stmt) -> bool:
     structural_walk(body, (tvm.ir.Call, calls.append))
     names = [call.op.name for call in calls if isinstance(call.op, tvm.ir.Op)]
     return any(name.rpartition(".")[2] in COSTLY for name in names)
-
-
-def _chooses(body: tirx.Stmt) -> bool:
-    """Whether the body reads under a condition, as padding does."""
-    calls: list[tvm.ir.Call] = []
-    structural_walk(body, (tvm.ir.Call, calls.append))
-    return any(str(getattr(call.op, "name", "")).endswith("if_then_else") for call in calls)
 
 
 def reduces(block: s_tir.SBlock) -> bool:

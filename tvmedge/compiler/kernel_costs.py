@@ -19,6 +19,7 @@ from tvm.ir.prim import expr as prim
 from tvm.tirx.buffer import BufferType
 
 from tvmedge.compiler.passes.functions import called
+from tvmedge.scheduling.choices import is_choice
 from tvmedge.scheduling.engine import Choice
 from tvmedge.types import KernelCost
 
@@ -86,9 +87,9 @@ def _of_value(value: Any) -> float:
         return 0.0
     if isinstance(value, prim.Select):
         return max(_of_value(value.true_value), _of_value(value.false_value))
+    if is_choice(value):
+        return max(_of_value(value.args[1]), _of_value(value.args[2]))
     if isinstance(value, tvm.ir.Call):
-        if str(getattr(value.op, "name", "")) == "prim.if_then_else":
-            return max(_of_value(value.args[1]), _of_value(value.args[2]))
         return 1.0 + sum(_of_value(x) for x in value.args if isinstance(x, tvm.ir.Expr))
     if isinstance(value, _OPERATIONS):
         return 1.0 + _of_value(value.a) + _of_value(value.b)

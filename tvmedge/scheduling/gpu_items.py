@@ -18,6 +18,8 @@ from tvm.ir.expr import Call, TensorLoad
 from tvm.ir.prim import expr as prim
 from tvm_ffi import StructuralKey, structural_walk
 
+from tvmedge.scheduling.choices import is_choice
+
 _ARITHMETIC = (prim.Add, prim.Sub, prim.Mul, prim.Div, prim.Max, prim.Min, prim.Select, prim.Cast)
 _ADDRESSES = (*_ARITHMETIC, prim.FloorDiv, prim.FloorMod, prim.Mod)
 _GROUP, _ITEM = "blockIdx.", "threadIdx."
@@ -222,7 +224,7 @@ class _Walk:
 def _operations(part: Any) -> int:
     """Floating-point operations of an expression, without those of its operands."""
     if isinstance(part, Call):
-        free = str(getattr(part.op, "name", "")) == "prim.if_then_else"
+        free = is_choice(part)
     else:
         added = isinstance(part, prim.Add | prim.Sub)
         free = added and any(isinstance(side, prim.Mul) for side in (part.a, part.b))

@@ -12,15 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import tvm
 from tvm import s_tir, tirx
-from tvm_ffi import structural_walk
 from tvmedge.schedules.steps.access import moves
 from tvmedge.schedules.steps.blocks import Block, blocks
 from tvmedge.schedules.steps.elementwise import inline, reduces
 from tvmedge.schedules.steps.loops import Loop, extent
 from tvmedge.schedules.steps.vectors import in_vectors
 
+from tvmedge.scheduling.choices import depend_on
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
@@ -101,12 +100,4 @@ def _vectorizes(body: s_tir.SBlock) -> bool:
     buffers = [*body.reads, *body.writes]
     if any(str(region.source.dtype) not in TYPES for region in buffers):
         return False
-    calls: list[tvm.ir.Call] = []
-    structural_walk(body.body, (tvm.ir.Call, calls.append))
-    lane = body.iter_vars[-1].var
-    branches = [call for call in calls if getattr(call.op, "name", "").endswith("if_then_else")]
-    return not any(
-        used.same_as(lane)
-        for call in branches
-        for used in tirx.analysis.undefined_vars(call.args[0])
-    )
+    return not depend_on(body.body, body.iter_vars[-1].var)

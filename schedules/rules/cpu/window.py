@@ -26,6 +26,7 @@ from tvmedge.schedules.steps.loops import Loop, divisors, extent, split_each, un
 from tvmedge.schedules.steps.pads import pad_in_vectors
 from tvmedge.schedules.steps.registers import keep_first
 
+from tvmedge.scheduling.choices import is_choice
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import SKIPS, Plan
 from tvmedge.targeting.core import Core
@@ -168,8 +169,7 @@ def _changes_nothing(pad: tirx.Stmt, begins: tirx.Stmt) -> bool:
     """Whether padding is 0 for a sum, and no more than the least for a largest element."""
     if not isinstance(pad, tirx.BufferStore) or not isinstance(begins, tirx.BufferStore):
         return False
-    op = getattr(pad.value, "op", None)
-    if not str(getattr(op, "name", "")).endswith("if_then_else"):
+    if not is_choice(pad.value):
         return False
     padding, first = pad.value.args[2], begins.value
     if not all(isinstance(one, tirx.IntImm | tirx.FloatImm) for one in (padding, first)):

@@ -20,6 +20,7 @@ from tvmedge.schedules.steps.blocks import Block, blocks
 from tvmedge.schedules.steps.elementwise import inline, reduces
 from tvmedge.schedules.steps.loops import extent
 
+from tvmedge.scheduling.choices import depend_on
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting.core import Core
@@ -64,7 +65,7 @@ def side_by_side(schedule: s_tir.Schedule, block: Block) -> int:
         return 0
     count, size = 0, 1
     while count < len(loops) and _joins(known.extents, steps, count) and _is_power(size):
-        if _branches(body, body.iter_vars[-count - 1].var):
+        if depend_on(body.body, body.iter_vars[-count - 1].var):
             break
         size *= known.extents[-count - 1]
         count += 1
@@ -110,18 +111,6 @@ def _is_power(size: int) -> bool:
 
 def _is_table(buffer: tirx.Buffer) -> bool:
     return len(buffer.shape) == 1 and bool(buffer.shape[0] == CODES)
-
-
-def _branches(body: s_tir.SBlock, axis: tirx.Var) -> bool:
-    """Whether a condition depends on ``axis``."""
-    calls: list[tvm.ir.Call] = []
-    structural_walk(body.body, (tvm.ir.Call, calls.append))
-    return any(
-        used.same_as(axis)
-        for call in calls
-        if getattr(call.op, "name", "").endswith("if_then_else")
-        for used in tirx.analysis.undefined_vars(call.args[0])
-    )
 
 
 def in_vectors(schedule: s_tir.Schedule, block: Block, count: int) -> None:

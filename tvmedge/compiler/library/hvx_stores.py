@@ -22,6 +22,7 @@ from tvm_ffi import structural_walk
 
 from tvmedge.compiler.library.hvx_tables import NUMBERS, VECTOR, by_bytes, hvx, looked_up
 from tvmedge.compiler.library.statements import rewritten
+from tvmedge.scheduling.choices import is_choice
 
 PIECE = 32
 _KINDS = ("uint8", "int8")
@@ -74,7 +75,7 @@ class _Stores:
 
     def _piece(self, buffer: tirx.Buffer, at: tvm.ir.Expr, value: tvm.ir.Expr) -> tirx.Stmt | None:
         """32 bytes as parts of the vectors around them."""
-        if _chooses(value):
+        if is_choice(value):
             condition, *values = value.args
             either = [self._piece(buffer, at, part) for part in values]
             return None if None in either else tirx.IfThenElse(condition, *either)
@@ -130,12 +131,7 @@ def _is_copy(value: tvm.ir.Expr) -> bool:
     """Whether ``value`` is loaded from one place, or from one of several."""
     if isinstance(value, TensorLoad):
         return isinstance(value.indices[0], tirx.Ramp)
-    return _chooses(value) and all(_is_copy(part) for part in value.args[1:])
-
-
-def _chooses(value: tvm.ir.Expr) -> bool:
-    name = str(getattr(value.op, "name", "")) if isinstance(value, tvm.ir.Call) else ""
-    return name.endswith(".if_then_else")
+    return is_choice(value) and all(_is_copy(part) for part in value.args[1:])
 
 
 def _store(

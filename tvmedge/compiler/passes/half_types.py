@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 from tvm import tirx
-from tvm.ir import Call
 from tvm.ir.expr import TensorLoad, TensorRegion
 from tvm.s_tir.stmt import SBlock
 from tvm_ffi import structural_map
+
+from tvmedge.scheduling.choices import is_choice
 
 WIDE, HALF = "float32", "float16"
 _SUMS = (tirx.Add, tirx.Sub, tirx.Mul, tirx.Max, tirx.Min)
@@ -85,7 +86,7 @@ def _made_of(value: Any, *, sums: bool) -> tuple[Sequence[Any], Callable[..., An
         return (value.value,), lambda one: tirx.Broadcast(one, value.lanes)
     if isinstance(value, tirx.Select):
         return (value.true_value, value.false_value), partial(tirx.Select, value.condition)
-    if isinstance(value, Call) and getattr(value.op, "name", "").endswith("if_then_else"):
+    if is_choice(value):
         return value.args[1:], partial(tirx.if_then_else, value.args[0])
     if sums and isinstance(value, _SUMS):
         return (value.a, value.b), type(value)

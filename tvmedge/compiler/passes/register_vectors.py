@@ -20,6 +20,8 @@ from tvm.ir.expr import TensorLoad
 from tvm.tirx import compilation_pipeline
 from tvm_ffi import structural_map, structural_walk
 
+from tvmedge.scheduling.choices import is_choice
+
 
 @dataclass(frozen=True)
 class _Mask:
@@ -163,7 +165,7 @@ def _loaded(old: TensorLoad) -> tvm.ir.Expr:
 def _chosen(old: Call) -> tvm.ir.Expr:
     """What memory holds or, beyond an edge, something else: without a branch. There the first
     element or vector is loaded for nothing."""
-    if not getattr(old.op, "name", "").endswith("if_then_else") or not _is_number(old.args[2]):
+    if not is_choice(old) or not _is_number(old.args[2]):
         return old
     inside, value, other = old.args
     if isinstance(value, TensorLoad) and str(other.ty.dtype) in _CHOSEN:

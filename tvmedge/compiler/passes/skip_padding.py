@@ -18,9 +18,8 @@ from tvm.s_tir.stmt import SBlockRealize
 from tvm_ffi import structural_map
 
 from tvmedge.compiler.library.statements import conjuncts, for_loop, found
+from tvmedge.scheduling.choices import is_choice
 from tvmedge.scheduling.plan import SKIPS
-
-_CHOICE = "prim.if_then_else"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def _skipping(loop: tirx.For) -> tirx.For:
     asked: list[tvm.ir.Expr] = []
 
     def answered(call: tvm.ir.Call) -> tvm.ir.Expr:
-        if call.op.name != _CHOICE:
+        if not is_choice(call):
             return call
         question, inside, outside = call.args
         left: list[tvm.ir.Expr] = []
