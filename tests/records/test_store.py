@@ -61,6 +61,16 @@ def test_many_are_merged_in_batches(place: str) -> None:
         assert store.find() == [record(0, 0.5)]
 
 
+def test_a_kernel_of_hundreds_of_operators_can_be_read_again(place: str) -> None:
+    """An LSTM written out in elementwise operators is fused to one, named after all of them."""
+    with open_store(place, create=True) as store:
+        store.put(record(1, kernel="fused" + 1000 * "_add"))
+        (found,) = store.find()
+        assert store.merge([found]) == 0
+    assert found.key == record(1).key
+    assert found.kernel.startswith("fused_add_add")
+
+
 def test_a_fork_opens_connections_of_its_own(place: str) -> None:
     with open_store(place, create=True) as store:
         store.put(record(1))

@@ -17,6 +17,7 @@ SCHEMA = 1
 
 MAX_LINE = 1 << 16
 MAX_REASON = 500
+MAX_KERNEL = 2000
 _MAX_INT = 2**63 - 1
 
 _Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -31,7 +32,7 @@ class _Fields(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A line's keys, in their order."""
 
     schema: int
-    kernel: Annotated[str, Meta(min_length=1, max_length=2000)]
+    kernel: Annotated[str, Meta(min_length=1, max_length=MAX_KERNEL)]
     workload: _Hash
     target: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,100}:[0-9a-f]{64}\Z")]
     pipeline: _Name
@@ -63,7 +64,7 @@ def fields_of(record: Record) -> dict[str, Any]:
     key = record.key
     return {
         "schema": SCHEMA,
-        "kernel": record.kernel,
+        "kernel": record.kernel[:MAX_KERNEL],  # of hundreds of operators: the key says which
         "workload": key.workload,
         "target": key.target,
         "pipeline": key.pipeline,
