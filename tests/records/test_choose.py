@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from tests.records.examples import digest, key, record
+from tvmedge.records.best import best
 from tvmedge.records.choose import choose
 from tvmedge.records.types import Status
 
@@ -64,3 +65,27 @@ def test_the_nearest_of_several_says_why() -> None:
     pi = record(1, key=key(target="raspberry-pi-5"))
     old = record(1, key=key(toolchain="tvm 0"))
     assert choose([pi, old], KEY).refused.startswith("recorded with tvm 0")
+
+
+@pytest.mark.parametrize(
+    ("source", "cost", "chosen"),
+    [
+        ("wall-time local", 0.995, 0),
+        ("device-time local", 0.995, 0),
+        ("wall-time local", 0.98, 3),
+        ("instructions", 0.995, 3),
+    ],
+)
+def test_what_is_hardly_faster_is_not_worth_another_schedule(
+    source: str, cost: float, chosen: int
+) -> None:
+    """What a clock tells apart by less than a hundredth is one; what is counted is exact."""
+    wanted = key(cost=source)
+    untuned, other = (
+        record(columns, value, key=wanted, trial=trial)
+        for columns, value, trial in ((7, 1.0, 0), (6, cost, 3))
+    )
+    found = choose([other, untuned], wanted).record
+    assert found is not None
+    assert found.trial == chosen
+    assert best([other, untuned]) == [found]

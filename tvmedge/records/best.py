@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tvmedge.records.order import order
 from tvmedge.records.types import Key, Record, Status
+from tvmedge.records.worth import worth
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def _summary(key: Key, group: list[Record]) -> Summary:
     measured = [record for record in group if record.status is Status.MEASURED]
     untuned = next((record.cost for record in measured if record.trial == 0), None)
     tried = Counter(record.status for record in group)
-    return Summary(key, group[0].kernel, measured[0] if measured else None, untuned, tried)
+    return Summary(key, group[0].kernel, worth(measured), untuned, tried)
 
 
 def best(records: Iterable[Record]) -> list[Record]:

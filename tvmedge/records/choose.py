@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tvmedge.records.types import Key, Record, Status
+from tvmedge.records.worth import worth
 
 # Cost sources by the first word of their names: a clock before what is expected of code, that
 # before what counts it and ranks schedules worse (scripts/results/rank_costs.json).
@@ -35,7 +36,7 @@ def choose(
     sound = [r for r in measured if (r.rule, r.decisions) not in wrong]
     if sound:
         source = min({r.key.cost for r in sound}, key=lambda cost: (_trust(cost), cost))
-        return Verdict(min((r for r in sound if r.key.cost == source), key=_cost))
+        return Verdict(worth(r for r in sound if r.key.cost == source))
     if fitting:
         return Verdict(refused="none of its candidates was measured and right")
     if stored:
@@ -55,11 +56,6 @@ def _fits(stored: Key, key: Key) -> bool:
 def _trust(cost: str) -> int:
     word = cost.split(" ", 1)[0]
     return _TRUST.index(word) if word in _TRUST else len(_TRUST)
-
-
-def _cost(record: Record) -> tuple[float, int, str]:
-    assert record.cost is not None
-    return record.cost, record.trial, str(record.decisions)
 
 
 def _name(target: str) -> str:

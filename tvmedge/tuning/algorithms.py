@@ -15,6 +15,7 @@ from tvm.s_tir import SBlock
 from tvm_ffi import structural_walk
 
 from tvmedge.records.types import Key, Record, Status
+from tvmedge.records.worth import margin
 from tvmedge.scheduling.knobs import ANSWER, Asked, D
 from tvmedge.scheduling.plan import ALGORITHM
 
@@ -87,6 +88,14 @@ def totals_of(question: Question, costs: Mapping[Key, float | None]) -> dict[str
         if len(known) == len(keys):
             totals[option] = sum(known)
     return totals
+
+
+def fastest(question: Question, totals: Mapping[str, float]) -> str:
+    """The answer that costs least, if it is worth another than the untuned one, which ``totals``
+    has: compile's choice of what ``answers`` stores."""
+    least = min(totals, key=lambda option: totals[option])
+    enough = (1 - margin(question.key.cost)) * totals[question.default]
+    return least if totals[least] < enough else question.default
 
 
 def answers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tvmedge.records.types import Record
+from tvmedge.records.worth import worth
 from tvmedge.tuning.build import Built, as_text
 from tvmedge.tuning.search import Search
 from tvmedge.tuning.space import Candidate
@@ -40,6 +41,11 @@ class Running:
         """The cheapest that is right."""
         right = [record for record in self._records.values() if record.cost is not None]
         return min(right, key=_cost, default=None)
+
+    @property
+    def winner(self) -> Record | None:
+        """What compile takes: the leader, if it is worth it."""
+        return worth(record for record in self._records.values() if record.cost is not None)
 
     @property
     def total(self) -> float:

@@ -21,7 +21,7 @@ from tvmedge.records.store import Store, Wanted
 from tvmedge.records.types import Key, Record, Status
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
-from tvmedge.tuning.algorithms import answers, hopeless, totals_of
+from tvmedge.tuning.algorithms import answers, fastest, hopeless, totals_of
 from tvmedge.tuning.build import Built
 from tvmedge.tuning.costs.source import Cost, CostSource
 from tvmedge.tuning.evaluate import Builders, Checker, Evaluator, Measured, Outcome
@@ -212,9 +212,8 @@ class Session:
             if question.default not in totals:
                 continue
             self._store.put(*answers(question, costs, self._source.unit, self._how.seed))
-            fastest = min(totals, key=lambda option: totals[option])
             chosen -= set(question.options[question.default])
-            chosen |= set(question.options[fastest])
+            chosen |= set(question.options[fastest(question, totals)])
         best = sum(cost for key, cost in costs.items() if key in chosen and cost is not None)
         return untuned, best
 
@@ -267,7 +266,7 @@ class Session:
     def _close(self, one: Running, because: str) -> TaskResult:
         if not self._source.deterministic and not self.stop.is_set():
             self._confirm(one)
-        best = None if one.leader is None else one.leader.cost
+        best = None if one.winner is None else one.winner.cost
         untuned = None if one.first is None else one.first.cost
         result = TaskResult(one.task, one.trials, untuned, best, one.because or because)
         name, workload = one.task.kernels[0], one.task.key.workload
