@@ -10,6 +10,7 @@ import tvm
 from onnx import helper
 
 from tests.cpu_kernels import graph
+from tests.records.examples import key
 from tests.tuning.test_session import HOST, CodeSize, Here
 from tvmedge.compiler.pipelines import run_phases, unscheduled_kernels
 from tvmedge.model.importer import import_model
@@ -18,6 +19,7 @@ from tvmedge.records.store import open_store
 from tvmedge.scheduling.recorded import Recorded
 from tvmedge.scheduling.workload import hash_of
 from tvmedge.targeting.core import core_of
+from tvmedge.tuning.algorithms import Question, fastest
 from tvmedge.tuning.evaluate import Evaluator
 from tvmedge.tuning.replay import replay
 from tvmedge.tuning.session import How, Limits, Session
@@ -86,3 +88,10 @@ def test_a_replay_answers_again(module: tvm.IRModule, tmp_path: Path) -> None:
         again = [record for record in store.find() if record.kernel == question.text]
     assert len(stored) > 1
     assert again == stored
+
+
+@pytest.mark.parametrize(("cost", "wanted"), [("wall-time local", "direct"), ("cycles", "F(4x4)")])
+def test_an_answer_that_a_clock_calls_hardly_faster_is_not_taken(cost: str, wanted: str) -> None:
+    question = Question("q", key(cost=cost), "direct", {"direct": (), "F(4x4)": ()})
+    assert fastest(question, {"direct": 1.0, "F(4x4)": 0.995}) == wanted
+    assert fastest(question, {"direct": 1.0, "F(4x4)": 0.98}) == "F(4x4)"
