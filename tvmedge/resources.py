@@ -8,6 +8,8 @@ import errno
 import hashlib
 import importlib.resources
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,6 +86,33 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise ToolError(
             f"Cannot write '{path}': {error.strerror or error}; choose a writable place."
         ) from error
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str = "tvmedge-") -> Iterator[Path]:
+    """A new folder of the temporary ones, removed in the end.
+
+    Not ``TemporaryDirectory``: a Ctrl-C in the middle of its own work leaves the folder behind.
+
+    Raises:
+        ToolError: the disk is full or takes no folder.
+    """
+    temporary = Path(tempfile.gettempdir())
+    folder = temporary / f"{prefix}{secrets.token_hex(8)}"
+    with disk_errors(temporary):
+        try:
+            folder.mkdir(mode=0o700)
+            yield folder
+        finally:
+            _removed(folder)
+
+
+def _removed(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:  # rmtree turns some interrupts into an OSError
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @contextlib.contextmanager

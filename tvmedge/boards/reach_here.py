@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from tvmedge.boards.emulated import (
     emulated_server,
@@ -21,7 +19,7 @@ from tvmedge.boards.process import WorkerProcess
 from tvmedge.boards.session_try import confinement, described
 from tvmedge.boards.up import empty_program
 from tvmedge.errors import BoardError, TvmEdgeError
-from tvmedge.resources import disk_errors
+from tvmedge.resources import temporary_folder
 from tvmedge.targeting import TargetSpec, target
 from tvmedge.types import Serves
 from tvmedge.versions import require_tvm
@@ -61,22 +59,19 @@ def emulated_links(spec: TargetSpec) -> Iterator[Finding]:
     """Up to a session whose program runs under QEMU."""
     emulator = require_emulator(spec)
     yield Finding("emulator", True, True, " ".join(emulator))
-    with (
-        disk_errors(Path(tempfile.gettempdir())),
-        tempfile.TemporaryDirectory(prefix="tvmedge-doctor-") as name,
-    ):
+    with temporary_folder("tvmedge-doctor-") as folder:
         serves = spec.toolchain.loader and spec.accelerator is None
         if serves:
             program = emulated_server(spec, Serves.LIBRARY)
         elif spec.accelerator is not None:
             program, serves = emulator_command(spec), True
         else:
-            program = [*emulator, str(empty_program(spec, Path(name)))]
+            program = [*emulator, str(empty_program(spec, folder))]
         what = "is linked with each bundle" if not serves else "is there"
         yield Finding("programs", True, True, f"the server for {spec.toolchain.triple} {what}")
         if serves and spec.runtime.platform is not None and spec.accelerator is None:
             yield _runtime(spec)
-        places = SessionPlaces(cache=Path(name))
+        places = SessionPlaces(cache=folder)
         command = session_command(spec, SessionLimits(), places) + program
         yield Finding("session", True, True, described(confinement(command, serves=serves)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from tvmedge.device.picolibc import fetch_picolibc
 from tvmedge.device.pocl import fetch_pocl
 from tvmedge.device.qemu import fetch_qemu
 from tvmedge.errors import BoardError, InputError
-from tvmedge.resources import disk_errors
+from tvmedge.resources import temporary_folder
 from tvmedge.targeting import TargetSpec
 
 _TRIED_S = 60
@@ -46,16 +45,16 @@ def bring_up(spec: TargetSpec) -> UpReport:
     if spec.accelerator is not None:
         fetch_pocl(spec)
     command = require_emulator(spec)
-    with disk_errors(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory() as name:
+    with temporary_folder() as folder:
         if spec.toolchain.loader:
             program = build_library_server(server_triple(spec))
         else:
-            program = empty_program(spec, Path(name))
+            program = empty_program(spec, folder)
         tried = spec.emulator.machine is None
         if tried:
             _try(spec, [*command, str(program)])
         if spec.runtime.platform is not None:
-            pack_board(spec, Path(name) / "board")
+            pack_board(spec, folder / "board")
             emulator_command(spec)
     return UpReport(tuple(command), tried)
 

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import logging
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ from tvmedge.compiler.pipelines import (
     run_phases,
     vm_lowering,
 )
-from tvmedge.resources import disk_errors
+from tvmedge.resources import temporary_folder
 from tvmedge.scheduling.gpu_items import GpuWatch
 from tvmedge.scheduling.gpu_limits import require_fits, spills
 from tvmedge.scheduling.recorded import Recorded
@@ -174,14 +173,10 @@ def exported(made: relax.VMExecutable | tvm.runtime.Module, spec: TargetSpec) ->
     Raises:
         ToolError: the linker failed or the disk is full.
     """
-    temporary = Path(tempfile.gettempdir())
-    with (
-        disk_errors(temporary),
-        tempfile.TemporaryDirectory(prefix="tvmedge-build-") as folder,
-        _objects_in_memory(Path(folder)),
-    ):
-        library = Path(folder) / "model.so"
-        made.export_library(str(library), fcompile=linker(spec.toolchain), workspace_dir=folder)
+    with temporary_folder("tvmedge-build-") as folder, _objects_in_memory(folder):
+        library = folder / "model.so"
+        options = {"fcompile": linker(spec.toolchain), "workspace_dir": str(folder)}
+        made.export_library(str(library), **options)
         return library.read_bytes()
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 from tvmedge.errors import ToolError
-from tvmedge.resources import disk_errors
+from tvmedge.resources import temporary_folder
 
 VARIABLE = "HEXAGON_TOOLS_ROOT"
 _PROGRAM = "hexagon-clang"
@@ -43,9 +42,8 @@ def dsp_library(program: Path, archive: bytes, core: str) -> bytes:
     Raises:
         ToolError: the linker fails, or the disk is full.
     """
-    temporary = Path(tempfile.gettempdir())
-    with disk_errors(temporary), tempfile.TemporaryDirectory(prefix="tvmedge-dsp-") as name:
-        given, made = Path(name) / "model.a", Path(name) / "model.so"
+    with temporary_folder("tvmedge-dsp-") as folder:
+        given, made = folder / "model.a", folder / "model.so"
         given.write_bytes(archive)
         whole = ["-Wl,--whole-archive", str(given), "-Wl,--no-whole-archive"]
         command = [str(program), f"-mcpu={core}", "-shared", "-fPIC", *whole, "-o", str(made)]

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -72,29 +72,42 @@ def _run(args: Sequence[str], what: str) -> None:
     # Both, or zig leaves a .zig-cache in the current directory.
     environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
     try:
-        done = subprocess.run(
-            [zig_program(), *args],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+        status, output = _ended([zig_program(), *args], environment)
     except OSError as error:
         raise ToolError(
             f"Cannot start the zig compiler ({error.strerror}): run 'pip install ziglang'."
         ) from error
-    if done.returncode == 0:
+    if status == 0:
         return
-    message = done.stdout.decode(errors="replace")
-    if any(sign in message for sign in _FULL) or (done.returncode < 0 and _disk_full(args)):
+    message = output.decode(errors="replace")
+    if any(sign in message for sign in _FULL) or (status < 0 and _disk_full(args)):
         raise ToolError(
             f"No space left on disk while building {what}: free some space and run again."
         )
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line] or lines[-_LINES_SHOWN:]
-    shown = "; ".join(errors[:_LINES_SHOWN]) or f"exit status {done.returncode}"
+    shown = "; ".join(errors[:_LINES_SHOWN]) or f"exit status {status}"
     raise ToolError(f"The zig compiler could not build {what}: {shown}.")
+
+
+def _ended(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, bytes]:
+    """A command's exit status and all that it printed. An interrupt waits for the processes that
+    zig started, too: they would go on to write into a folder that is being removed."""
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            output = process.stdout.read()
+            return process.wait(), output
+        except BaseException:
+            process.kill()
+            process.stdout.read()  # ends when the last of them does
+            raise
 
 
 def _disk_full(args: Sequence[str]) -> bool:

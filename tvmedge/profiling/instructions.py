@@ -3,16 +3,14 @@ makes the emulator slower."""
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 from tvmedge.boards.address import BoardAddress, BoardKind
 from tvmedge.boards.limits import SessionPlaces
 from tvmedge.boards.session import SessionOptions, open_session
 from tvmedge.bundle import Bundle
 from tvmedge.device.counting import Counter
-from tvmedge.resources import disk_errors
+from tvmedge.resources import temporary_folder
 from tvmedge.targeting import target
 from tvmedge.types import KernelCounts
 
@@ -36,11 +34,8 @@ def kernel_instructions(
     Raises:
         ToolError, BoardError: as ``open_session``.
     """
-    with (
-        disk_errors(Path(tempfile.gettempdir())),
-        tempfile.TemporaryDirectory(prefix="tvmedge-count-") as name,
-    ):
-        counter = Counter(Path(name) / "count")
+    with temporary_folder("tvmedge-count-") as folder:
+        counter = Counter(folder / "count")
         plugin, counts = counter.places()
         places = options.places
         watched = replace(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tvmedge.compiler.library.build import Sources
 from tvmedge.compiler.link import linker
 from tvmedge.device.linked_server import link_server
 from tvmedge.device.zig import zig_archive, zig_cc
-from tvmedge.resources import device_sources, disk_errors
+from tvmedge.resources import device_sources, temporary_folder
 from tvmedge.targeting import TargetSpec, Toolchain
 
 _INCLUDED = (Path(__file__).parent, device_sources())  # pool.h, sha256.h
@@ -39,8 +38,8 @@ def bundled_program(spec: TargetSpec, archive: bytes, prefix: str) -> bytes | No
     """
     if spec.toolchain.loader or (spec.emulator and spec.emulator.machine):
         return None
-    with disk_errors(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "program"
+    with temporary_folder() as folder:
+        program = folder / "program"
         link_server(spec, archive, prefix, program)
         return program.read_bytes()
 
@@ -77,12 +76,7 @@ def static_library(sources: Sources, toolchain: Toolchain) -> bytes:
 @contextlib.contextmanager
 def _objects(sources: Sources, toolchain: Toolchain) -> Iterator[list[Path]]:
     """The driver's and the kernels' objects, in a folder of their own."""
-    temporary = Path(tempfile.gettempdir())
-    with (
-        disk_errors(temporary),
-        tempfile.TemporaryDirectory(prefix="tvmedge-library-") as name,
-    ):
-        folder = Path(name)
+    with temporary_folder("tvmedge-library-") as folder:
         for file, content in sources.files.items():
             (folder / file).write_bytes(content)
         driver = folder / "driver.o"

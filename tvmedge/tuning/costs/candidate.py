@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 
 from tvmedge.device.zig import zig_shared
 from tvmedge.dtypes import carrier, is_float
-from tvmedge.resources import disk_errors
+from tvmedge.resources import temporary_folder
 
 if TYPE_CHECKING:
     import tvm
@@ -76,9 +75,8 @@ class BuiltCandidate:
         Raises:
             ToolError: zig is missing or failed, or the disk is full.
         """
-        temporary = Path(tempfile.gettempdir())
-        with disk_errors(temporary), tempfile.TemporaryDirectory(prefix="tvmedge-link-") as name:
-            made = Path(name) / "kernel.so"
+        with temporary_folder("tvmedge-link-") as folder:
+            made = folder / "kernel.so"
             self.link(made, *others)
             return made.read_bytes()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tvmedge.boards.emulated import linked_kernel_command, require_emulator
 from tvmedge.boards.kernel_board import KernelBoard
-from tvmedge.resources import disk_errors
+from tvmedge.resources import temporary_folder
 from tvmedge.targeting import TargetSpec
 from tvmedge.tuning.costs.candidate import SYMBOL, BuiltCandidate
 from tvmedge.types import Counts
@@ -59,9 +57,8 @@ class PacketBoard:
         """Nothing runs between calls."""
 
     def _call(self, candidate: BuiltCandidate, tensors: Sequence[bytes], read: bool) -> KernelRun:
-        temporary = Path(tempfile.gettempdir())
-        with disk_errors(temporary), tempfile.TemporaryDirectory(prefix="tvmedge-link-") as name:
-            command = linked_kernel_command(self._spec, candidate.code, SYMBOL, Path(name))
+        with temporary_folder("tvmedge-link-") as folder:
+            command = linked_kernel_command(self._spec, candidate.code, SYMBOL, folder)
             board = KernelBoard(command)
             try:
                 board.load(b"", SYMBOL, candidate.sizes)
