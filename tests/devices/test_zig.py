@@ -21,7 +21,8 @@ zig_cc(["-target", "aarch64-linux-musl", "-O2", "-c", "-o", sys.argv[2], sys.arg
 
 def test_an_interrupt_waits_for_all_that_zig_started(tmp_path: Path) -> None:
     source = tmp_path / "long.c"
-    source.write_text("".join(f"int f{i}(int a) {{ return a * {i}; }}\n" for i in range(_FUNCTIONS)))
+    functions = (f"int f{i}(int a) {{ return a * {i}; }}\n" for i in range(_FUNCTIONS))
+    source.write_text("".join(functions))
     command = [sys.executable, "-c", _ASKS, str(source), str(tmp_path / "long.o")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
