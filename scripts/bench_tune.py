@@ -26,13 +26,12 @@ from scripts.bench import results
 from scripts.bench.environments import PLOT
 from scripts.bench.tuning.cells import FULL, MODEL, Cell, Curve, Results, plan, run
 from scripts.bench.tuning.contestants import search
-from scripts.bench.tuning.hot_kernels import KERNELS, task
+from scripts.bench.tuning.hot_kernels import KERNELS
 from scripts.bench.tuning.summary import summary
 from scripts.bench.tuning.whole_models import search_model
 from tvmedge.cli.tune import seconds
 from tvmedge.resources import atomic_path
 from tvmedge.targeting import target
-from tvmedge.tuning.costs.wall_time import WallTime
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FOLDER = _ROOT / "scripts" / "results" / "bench_tune"
@@ -73,8 +72,7 @@ def _search(cell: Cell) -> Curve:
     spec = target("host")
     if cell.subject.startswith(MODEL):
         return search_model(cell, cell.subject.removeprefix(MODEL), spec)
-    kernel = task(cell.subject, spec, WallTime.name)
-    return search(cell.contestant, kernel, spec, cell.trials, cell.seed)
+    return search(cell, spec)
 
 
 def _describe() -> Mapping[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import tvm
 from tvm import tirx
 
-from scripts.bench.tuning.cells import OURS, STOCK, Curve
+from scripts.bench.tuning import hot_kernels
+from scripts.bench.tuning.cells import OURS, STOCK, Cell, Curve
 from tvmedge.records.store import open_store
 from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
@@ -27,18 +28,19 @@ CHECKPOINTS = (16, 32, 64, 128, 256)
 _PATIENCE_S = 3600.0  # of MetaSchedule, whose long searches are stopped while others time
 
 
-def search(contestant: str, task: Task, spec: TargetSpec, trials: int, seed: int) -> Curve:
-    """One search."""
-    if contestant == STOCK:
-        return _stock(task, spec, trials, seed)
-    strategy = Strategy.EVOLUTION if contestant == OURS else Strategy.RANDOM
+def search(cell: Cell, spec: TargetSpec) -> Curve:
+    """One search of a hot kernel."""
+    task = hot_kernels.task(cell.subject, spec, WallTime.name)
+    if cell.contestant == STOCK:
+        return _stock(cell, task, spec)
+    strategy = Strategy.EVOLUTION if cell.contestant == OURS else Strategy.RANDOM
     tried: list[Tried] = []
 
     def listen(event: Event) -> None:
         if isinstance(event, Tried):
             tried.append(event)
 
-    how = How(seed=seed, strategy=strategy, limits=Limits(trials, threshold=0.0))
+    how = How(seed=cell.seed, strategy=strategy, limits=Limits(cell.trials, threshold=0.0))
     with (
         tempfile.TemporaryDirectory(prefix="tvmedge-bench-") as folder,
         open_store(str(Path(folder) / "records.db"), create=True) as store,
@@ -50,13 +52,14 @@ def search(contestant: str, task: Task, spec: TargetSpec, trials: int, seed: int
     reached = {
         str(n): cost / untuned
         for n in CHECKPOINTS
-        if untuned and n <= trials and (cost := best[min(n, len(best)) - 1]) is not None
+        if untuned and n <= cell.trials and (cost := best[min(n, len(best)) - 1]) is not None
     }
     return Curve(best, [event.seconds for event in tried], reached)
 
 
-def _stock(task: Task, spec: TargetSpec, trials: int, seed: int) -> Curve:
-    found = tune_stock(task.func, spec, trials, seed, _PATIENCE_S)
+def _stock(cell: Cell, task: Task, spec: TargetSpec) -> Curve:
+    given = hot_kernels.given_to_stock(cell.subject, task)
+    found = tune_stock(given, spec, cell.trials, cell.seed, _PATIENCE_S)
     best: list[float | None] = []
     leaders: list[tirx.PrimFunc | None] = []
     for one in found:
@@ -65,7 +68,9 @@ def _stock(task: Task, spec: TargetSpec, trials: int, seed: int) -> Curve:
         best.append(one.cost if leads else before)
         leaders.append(one.scheduled if leads else leader)
     reached = {
-        str(n): leaders[min(n, len(leaders)) - 1] for n in CHECKPOINTS if n <= trials and leaders
+        str(n): leaders[min(n, len(leaders)) - 1]
+        for n in CHECKPOINTS
+        if n <= cell.trials and leaders
     }
     return Curve(best, [one.seconds for one in found], _measured(task, reached.items(), spec))
 
