@@ -27,7 +27,7 @@ from tvmedge.targeting import (
     target,
     target_names,
 )
-from tvmedge.targeting.core import FAR_BYTES, core_of
+from tvmedge.targeting.core import FAR_BYTES, FUSED, core_of
 from tvmedge.targeting.files import File
 from tvmedge.targeting.types import Family
 
@@ -441,18 +441,31 @@ def test_host_table_from_a_made_up_machine(tmp_path: Path, monkeypatch: pytest.M
     assert spec.features == ("dotprod", "fullfp16", "i8mm", "lse", "neon", "rcpc", "rdm")
 
 
-@pytest.mark.parametrize(("vendor", "far"), [("AuthenticAMD", 7), ("GenuineIntel", FAR_BYTES)])
-def test_what_comes_from_beyond_the_l2_depends_on_the_host(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendor: str, far: int
+@pytest.mark.parametrize(
+    ("vendor", "family", "far", "fused"),
+    [
+        ("AuthenticAMD", 25, 7, 1),  # Zen 4
+        ("AuthenticAMD", 26, 7, FUSED),  # Zen 5
+        ("GenuineIntel", 6, FAR_BYTES, FUSED),
+    ],
+)
+def test_what_is_not_in_flags_depends_on_who_made_the_host(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    vendor: str,
+    family: int,
+    far: int,
+    fused: int,
 ) -> None:
     (tmp_path / "proc").mkdir()
-    cpuinfo = f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: A CPU\nflags\t\t: sse2\n"
+    cpuinfo = f"processor\t: 0\nvendor_id\t: {vendor}\ncpu family\t: {family}\n"
+    cpuinfo += "model name\t: A CPU\nflags\t\t: sse2 avx avx2 fma avx512f\n"
     (tmp_path / "proc/cpuinfo").write_text(cpuinfo)
     detected = host_facts.detect(tmp_path, "Linux", "x86_64")
     monkeypatch.setattr(host_facts, "detect", lambda: detected)
     spec = target("host")
     assert spec.board.soc == "A CPU"
-    assert core_of(spec).far_bytes == far
+    assert (core_of(spec).far_bytes, core_of(spec).fused) == (far, fused)
 
 
 @pytest.mark.parametrize(("system", "machine"), [("Darwin", "arm64"), ("Linux", "riscv64")])

@@ -24,6 +24,9 @@ FAR_BYTES = 4
 """From beyond the L2 in a cycle, where a board's facts do not say (measured on a Xeon: resnet50's
 weights arrive at 14 GB/s, at 3.6 GHz)."""
 
+FUSED = 2
+"""Multiply-adds that a core starts in a cycle, where a board's facts do not say."""
+
 _BUSY = 256
 """Items of a GPU's core that hide each other's loads: half of what one holds of items that take
 all their registers (512 since the second Bifrost)."""
@@ -69,10 +72,12 @@ class Core:
     takes one lane of a register (NEON). ``extremes``: one instruction gives the larger
     or smaller of two numbers, and NaN if either is. ``fetches``: asking for memory ahead pays
     (measured on x86; on ARM nothing was). ``integer``: how it multiplies integers
-    of 8 bits, None where that is no faster than floats. Sizes are in KiB. ``far_bytes`` come
-    from beyond the L2 in a cycle. ``items`` are what a GPU's core needs in flight to be busy, 0
-    for a CPU: there "core" is what one of them has. ``small_weights``: weights lie in flash
-    memory, so that algorithms that are faster with several times as many are no choice.
+    of 8 bits, None where that is no faster than floats. ``fused`` multiply-adds of vectors start in
+    a cycle (of AVX-512's; two are assumed elsewhere, where schedules were counted and not timed).
+    Sizes are in KiB. ``far_bytes`` come from beyond the L2 in a cycle. ``items`` are what a GPU's
+    core needs in flight to be busy, 0 for a CPU: there "core" is what one of them has.
+    ``small_weights``: weights lie in flash memory, so that algorithms that are faster with several
+    times as many are no choice.
     """
 
     lanes: int
@@ -82,6 +87,7 @@ class Core:
     extremes: bool = False
     fetches: bool = False
     integer: DotUnit | None = None
+    fused: int = FUSED
     l1_kib: int = 32
     l2_kib: int = 512
     far_bytes: int = FAR_BYTES
@@ -166,13 +172,15 @@ def _core(facts: CpuFacts, triple: str, cores: int) -> Core:
     registers = facts.vector_registers or 16
     if triple.startswith("hexagon") and bits == 32:
         registers -= _ADDRESSES
+    widest = triple.startswith("x86") and bits == 512
     return Core(
         lanes=bits // 32,
         registers=registers,
-        memory_operand=triple.startswith("x86") and bits == 512,
+        memory_operand=widest,
         lane_operand=triple.startswith("aarch64"),
         extremes=triple.startswith("aarch64"),
         fetches=triple.startswith("x86"),
+        fused=facts.fma_per_cycle or FUSED if widest else FUSED,
         l1_kib=facts.l1d_kib or 32,
         l2_kib=facts.l2_kib or 512,
         far_bytes=facts.far_bytes or FAR_BYTES,

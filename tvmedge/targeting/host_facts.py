@@ -15,6 +15,10 @@ _FAR_BYTES = {"AuthenticAMD": 7}
 """By who made the processor: an EPYC of 2022 (Zen 4) reads 98 GB/s from its L3 and 24 GB/s from
 memory, at 3.5 GHz, on one core."""
 
+_ZEN4 = "AuthenticAMD", "25"
+"""By who made it and its family, the only ones of which with AVX-512 are Zen 4: a multiply-add of
+512 bits takes both of its units."""
+
 
 def detect(root: Path = Path("/"), system: str = "", machine: str = "") -> dict[str, Any]:
     """This machine as the table of a target file (``root``, ``system`` and ``machine``
@@ -39,9 +43,13 @@ def detect(root: Path = Path("/"), system: str = "", machine: str = "") -> dict[
         *(fact for fact in board if fact != "clusters"),
     ]
     board["sources"] = dict.fromkeys(facts, "this machine's /proc, /sys and /etc")
-    if far := _FAR_BYTES.get(_cpuinfo(root, "vendor_id")):
+    vendor = _cpuinfo(root, "vendor_id")
+    if far := _FAR_BYTES.get(vendor):
         cluster["far_bytes"] = far
         board["sources"]["clusters.cpu.far_bytes"] = "measured: one core that reads 64 MB"
+    if "avx512f" in features and (vendor, _cpuinfo(root, "cpu family")) == _ZEN4:
+        cluster["fma_per_cycle"] = 1
+        board["sources"]["clusters.cpu.fma_per_cycle"] = "measured: a loop of multiply-adds"
     return {
         "target": {
             "kind": "llvm",

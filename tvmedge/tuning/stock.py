@@ -7,6 +7,7 @@ for longer than it may take. Here they compile and nothing else, and may take tw
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -28,6 +29,8 @@ from tvmedge.tuning.costs.source import CandidateError, CostSource
 from tvmedge.tuning.space import Space
 from tvmedge.tuning.tasks import Task
 
+log = logging.getLogger(__name__)
+
 _BUILD = "tvmedge.stock_build"
 _EXPORT = "tvmedge.stock_export"
 _TIMEOUT_S = 120.0
@@ -48,7 +51,8 @@ def tune_stock(
     func: tirx.PrimFunc, spec: TargetSpec, trials: int, seed: int, timeout_s: float = _TIMEOUT_S
 ) -> list[StockTrial]:
     """Search schedules of an unscheduled kernel for one thread of this machine; a build or a
-    measurement may take ``timeout_s``."""
+    measurement may take ``timeout_s``. What was tried until then where a schedule of its own
+    makes MetaSchedule give up, which is said."""
     found: list[StockTrial] = []
     began = time.monotonic()
 
@@ -68,28 +72,32 @@ def tune_stock(
         Collect(),
     )
     os.environ["TVM_NUM_THREADS"] = "1"
-    with (
-        tempfile.TemporaryDirectory(prefix="tvmedge-stock-") as folder,
-        contextlib.redirect_stdout(sys.stderr),  # its log would mix with a JSON document
-    ):
-        ms.tune_tir(
-            func.with_attr("global_symbol", "main"),
-            tvm.target.Target({**spec.tvm, "num-cores": 1}),
-            folder,
-            trials,
-            num_trials_per_iter=_BATCH,
-            builder=ms.builder.LocalBuilder(
-                max_workers=2,
-                timeout_sec=timeout_s,
-                f_build=_BUILD,
-                f_export=_EXPORT,
-                initializer=_register,
-            ),
-            runner=ms.runner.LocalRunner(timeout_sec=timeout_s),
-            measure_callbacks=list(callbacks),
-            num_tuning_cores=1,
-            seed=seed,
-        )
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="tvmedge-stock-") as folder,
+            contextlib.redirect_stdout(sys.stderr),  # its log would mix with a JSON document
+        ):
+            ms.tune_tir(
+                func.with_attr("global_symbol", "main"),
+                tvm.target.Target({**spec.tvm, "num-cores": 1}),
+                folder,
+                trials,
+                num_trials_per_iter=_BATCH,
+                builder=ms.builder.LocalBuilder(
+                    max_workers=2,
+                    timeout_sec=timeout_s,
+                    f_build=_BUILD,
+                    f_export=_EXPORT,
+                    initializer=_register,
+                ),
+                runner=ms.runner.LocalRunner(timeout_sec=timeout_s),
+                measure_callbacks=list(callbacks),
+                num_tuning_cores=1,
+                seed=seed,
+            )
+    except (RuntimeError, ValueError, TypeError) as error:  # TVM's errors, of its own schedules
+        reason = str(error).strip().splitlines()[-1]
+        log.warning("MetaSchedule gave up after %d trials: %s", len(found), reason)
     return found
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from tvm import s_tir, tirx
 from tvmedge.schedules.rules.cpu.inner import picked_inner
 from tvmedge.schedules.rules.cpu.tiles import (
+    PORTS,
     Room,
     Row,
     Tile,
@@ -62,10 +63,10 @@ class Conv:
         groups, planes = (int(annotations.get(key, 1)) for key in (GROUPS, PLANES))
         stride, dilation = annotations.get(MOVES, (1, 1))
         summed = [extent(schedule, loop) for loop in (ic, kh, kw, ii)]
-        together = rows if planes == 1 else 1
-        products = math.prod(size or 0 for size in summed)
+        together, products = rows if planes == 1 else 1, math.prod(size or 0 for size in summed)
         row = row_of(core, summed[2] or 1, (int(stride), int(dilation)), summed[3] or 1)
-        room = Room(products=products, images=groups * (extent(schedule, n) or 0), row=row)
+        images, fused = groups * (extent(schedule, n) or 0), _fused(core, summed[3])
+        room = Room(products=products, images=images, row=row, fused=fused)
         estimate = image_tile(core, outs // groups, together, columns, room)
         tile = picked_tile(knobs, core, estimate, outs // groups, together, columns)
         inner = picked_inner(knobs, core, summed[3])
@@ -104,6 +105,12 @@ class Conv:
         if kernel.pad is not None:
             _pad(schedule, kernel.pad, schedule.get_loops(kernel.main)[0] if alone else None, core)
         return Plan(schedule, str(tile), tile.peak)
+
+
+def _fused(core: Core, inputs: int | None) -> int:
+    """Multiply-adds of a cycle that a tile goes by. Single channels, which are a first layer's, are
+    as if there were two: small tiles take 1.02 to 1.07 of the time there."""
+    return core.fused if inputs is not None and inputs > 1 else PORTS
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A tile multiplies V vectors of weights with T values of data into V * T vectors of
 sums. Its cost in cycles a multiply-add is the largest of three: two multiply-adds
-start in a cycle; two loads; a sum waits four cycles for its last multiply-add. Tiles
+start in a cycle, or one; two loads; a sum waits four cycles for its last multiply-add. Tiles
 that hang over the edge pay for what they compute there, and those too few to share among
 the cores for the cores that wait.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import tvm
+from tvmedge.schedules.rules.cpu import single
 from tvmedge.schedules.steps.loops import divisors
 
 from tvmedge.scheduling.knobs import Knobs
@@ -22,7 +23,7 @@ from tvmedge.targeting.core import Core
 
 Size: TypeAlias = int | tvm.ir.Expr
 
-PORTS = 2  # multiply-adds, and loads, that a core starts in a cycle
+PORTS = 2  # loads that a core starts in a cycle, and mostly multiply-adds
 LATENCY = 4  # cycles from a multiply-add to the next on the same sum
 INSTRUCTION = 0.25  # cycles that one more costs a core that starts two or three of them in one
 SHORT_ROW = 3  # taps that are written out: what one reads, others read too
@@ -121,7 +122,8 @@ class Room:
     """Which tiles may hang over the edge: those of ``pixels``, those of ``vectors``; each
     sum is of ``products``, 0 for more than matter, and reads a ``row`` at a time. Cores share
     the rows of tiles of so many ``images``, 0 where one core runs all of them. So many registers
-    are ``held`` by what stays the same from tile to tile."""
+    are ``held`` by what stays the same from tile to tile. ``fused`` multiply-adds start in a
+    cycle: one where a tile is to go by that (single.py)."""
 
     pixels: bool = False
     vectors: bool = False
@@ -129,6 +131,7 @@ class Room:
     images: int = 0
     row: Row = ONE_TAP
     held: int = 0
+    fused: int = PORTS
 
 
 EXACT = Room()
@@ -166,7 +169,7 @@ def _costs(
                     continue
                 tile = Tile(vectors, height, width, 0.0)
                 sums = vectors * width * height
-                bound = _bound(core, vectors, width * height)
+                bound = _bound(core, vectors, width * height, room.fused)
                 share = tile.share(outs, rows, columns)
                 bound /= share
                 if _asked(core, tile, outs, rows, columns) and room.products:
@@ -181,7 +184,7 @@ def _costs(
                     )
                 elif shared:
                     cost *= waiting(core, room.images * -(-outs // vectors) * -(-rows // height))
-                yield cost, replace(tile, peak=1 / (PORTS * bound))
+                yield cost, replace(tile, peak=1 / (room.fused * bound))
 
 
 def idle(core: Core, items: int) -> float:
@@ -237,7 +240,7 @@ def _exactly(size: int, default: int, most: int) -> list[int]:
     return sorted({default, *(d for d in divisors(size) if d <= most)})
 
 
-def _bound(core: Core, vectors: int, pixels: int) -> float:
+def _bound(core: Core, vectors: int, pixels: int, fused: int = PORTS) -> float:
     """Cycles of a tile for each multiply-add, where nothing hangs over the edge."""
     sums = vectors * pixels
     loads = (vectors + pixels) / PORTS
@@ -245,7 +248,7 @@ def _bound(core: Core, vectors: int, pixels: int) -> float:
         return (max(sums / PORTS, loads) + WAITED_FOR * loads) / sums
     if core.memory_operand:  # each multiply-add loads, which those of weights then wait for
         loads += FILL * vectors + (ALONE * pixels if vectors == 1 else 0)
-    return max(sums / PORTS, loads, LATENCY) / sums
+    return max(sums / fused, loads, LATENCY) / sums
 
 
 def window_width(core: Core) -> int:
@@ -302,6 +305,8 @@ def _code(core: Core, vectors: int, height: int, width: int, room: Room) -> floa
     load is part of the multiply-add, only what the end of a short sum spills matters."""
     pixels = height * width
     sums, reduced = vectors * pixels, room.products
+    if room.fused == 1 and reduced:
+        return float(single.other_costs(sums, pixels, reduced))
     if core.memory_operand and reduced:
         return CROWDED * max(0, sums - ROOMY) / (sums * reduced)
     if not core.lane_operand:
