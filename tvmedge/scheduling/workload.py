@@ -19,7 +19,7 @@ from tvmedge.device.zig import zig_version
 from tvmedge.records.prune import Now
 from tvmedge.records.types import Key
 from tvmedge.targeting import Family, TargetSpec, target, target_names
-from tvmedge.targeting.core import core_of
+from tvmedge.targeting.core import FUSED, core_of
 from tvmedge.targeting.host_cores import processors, with_cores
 from tvmedge.versions import TVM
 
@@ -88,6 +88,8 @@ def target_key(spec: TargetSpec) -> str:
         core["integer"],
         core["fetches"],
     )  # follow from the features, lanes and registers; the triple
+    if core["fused"] == FUSED:  # nothing that a record depends on: those of before stay valid
+        del core["fused"]
     facts = {"core": core, "tvm": spec.tvm_target}
     text = json.dumps(facts, sort_keys=True)
     return f"{spec.name}:{hashlib.sha256(text.encode()).hexdigest()}"
