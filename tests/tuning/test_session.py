@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from tvmedge.records.types import Status
 from tvmedge.scheduling.knobs import Knobs
 from tvmedge.scheduling.plan import Plan
 from tvmedge.targeting import TargetSpec, target
-from tvmedge.targeting.core import Core, core_of
+from tvmedge.targeting.core import Core
 from tvmedge.tuning import build
 from tvmedge.tuning import session as sessions
 from tvmedge.tuning.costs.candidate import BuiltCandidate
@@ -185,7 +186,15 @@ def test_candidates_are_measured_among_the_models_other_kernels(tasks: Tasks, st
     Session(("m", tasks), HOST, source, store, How(limits=Limits(4))).run(Here(), Here())
     (between,) = source.between
     assert between >= 4 * sum(rows * columns for rows, columns in floats)
-    assert between <= 2 * 1024 * core_of(HOST).l2_kib
+
+
+def test_what_a_model_touches_is_counted_up_to_twice_its_last_cache(tasks: Tasks) -> None:
+    def spec(l3_kib: int | None) -> TargetSpec:
+        cluster = replace(HOST.board.clusters["cpu"], l2_kib=1, l3_kib=l3_kib)
+        return replace(HOST, board=replace(HOST.board, clusters={"cpu": cluster}))
+
+    assert [tasks.between(spec(kib)) for kib in (None, 4)] == [2048, 8192]
+    assert tasks.between(spec(1 << 20)) < 1 << 20
 
 
 def test_another_seed_is_another_search(tasks: Tasks, store: Store, tmp_path: Path) -> None:

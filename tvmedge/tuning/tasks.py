@@ -51,14 +51,15 @@ class Tasks:
 
     def between(self, spec: TargetSpec) -> int:
         """Bytes that the model's kernels touch from one call of a kernel to the next, which its
-        caches would have to hold: all of their tensors, up to twice what the second level holds,
-        as more takes no more from it."""
+        caches would have to hold: all of their tensors, up to twice what the last level holds (the
+        second, where no third is known), as more takes no more from it."""
         touched = sum(
             task.calls * sum(argument_of(one).nbytes for one in task.func.params)
             for task in self.tasks
             if not task.extra
         )
-        return min(touched, 2 * 1024 * core_of(spec).l2_kib)
+        third = max(cluster.l3_kib or 0 for cluster in spec.board.clusters.values())
+        return min(touched, 2 * 1024 * (third or core_of(spec).l2_kib))
 
 
 def tasks_of(
