@@ -89,7 +89,7 @@ class WallTime(TimedHere):
     """
 
     name = "wall-time local in-model 2"
-    blind = "which tensors but the first are still in a cache"
+    blind = "caches that still hold more than the first tensor"
 
     def __init__(self, core: int | None = None) -> None:
         """``core``: the processor to measure on, the last one by default."""
