@@ -96,7 +96,7 @@ def tune_stock(
                 seed=seed,
             )
     except (RuntimeError, ValueError, TypeError) as error:  # TVM's errors, of its own schedules
-        reason = str(error).strip().splitlines()[-1]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         log.warning("MetaSchedule gave up after %d trials: %s", len(found), reason)
     return found
 

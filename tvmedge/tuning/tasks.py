@@ -58,7 +58,7 @@ class Tasks:
             for task in self.tasks
             if not task.extra
         )
-        third = max(cluster.l3_kib or 0 for cluster in spec.board.clusters.values())
+        third = max((c.l3_kib or 0 for c in spec.board.clusters.values()), default=0)
         return min(touched, 2 * 1024 * (third or core_of(spec).l2_kib))
 
 
