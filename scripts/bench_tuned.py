@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import statistics
 import sys
 from collections.abc import Sequence
 from enum import Enum
@@ -27,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts import fetch_models, machine, model_list
 from scripts.bench import results
 from scripts.bench.contestants.ours import TvmEdge, TvmEdgeTuned, compiled
-from scripts.bench.duel import duel, worst_error
+from scripts.bench.duel import REFERENCE, Pace, duel, worst_error
 from scripts.bench.forms import Form, form
 from scripts.bench.models import KIND_OF
 from scripts.bench.results import mean
@@ -48,6 +49,8 @@ PEERS = ("onnxruntime", "openvino", "litert", "ncnn")
 _UNTUNED, _TUNED = TvmEdge.name, TvmEdgeTuned.name
 _STORE = "records.db"
 _WORTH = 0.002  # of the model, for a kernel to be named
+_RACES = 5
+_ROUNDS = 4  # of a race, the first of which warms up
 
 
 class Step(str, Enum):
@@ -134,23 +137,32 @@ def _compile(name: str, folder: Path) -> None:
 
 
 def raced(name: str, folder: Path, others: Sequence[str] = PEERS) -> dict[str, Any]:
-    """Milliseconds of whole runs, and ours in shares of the best peer's: medians of runs in
-    turns on one thread."""
+    """Milliseconds of whole runs, ours in shares of the best peer's, and what each race says of
+    tuned beside untuned: one thread, the middle of races in fresh processes, whose order turns
+    round (the same code differs by 3 % from process to process, once by 10)."""
     given = source(model_list.find(name))
     untuned, tuned = (next((folder / ours).glob("*.tvmedge")) for ours in (_UNTUNED, _TUNED))
     forms = {_UNTUNED: Form(untuned), _TUNED: Form(tuned)}
     forms |= {peer: form(peer, given) for peer in others}
     if not read_bundle(tuned).manifest.code.kernels_tuned:
         sys.exit(f"{name}: no record applies: search and compile with as many cores.")
-    run = duel(forms, given.inputs, threads=1, allowed=worst_error(given.model))
-    whole = {name: row.get("median_ms", row.get("failed")) for name, row in run.items()}
-    peers = [run[peer]["median_ms"] for peer in others if "median_ms" in run.get(peer, {})]
-    shares = {
-        ours: round(run[ours]["median_ms"] / min(peers), 4)
-        for ours in (_UNTUNED, _TUNED)
-        if peers and "median_ms" in run[ours]
+    whole: dict[str, list[float]] = {}
+    for number in range(_RACES):
+        order = dict(reversed(forms.items())) if number % 2 else forms
+        run = duel(order, given.inputs, 1, Pace(rounds=_ROUNDS), worst_error(given.model))
+        for one, timed in run.items():
+            if "failed" in timed and one in (_UNTUNED, _TUNED, REFERENCE):
+                sys.exit(f"{name}: {one} failed: {timed['failed']}")
+            if "median_ms" in timed:
+                whole.setdefault(one, []).append(timed["median_ms"])
+    middle = {one: round(statistics.median(times), 4) for one, times in whole.items()}
+    best_peer = min(middle[peer] for peer in others if peer in middle)
+    ratios = zip(whole[_TUNED], whole[_UNTUNED], strict=True)
+    return {
+        "whole": middle,
+        "tuned_of_untuned": sorted(round(after / before, 4) for after, before in ratios),
+        "of_best_peer": {one: round(middle[one] / best_peer, 4) for one in (_UNTUNED, _TUNED)},
     }
-    return {"whole": whole, "of_best_peer": shares}
 
 
 def _won(one: TaskResult, result: TuneResult, store: Store) -> dict[str, Any] | None:

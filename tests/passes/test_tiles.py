@@ -26,6 +26,11 @@ def test_two_a_cycle_share_weights_among_more_sums() -> None:
     assert image_tile(TWO, 8, 28, 28, Room(products=256)).sizes == (2, 1, 7)
 
 
+def test_the_expected_share_is_of_what_the_core_starts() -> None:
+    waits = Room(products=256)  # one sum waits for itself, whatever the core starts
+    assert image_tile(ONE, 1, 1, 1, waits).peak == 2 * image_tile(TWO, 1, 1, 1, waits).peak < 1
+
+
 @pytest.mark.parametrize(("channels", "tile"), [(64, "1 vectors x 1x7"), (3, "2 vectors x 1x7")])
 def test_a_first_layer_goes_as_if_there_were_two(channels: int, tile: str) -> None:
     x = {"x": random(1, channels, 28, 28)}

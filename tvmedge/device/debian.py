@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from tvmedge.device.backports import backports_sources
 from tvmedge.device.folders import atomic_folder, locked
 from tvmedge.errors import ToolError
-from tvmedge.resources import cache_dir
+from tvmedge.resources import cache_dir, temporary_folder
 
 _EXTRACT = 'dpkg-deb --fsys-tarfile "$0" | tar -x -C "$@"'
 
@@ -36,9 +35,9 @@ def unpacked(
     folder = place(architecture, packages, only)
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not folder.is_dir():
-            with atomic_folder(folder) as fresh, tempfile.TemporaryDirectory() as work:
+            with atomic_folder(folder) as fresh, temporary_folder() as work:
                 sources = backports_sources() if backports else None
-                _unpack(architecture, packages, Path(work), fresh, only, sources)
+                _unpack(architecture, packages, work, fresh, only, sources)
     return folder
 
 

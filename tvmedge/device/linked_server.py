@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tvmedge.device.build_server import SERVER_FLAGS, build_kernel_part
 from tvmedge.device.picolibc import picolibc
 from tvmedge.device.zig import zig_cc
 from tvmedge.errors import ToolError
-from tvmedge.resources import device_sources, disk_errors
+from tvmedge.resources import device_sources, disk_errors, temporary_folder
 from tvmedge.targeting import Machine, TargetSpec
 
 
@@ -58,8 +57,8 @@ def link_program(
     if machine is None:
         zig_cc([*options, *parts, "-lm", "-o", str(program)], f"a program for {spec.name}")
         return
-    with disk_errors(program), tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "machine.ld"
+    with disk_errors(program), temporary_folder() as folder:
+        script = folder / "machine.ld"
         script.write_text(
             f"tvmedge_ram = {machine.ram};\ntvmedge_ram_bytes = {machine.ram_bytes};\n"
             f'INCLUDE "{device_sources() / "bare.ld"}"\n',

@@ -184,7 +184,7 @@ def _costs(
                     )
                 elif shared:
                     cost *= waiting(core, room.images * -(-outs // vectors) * -(-rows // height))
-                yield cost, replace(tile, peak=1 / (room.fused * bound))
+                yield cost, replace(tile, peak=_peak(core, bound))
 
 
 def idle(core: Core, items: int) -> float:
@@ -232,7 +232,7 @@ def picked_tile(
         height = knobs.pick("rows", options, tile.rows if same else 1)
     if same and height == tile.rows:
         return tile
-    return Tile(vectors, height, width, 1 / (PORTS * _bound(core, vectors, width * height)))
+    return Tile(vectors, height, width, _peak(core, _bound(core, vectors, width * height)))
 
 
 def _exactly(size: int, default: int, most: int) -> list[int]:
@@ -249,6 +249,11 @@ def _bound(core: Core, vectors: int, pixels: int, fused: int = PORTS) -> float:
     if core.memory_operand:  # each multiply-add loads, which those of weights then wait for
         loads += FILL * vectors + (ALONE * pixels if vectors == 1 else 0)
     return max(sums / fused, loads, LATENCY) / sums
+
+
+def _peak(core: Core, bound: float) -> float:
+    """The share of the core's multiply-adds that one in ``bound`` cycles is."""
+    return min(1.0, 1 / (core.fused * bound))
 
 
 def window_width(core: Core) -> int:
