@@ -24,6 +24,7 @@ from tvmedge.targeting import TargetSpec
 from tvmedge.targeting.core import core_of
 from tvmedge.tuning.algorithms import Instead, Question, most_options, question_of
 from tvmedge.tuning.costs.candidate import argument_of
+from tvmedge.tuning.touched import touched
 from tvmedge.types import Winograd
 
 
@@ -43,23 +44,26 @@ class Task:
 @dataclass(frozen=True)
 class Tasks:
     """All that can be tuned, and why other kernels cannot, by their name; ``questions``: where an
-    operator has several kernels, all of which are among the tasks."""
+    operator has several kernels, all of which are among the tasks. ``touched``: bytes that a run
+    touches, None where only a run knows."""
 
     tasks: tuple[Task, ...]
     skipped: dict[str, str]
     questions: tuple[Question, ...] = ()
+    touched: int | None = None
 
     def between(self, spec: TargetSpec) -> int:
         """Bytes that the model's kernels touch from one call of a kernel to the next, which its
-        caches would have to hold: all of their tensors, up to twice what the last level holds (the
-        second, where no third is known), as more takes no more from it."""
-        touched = sum(
+        caches would have to hold: what a run touches (all tensors of all kernels, if that is not
+        known), up to twice what the last level holds (the second, where no third is known), as
+        more takes no more from it."""
+        total = self.touched or sum(
             task.calls * sum(argument_of(one).nbytes for one in task.func.params)
             for task in self.tasks
             if not task.extra
         )
         third = max((c.l3_kib or 0 for c in spec.board.clusters.values()), default=0)
-        return min(touched, 2 * 1024 * (third or core_of(spec).l2_kib))
+        return min(total, 2 * 1024 * (third or core_of(spec).l2_kib))
 
 
 def tasks_of(
@@ -71,7 +75,8 @@ def tasks_of(
         ToolError: there is no zig.
     """
     asked = Tracing(Defaults())
-    tasks, skipped = _found(_kernels(module, spec, winograd, asked), spec, cost)
+    kernels = _kernels(module, spec, winograd, asked)
+    tasks, skipped = _found(kernels, spec, cost)
     questions = {
         str(one.name): {str(one.default): _asking(tasks, str(one.name))} for one in asked.asked
     }
@@ -93,6 +98,7 @@ def tasks_of(
             Question(text, key_of_question(text, spec, cost), defaults[text], options)
             for text, options in questions.items()
         ),
+        touched(kernels),
     )
 
 
