@@ -152,6 +152,14 @@ def test_the_choice_follows_the_weights() -> None:
     assert _fast(Image(1, 4, 4, 1, 1)) is None
 
 
+def test_slower_sums_are_worth_more_weights() -> None:
+    one_a_cycle = replace(HOST, cores=1, fused=1, far_bytes=14)
+    for deep in (Image(1, 16, 16, 7, 7), Image(1, 32, 32, 7, 7)):
+        plan = faster(one_a_cycle, deep, Winograd.F4)
+        assert plan is not None and plan.outputs == 4
+        assert faster(replace(one_a_cycle, fused=2, far_bytes=4), deep, Winograd.F4) is None
+
+
 def test_what_is_not_allowed_is_not_chosen() -> None:
     image = Image(1, 4, 4, 56, 56)
     assert _fast(image, Winograd.OFF) is None

@@ -444,8 +444,8 @@ def test_host_table_from_a_made_up_machine(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("vendor", "family", "far", "fused"),
     [
-        ("AuthenticAMD", 25, 7, 1),  # Zen 4
-        ("AuthenticAMD", 26, 7, FUSED),  # Zen 5
+        ("AuthenticAMD", 25, 14, 1),  # Zen 4
+        ("AuthenticAMD", 26, 14, FUSED),  # Zen 5
         ("GenuineIntel", 6, FAR_BYTES, FUSED),
     ],
 )

@@ -171,7 +171,7 @@ def _weight_vectors(core: Core, image: Image) -> int:
 def _multiply(core: Core, image: Image, products: int, tile: Tile) -> float:
     """Cycles of ``products`` multiply-adds for each pair of channels."""
     vectors = image.batch * products * image.ins * core.lanes * image.outs
-    return float(vectors / (PORTS * tile.peak))
+    return float(vectors / (core.fused * tile.peak))
 
 
 def _weight_bytes(core: Core, image: Image) -> int:
