@@ -15,7 +15,7 @@ import pytest
 from tests.onnx_models import conv_net, save
 from tests.small_disk import small_disk
 from tvmedge.bundle import read_bundle
-from tvmedge.cli import main
+from tvmedge.cli import INTERRUPTED, main
 from tvmedge.targeting import target_names
 
 COMPILE = [sys.executable, "-m", "tvmedge", "compile"]
@@ -168,6 +168,7 @@ def test_ctrl_c_leaves_nothing_behind(net: Path, tmp_path: Path, lines: int, del
         process.send_signal(signal.SIGINT)
         error = process.stderr.read()
         assert process.wait(timeout=60) == 130, error
+    assert error.endswith(f"tvmedge: {INTERRUPTED}\n")
     assert "Traceback" not in error
     assert not list(temporary.iterdir())
     for path in out.iterdir() if out.exists() else ():

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tvmedge.cli import INTERRUPTED, main
 from tvmedge.cli.interrupts import Interrupts
 
 
@@ -82,3 +83,14 @@ def test_nothing_stays_armed() -> None:
         time.sleep(10)
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)) == before
+
+
+def test_an_interrupted_verb_says_so(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tvmedge.cli.doctor.doctor", interrupted)
+    assert main(["doctor"]) == 130
+    assert capfd.readouterr().err == f"tvmedge: {INTERRUPTED}\n"

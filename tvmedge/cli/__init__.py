@@ -45,6 +45,7 @@ def build_app() -> App:
         name="tvmedge",
         help="From an ONNX file to a device: compile, run, check, profile.",
         version=tvmedge_version,
+        suppress_keyboard_interrupt=False,  # else an interrupted verb ends without a word
         help_epilogue=(
             "Exit codes: 0 ok, 1 internal error, 2 bad usage or input, 3 a check failed, "
             "4 board or RPC, 5 signature or trust, 6 disk or a missing tool, 130 interrupted."
