@@ -11,6 +11,7 @@ from tvmedge.compiler.library.program import Call, Home, Program, Tensor
 from tvmedge.compiler.library.refused import NotStraightLineError
 from tvmedge.compiler.library.statements import found
 from tvmedge.compiler.library.walk import walk
+from tvmedge.compiler.passes.lift_weights import lift_weights
 from tvmedge.compiler.pipelines import kernel_calls, run_phases
 
 
@@ -22,7 +23,7 @@ def touched(module: tvm.IRModule) -> int | None:
     branches, loops.
     """
     try:
-        program = walk(run_phases(kernel_calls(in_place=False), module))
+        program = walk(run_phases(kernel_calls(in_place=False), lift_weights(module).module))
     except NotStraightLineError:
         return None
     ends = sum(tensor.nbytes for tensor in (*program.inputs, *program.outputs))
